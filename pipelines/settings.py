@@ -1,0 +1,187 @@
+"""The settings: the one place where the environment is read.
+
+A wrong value stops the program at once with a message that names the variable. Business rules
+that people tune (thresholds, cadences, budgets) are dbt vars and seeds, not settings.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pipelines.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# Telemetry of every dependency is off, whoever starts the process.
+_TELEMETRY_OFF = {
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+
+
+class Settings(BaseSettings):
+    """Everything that differs between two installations. Every field is a `HOMING_` variable."""
+
+    model_config = SettingsConfigDict(env_prefix="HOMING_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=PROJECT_ROOT / "data", description="folder of all data and state")
+    source: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("sample",), description="where customers and orders come from: sample, files"
+    )
+    files_dir: Path | None = Field(default=None, description="folder of the exports of `files`")
+    as_of: date | Literal["latest"] = Field(
+        default="latest", description="the day to run for; latest: the last day with an order"
+    )
+    timezone: str = Field(default="UTC", description="business time zone: decides an event's day")
+    publish: Literal["local"] = Field(default="local", description="where versions are published")
+    first_day: date = Field(
+        default=date(1995, 1, 1), description="first day that a run or a backfill may speak for"
+    )
+    empty_delta: Literal["refuse", "allow"] = Field(
+        default="refuse", description="what a later day without a single new order means"
+    )
+    retrain_after_days: int = Field(
+        default=7, ge=1, description="days after which a daily run trains a challenger"
+    )
+    keep_versions: int = Field(default=5, ge=1, description="published versions that are kept")
+    threads: int = Field(
+        default=2, ge=1, description="threads of training; recorded, since results depend on it"
+    )
+    memory_limit: str = Field(
+        default="4GB", pattern=r"^\d+(\.\d+)?[KMGT]i?B$", description="memory DuckDB may use"
+    )
+    sample_customers: int = Field(default=20_000, ge=50, description="size of the sample company")
+    sample_years: int = Field(default=3, ge=1, le=10, description="years of its history")
+    sample_seed: int = Field(default=7, description="seed of its world")
+    alert_webhook: str | None = Field(
+        default=None, description="address that a failed run is posted to, as JSON"
+    )
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _split_sources(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("home", "files_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"unknown time zone {value!r}; use a name such as Asia/Shanghai")
+        return value
+
+    @model_validator(mode="after")
+    def _sources_are_complete(self) -> Settings:
+        if "files" in self.source and self.files_dir is None:
+            raise ValueError("HOMING_FILES_DIR must name the folder with your exports")
+        return self
+
+    @classmethod
+    def read(cls, **overrides: object) -> Settings:
+        """Read the environment.
+
+        Args:
+            overrides: field values that win over the environment (command line, tests).
+
+        Raises:
+            SettingsError: a value is missing or cannot be used; the message names the variable.
+        """
+        try:
+            return cls(**overrides)  # type: ignore[arg-type]
+        except ValidationError as error:
+            problems = []
+            for problem in error.errors():
+                variable = "_".join(["HOMING", *(str(part).upper() for part in problem["loc"][:1])])
+                prefix = f"{variable}: " if problem["loc"] else ""
+                found = f" (found {problem['input']!r})" if problem["loc"] else ""
+                problems.append(f"{prefix}{problem['msg'].removeprefix('Value error, ')}{found}")
+            raise SettingsError("; ".join(problems)) from None
+
+    def export(self) -> None:
+        """Make the settings hold for child processes (dbt) and silence every telemetry."""
+        os.environ.update(_TELEMETRY_OFF)
+        os.environ["HOMING_HOME"] = str(self.home)
+        os.environ["HOMING_MEMORY_LIMIT"] = self.memory_limit
+        os.environ["DAGSTER_HOME"] = str(self.dagster_home)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def lake(self) -> Path:
+        """Raw batches as they were delivered."""
+        return self.home / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file dbt builds; a cache that can be deleted."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def model_store(self) -> Path:
+        """Trained versions and the champion pointer."""
+        return self.home / "models"
+
+    @property
+    def published(self) -> Path:
+        """What BI tools read."""
+        return self.home / "published"
+
+    @property
+    def runs(self) -> Path:
+        """The journal of runs."""
+        return self.home / "runs"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's own storage."""
+        return self.home / "dagster"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's artifacts of runs."""
+        return self.home / "dbt"
+
+    @property
+    def sample(self) -> Path:
+        """Generated sample companies."""
+        return self.home / "sample"
+
+    @property
+    def truth(self) -> Path:
+        """What really caused what in the sample company; read by tests only."""
+        return self.home / "truth"
+
+    def prepare_home(self) -> None:
+        """Create the home folder and make sure that it can be written.
+
+        Raises:
+            SettingsError: the folder cannot be created or written.
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            probe = self.home / f".write-probe-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise SettingsError(
+                f"HOMING_HOME: cannot write to {self.home} ({error.strerror}); "
+                "set HOMING_HOME to a folder that this user may write"
+            ) from None
