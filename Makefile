@@ -1,0 +1,60 @@
+# Everything a person types. `make help` is built from the comments behind the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run serve test check format bench docs clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+MANIFEST := dbt_project/target/manifest.json
+DBT_FILES := $(shell find dbt_project -type f \( -name '*.sql' -o -name '*.yml' -o -name '*.csv' \) -not -path 'dbt_project/target/*')
+
+export DAGSTER_DISABLE_TELEMETRY := yes
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+
+help: ## show what can be done here
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Homing needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up .venv (once, about a minute) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Dagster reads the tables and tests from this file; parsing is the only slow part of loading them.
+$(MANIFEST): $(INSTALLED) $(DBT_FILES)
+	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project --log-path dbt_project/target
+	@touch $@
+
+setup: $(MANIFEST) ## install everything into .venv (the other targets do it by themselves)
+
+run: $(MANIFEST) ## run the whole job and publish a version: HOMING_SOURCE, HOMING_AS_OF, HOMING_HOME
+	@$(BIN)/python -m pipelines.run
+
+serve: $(MANIFEST) ## open the Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/python -m pipelines.serve
+
+test: $(MANIFEST) ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(MANIFEST) ## lint, types, borders between the rooms, SQL lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+
+format: $(INSTALLED) ## format Python and SQL
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+
+bench: $(MANIFEST) ## time every step on a generated 200,000 customers / 10M order lines
+	@$(BIN)/python -m benchmarks.run
+
+clean: ## remove what can be built again, but no data
+	@rm -rf .venv dbt_project/target .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
