@@ -1,4 +1,4 @@
-"""The days that a run can speak for."""
+"""The days that a run can speak for: one partition a business day."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import dagster as dg
 
 from pipelines.settings import Settings
 
+_SETTINGS = Settings.read()
 
-def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
-    """One partition a business day: the partition key is the run's `as_of`."""
-    return dg.DailyPartitionsDefinition(
-        start_date=settings.first_day.isoformat(), timezone=settings.timezone
-    )
+DAILY = dg.DailyPartitionsDefinition(
+    start_date=_SETTINGS.first_day.isoformat(), timezone=_SETTINGS.timezone
+)
 
 
 def as_of_day(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:

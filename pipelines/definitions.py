@@ -1,0 +1,69 @@
+"""What Dagster loads: the steps in `defs/`, their resources, and policies mapped over the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from models.store import ModelStore
+from pipelines import defs as steps
+from pipelines.dbt import project
+from pipelines.resources.journal import Journal
+from pipelines.resources.lake import Lake
+from pipelines.resources.lock import RunLock
+from pipelines.resources.publisher import Publisher
+from pipelines.resources.session import Session, open_session
+from pipelines.resources.warehouse import Warehouse
+from pipelines.settings import Settings
+
+# Who answers for a group of assets, and how old its newest day may be. One place for the whole
+# graph: a new table needs no policy of its own.
+OWNERS = {"models": "team:data-science", "retention": "team:customer-care"}
+DEFAULT_OWNER = "team:data-engineering"
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=48), warn_window=timedelta(hours=30)
+)
+
+
+def _with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
+    owner = OWNERS.get(spec.group_name or "", DEFAULT_OWNER)
+    return spec.merge_attributes(owners=[owner]).replace_attributes(freshness_policy=FRESHNESS)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """All definitions of the code location; loading them opens no database and no network."""
+    settings = Settings.read()
+    settings.export()
+    lock = RunLock(settings.home / "run.lock")
+    journal = Journal(settings.runs, lock)
+
+    @dg.resource(description="The run's lock on the home, and its story in the journal.")
+    def session(context: dg.InitResourceContext) -> Iterator[Session]:
+        run = context.run
+        with open_session(
+            lock,
+            journal,
+            run_id=run.run_id,
+            as_of=date.fromisoformat(run.tags["dagster/partition"]),
+            source=",".join(settings.source),
+        ) as opened:
+            yield opened
+
+    resources = {
+        "settings": settings,
+        "lake": Lake(settings.lake),
+        "warehouse": Warehouse(settings.warehouse),
+        "model_store": ModelStore(settings.model_store),
+        "publisher": Publisher(settings.published, keep=settings.keep_versions),
+        "journal": journal,
+        "session": session,
+        "dbt": DbtCliResource(project_dir=project()),
+    }
+    loaded = dg.load_definitions_from_package_module(steps)
+    return dg.Definitions.merge(
+        loaded, dg.Definitions(resources=resources, executor=dg.in_process_executor)
+    ).map_asset_specs(func=_with_policies)

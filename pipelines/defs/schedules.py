@@ -1,0 +1,73 @@
+"""When things run: every day, every week, and what happens when a run fails."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from pipelines.alerts import post_alert
+from pipelines.partitions import DAILY
+from pipelines.resources.journal import Journal
+from pipelines.settings import Settings
+
+RETRAIN_TAG = "homing/retrain"
+
+daily = dg.define_asset_job(
+    "daily",
+    selection=dg.AssetSelection.all(),
+    partitions_def=DAILY,
+    description="The whole way for one day: from the source to a published version.",
+)
+
+retrain = dg.define_asset_job(
+    "retrain",
+    selection=dg.AssetSelection.all(),
+    partitions_def=DAILY,
+    tags={RETRAIN_TAG: "true"},
+    description="The daily way with a new challenger, whatever the age of the champion.",
+)
+
+daily_schedule = dg.build_schedule_from_partitioned_job(
+    daily,
+    name="daily_at_six",
+    hour_of_day=6,
+    minute_of_hour=0,
+    description="Every morning for the day that has just ended.",
+)
+
+
+@dg.schedule(
+    name="retrain_on_sunday",
+    job=retrain,
+    cron_schedule="0 7 * * 0",
+    execution_timezone=DAILY.timezone,
+    description="Every Sunday, after the daily run, for the same day.",
+)
+def retrain_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One run for the last finished day; the run key makes a repeated tick harmless."""
+    day = DAILY.get_last_partition_key(current_time=context.scheduled_execution_time)
+    return dg.RunRequest(run_key=f"retrain-{day}", partition_key=day)
+
+
+@dg.run_failure_sensor(
+    name="run_failed",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Writes the failure into the journal of runs, and posts it where configured.",
+)
+def run_failed(
+    context: dg.RunFailureSensorContext,
+    settings: dg.ResourceParam[Settings],
+    journal: dg.ResourceParam[Journal],
+) -> None:
+    """A failed or lost run is told to people, whatever killed it."""
+    run = context.dagster_run
+    message = context.failure_event.message or "the run failed"
+    journal.finish(run.run_id, status="failed", error=message)
+    if settings.alert_webhook:
+        post_alert(
+            settings.alert_webhook,
+            job=run.job_name,
+            run_id=run.run_id,
+            as_of=run.tags.get("dagster/partition"),
+            message=message,
+        )

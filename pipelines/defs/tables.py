@@ -1,0 +1,51 @@
+"""Second step: dbt builds every table that a score needs, from staging to features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from models.store import ModelStore
+from pipelines.dbt import Translator, build_arguments, manifest, project
+from pipelines.defs.training import training_is_due
+from pipelines.fingerprint import tables_fingerprint
+from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.warehouse import Warehouse
+from pipelines.settings import Settings
+
+
+@dbt_assets(
+    manifest=manifest(),
+    select="tag:tables",
+    name="tables",
+    project=project(),
+    dagster_dbt_translator=Translator(),
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    pool="warehouse",
+    required_resource_keys={"session"},
+)
+def tables(
+    context: dg.AssetExecutionContext,
+    dbt: DbtCliResource,
+    settings: dg.ResourceParam[Settings],
+    warehouse: dg.ResourceParam[Warehouse],
+    model_store: dg.ResourceParam[ModelStore],
+) -> Iterator[Any]:
+    """Staging, intermediate, marts and features of the day, with their tests."""
+    as_of = as_of_day(context)
+    warehouse.prepare(tables_fingerprint())
+    training = training_is_due(context.run, model_store, settings, as_of)
+    yield from (
+        dbt.cli(
+            build_arguments(settings, as_of=as_of, training=training),
+            context=context,
+            target_path=settings.dbt_target / "tables",
+        )
+        .stream()
+        .fetch_row_counts()
+        .fetch_column_metadata()
+    )

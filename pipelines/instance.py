@@ -1,0 +1,28 @@
+"""Dagster's own storage, kept in the home folder with this repository's instance settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.durable import write_atomically
+from pipelines.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def prepare_instance(settings: Settings) -> None:
+    """Put `dagster.yaml` where Dagster looks for it."""
+    wanted = (PROJECT_ROOT / "dagster.yaml").read_bytes()
+    target = settings.dagster_home / "dagster.yaml"
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.read_bytes() != wanted:
+        write_atomically(target, wanted)
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """Open the storage that the UI, the daemon and `make run` share."""
+    import dagster as dg  # noqa: PLC0415  two seconds that a settings error need not wait for
+
+    prepare_instance(settings)
+    return dg.DagsterInstance.from_config(str(settings.dagster_home))

@@ -1,0 +1,161 @@
+"""The one screen that a run ends with, read from the published version as a BI tool would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+from rich.columns import Columns
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.resources.publisher import PublishedVersion
+
+_LIST_HEAD = 8
+_METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
+
+
+def _table(console: Console, title: str, columns: list[str], rows: list[tuple[object, ...]]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and isinstance(rows[0][index], int | float)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row))
+    console.print(table)
+    console.print()
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return str(value)
+
+
+def print_summary(version: PublishedVersion, console: Console, *, seconds: float) -> None:
+    """Print what a version holds: rows, stages, the head of the lists, the model, what was left out.
+
+    Args:
+        version: the version that the run published or found published.
+        console: where to print.
+        seconds: how long the run took, wall clock.
+    """
+    console.print()
+    with duckdb.connect(str(version.database), read_only=True) as con:
+        _rows_per_table(console, version)
+        _stages(console, con)
+        _lists(console, con)
+        _model(console, con)
+        _left_out(console, con)
+    _where(console, version, seconds)
+
+
+def _rows_per_table(console: Console, version: PublishedVersion) -> None:
+    console.print("Rows per table")
+    console.print(
+        Columns([f"{name} {_text(rows)}" for name, rows in sorted(version.rows.items())], padding=(0, 3))
+    )
+    console.print()
+
+
+def _stages(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    rows = con.execute(
+        """
+        select lifecycle_stage, count(*)::bigint
+        from customer_lifecycle
+        group by all
+        order by array_position(
+            ['prospect', 'new', 'active', 'won_back', 'watch', 'quasi_churned', 'churned'],
+            lifecycle_stage
+        )
+        """
+    ).fetchall()
+    console.print("Customers per stage")
+    console.print(Columns([f"{stage} {_text(customers)}" for stage, customers in rows], padding=(0, 3)))
+    console.print()
+
+
+def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    counts = con.execute(
+        """
+        select list_code, count(*) filter (where arm = 'treatment'),
+               count(*) filter (where arm = 'control')
+        from retention_list group by all order by all
+        """
+    ).fetchall()
+    for code, treated, control in counts:
+        console.print(f"List {code}: {_text(treated)} to contact, {_text(control)} held out as control")
+    if not counts:
+        console.print("No customer qualifies for a list")
+    rows = con.execute(
+        """
+        select list_code, rank::integer, customer_id, lifecycle_stage,
+               churn_or_return_probability::double, priority::double, reason_code, plan_code
+        from retention_list
+        where arm = 'treatment'
+        qualify row_number() over (partition by list_code order by rank) <= ?
+        order by list_code, rank
+        """,
+        [_LIST_HEAD // max(len(counts), 1)],
+    ).fetchall()
+    if rows:
+        _table(
+            console,
+            "",
+            ["list", "rank", "customer", "stage", "probability", "worth", "reason", "plan"],
+            rows,
+        )
+
+
+def _model(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    served = con.execute(
+        "select any_value(score_kind), any_value(model_version), count(*) from customer_churn_scores"
+    ).fetchone()
+    rows = con.execute(
+        f"""
+        pivot (select role, metric, value::double as value from model_evaluations)
+        on metric in {_METRICS} using any_value(value) group by role order by auc desc nulls last
+        """
+    ).fetchall()
+    if rows:
+        _table(console, "Out of time, beside its baselines", ["role", *_METRICS], rows)
+    if served and served[0]:
+        console.print(f"Served: {served[0]} {served[1]} for {_text(served[2])} customers")
+        console.print()
+
+
+def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    quarantined = con.execute(
+        "select table_name, rule, count(*)::bigint from quarantine group by all order by 3 desc, 1, 2"
+    ).fetchall()
+    if quarantined:
+        _table(console, "Quarantined rows", ["table", "rule", "rows"], quarantined)
+    off = con.execute(
+        """
+        select distinct table_name, switched_off
+        from source_inventory
+        where not is_given and switched_off is not null
+        order by all
+        """
+    ).fetchall()
+    if off:
+        _table(console, "Switched off, since not delivered", ["table", "what is off"], off)
+
+
+def _where(console: Console, version: PublishedVersion, seconds: float) -> None:
+    console.print(f"Published {version.id} in {seconds:.0f} s")
+    console.print(f"  {_relative(version.database)}", soft_wrap=True)
+    console.print("Next: open that file in your BI tool, or `make serve` for the UI")
+
+
+def _relative(path: Path) -> Path:
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
