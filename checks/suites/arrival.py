@@ -1,0 +1,258 @@
+"""First border: a delivery is refused before anything is built on it.
+
+A few bad rows are no reason to stop; they go to quarantine. What is refused here is a delivery
+that went wrong as a whole: not there, another format, another grain, another amount of data.
+"""
+
+from __future__ import annotations
+
+from checks.suite import (
+    Check,
+    Suite,
+    does_not_match,
+    is_one_of,
+    lies_between,
+    matches,
+)
+
+# Share of rows. A changed format breaks every row and a slip of the hand a few; between the two
+# lies nothing that was ever meant.
+MAX_UNREADABLE_SHARE = 0.20
+
+# Share of rows. Shops sell to guests: of Online Retail II, a real shop, a quarter of the lines
+# have no customer. Beyond half, the column is not the one that was meant.
+MAX_MISSING_SHARE = 0.50
+
+# Share of different rows whose key occurs in another row, too. Corrections repeat a few keys;
+# order lines delivered as orders repeat most of them.
+MAX_REPEATED_KEY_SHARE = 0.20
+
+# A later delivery with fewer rows is not judged by shares: one bad row of two is a bad row, and
+# quarantine shows it. The first delivery of a table is judged whatever its size.
+MIN_ROWS_FOR_SHARES = 20
+
+# Rows a day over the lowest (10th percentile) and the highest (90th) of the deliveries before:
+# a weekly day of rest and one odd day pass, a lost table and a doubled export do not.
+MIN_VOLUME_RATIO = 0.1
+MAX_VOLUME_RATIO = 10.0
+
+# Deliveries before this one, the first (which brings all of history) not counted. With fewer,
+# nobody knows yet what is usual, so an odd amount is only shown.
+MIN_DELIVERIES_TO_JUDGE = 5
+
+# Rows a day: below, a factor of ten happens by chance.
+MIN_USUAL_ROWS = 20
+
+# Days between the newest order and as_of: a shop that sells weekly passes, a stopped export not.
+MAX_DAYS_WITHOUT_ORDERS = 31
+
+# Currency units, either sign: beyond, an order is a typing error or was counted in another unit.
+MAX_PLAUSIBLE_AMOUNT = 1e8
+
+# Characters: longer identifiers are another column that slipped into this one.
+MAX_ID_LENGTH = 128
+
+# Share of rows of a sample; a table in which this many identifiers are fine was read right.
+MOSTLY_INTACT = 0.99
+
+COLUMNS = Suite(
+    name="arrival_columns",
+    table="orders",
+    place="delivered columns",
+    figures=True,
+    labels=("table_name", "column_name"),
+    checks=(
+        Check(
+            "required_columns_are_given",
+            is_one_of("given", True),
+            expected="every required column of a delivered table to be there",
+            remedy=(
+                "If the source calls it otherwise, rename it in the mapping file; "
+                "else have the source deliver it."
+            ),
+            where="required",
+        ),
+        Check(
+            "required_values_are_readable",
+            lies_between("unreadable_share", high=MAX_UNREADABLE_SHARE),
+            expected=(
+                f"at most {MAX_UNREADABLE_SHARE:.0%} of the values of a required column to be "
+                "unreadable as its type, or a time out of all plausibility"
+            ),
+            remedy=(
+                "Compare the column's type and format with the source contract "
+                "(dbt_project/models/staging/lake.yml) and correct the export."
+            ),
+            where="required",
+        ),
+        Check(
+            "required_values_are_present",
+            lies_between("missing_share", high=MAX_MISSING_SHARE),
+            expected=(
+                f"at most {MAX_MISSING_SHARE:.0%} of the values of a required column to be missing"
+            ),
+            remedy="See whether the mapping file names the right column, and correct the export.",
+            where="required",
+        ),
+        Check(
+            "optional_values_are_readable",
+            lies_between("unreadable_share", high=MAX_UNREADABLE_SHARE),
+            expected=(
+                f"at most {MAX_UNREADABLE_SHARE:.0%} of the values of an optional column to be "
+                "unreadable as its type"
+            ),
+            remedy="The rows go to quarantine; correct the export, or leave the column out.",
+            severity="warn",
+            where="not required",
+        ),
+    ),
+)
+
+DELIVERIES = Suite(
+    name="arrival_deliveries",
+    table="orders",
+    place="delivered tables",
+    figures=True,
+    labels=("table_name",),
+    checks=(
+        Check(
+            "keys_name_one_row",
+            lies_between("repeated_key_share", high=MAX_REPEATED_KEY_SHARE),
+            expected=(
+                f"at most {MAX_REPEATED_KEY_SHARE:.0%} of a table's different rows to share their "
+                "key with another row"
+            ),
+            remedy=(
+                "The table has another grain than the source contract says; "
+                "order lines are delivered as order_lines, not as orders."
+            ),
+        ),
+        Check(
+            "volume_is_as_usual",
+            lies_between("volume_ratio", MIN_VOLUME_RATIO, MAX_VOLUME_RATIO),
+            expected=(
+                f"between {MIN_VOLUME_RATIO:g} and {MAX_VOLUME_RATIO:g} times the usual rows a day"
+            ),
+            remedy=(
+                "Look for a partial or a doubled export. If the amount is right, allow the check "
+                "for this run."
+            ),
+            where=f"earlier_deliveries >= {MIN_DELIVERIES_TO_JUDGE}",
+            may_be_allowed=True,
+        ),
+        Check(
+            "volume_is_like_the_first_days",
+            lies_between("volume_ratio", MIN_VOLUME_RATIO, MAX_VOLUME_RATIO),
+            expected=(
+                f"between {MIN_VOLUME_RATIO:g} and {MAX_VOLUME_RATIO:g} times the rows a day of "
+                "the few deliveries before"
+            ),
+            remedy="Look for a partial or a doubled export.",
+            severity="warn",
+            where=f"earlier_deliveries < {MIN_DELIVERIES_TO_JUDGE}",
+        ),
+    ),
+)
+
+PURCHASES = Suite(
+    name="arrival_purchases",
+    table="orders",
+    place="orders and order_lines",
+    figures=True,
+    checks=(
+        Check(
+            "orders_arrived",
+            lies_between("rows_up_to_as_of", low=1),
+            expected="at least one order up to the day of the run",
+            remedy=(
+                "Deliver `orders` or `order_lines`, or run for a later day (HOMING_AS_OF), "
+                "on which there are orders."
+            ),
+        ),
+        Check(
+            "orders_keep_coming",
+            is_one_of("fell_silent", False),
+            expected="a later day to bring at least one new order, as the days before it did",
+            remedy=(
+                "See whether the export still runs. If there was nothing to sell, allow it with "
+                "HOMING_EMPTY_DELTA=allow."
+            ),
+            may_be_allowed=True,
+        ),
+        Check(
+            "orders_are_recent",
+            lies_between("days_since_newest", high=MAX_DAYS_WITHOUT_ORDERS),
+            expected=(
+                f"the newest order to be at most {MAX_DAYS_WITHOUT_ORDERS} days older than the run"
+            ),
+            remedy="Deliver newer orders, or run for an earlier day (HOMING_AS_OF).",
+            severity="warn",
+        ),
+    ),
+)
+
+
+def _identifier_checks(column: str, what: str) -> tuple[Check, ...]:
+    return (
+        Check(
+            f"{column}s_are_clean_text",
+            matches(
+                column, rf"^[^\x00-\x1f\x7f\ufffd]{{1,{MAX_ID_LENGTH}}}$", mostly=MOSTLY_INTACT
+            ),
+            expected=(
+                f"the identifier of {what} to be text of at most {MAX_ID_LENGTH} characters, "
+                "without control or replacement characters"
+            ),
+            remedy="Declare the file's encoding and separator, or correct the export.",
+        ),
+        Check(
+            f"{column}s_kept_their_digits",
+            does_not_match(column, r"^\d(\.\d+)?[eE]\+\d+$", mostly=MOSTLY_INTACT),
+            expected=f"the identifier of {what} to be whole, not rounded as in 1.23E+11",
+            remedy=(
+                "A spreadsheet turned long numbers into rounded ones, so that several are now the "
+                "same: export again with the column as text."
+            ),
+        ),
+        Check(
+            f"{column}s_are_not_placeholders",
+            does_not_match(
+                column,
+                r"(?i)^\s*(nan|null|none|nil|n/?a|#n/a|undefined|unknown|-+|0+)\s*$",
+                mostly=MOSTLY_INTACT,
+            ),
+            expected=f"the identifier of {what} to be empty where there is none",
+            remedy="Have the source leave the column empty instead of writing a placeholder.",
+            severity="warn",
+        ),
+    )
+
+
+SAMPLE = Suite(
+    name="arrival_sample",
+    table="orders",
+    place="sampled orders, as delivered",
+    personal=frozenset({"order_id", "customer_id"}),
+    checks=(
+        *_identifier_checks("order_id", "an order"),
+        *_identifier_checks("customer_id", "a customer"),
+        Check(
+            "amounts_are_plausible",
+            lies_between(
+                "amount", -MAX_PLAUSIBLE_AMOUNT, MAX_PLAUSIBLE_AMOUNT, mostly=MOSTLY_INTACT
+            ),
+            expected=f"amounts of at most {MAX_PLAUSIBLE_AMOUNT:,.0f}, positive or negative",
+            remedy="See whether the amounts are in the currency's main unit.",
+            severity="warn",
+        ),
+        Check(
+            "amounts_are_mostly_sales",
+            lies_between("amount", low=0, mostly=0.5),
+            expected="at least half of the amounts not to be negative",
+            remedy="A sale is positive and what was taken back negative: see the export's signs.",
+            severity="warn",
+        ),
+    ),
+)
+
+SUITES = (COLUMNS, DELIVERIES, PURCHASES, SAMPLE)

@@ -1,0 +1,160 @@
+"""Second border: what the model is about to read.
+
+dbt's own tests have looked at every table; here it is asked whether the whole still is what a
+model can be trained on and scored with.
+"""
+
+from __future__ import annotations
+
+from checks.suite import (
+    Check,
+    Suite,
+    is_at_least,
+    is_one_of,
+    is_present,
+    is_unique,
+    lies_between,
+)
+
+# Share of a delivery's rows. Above the first, something in the source deserves a look; above the
+# second, what is left is not the shop any more.
+UNUSUAL_QUARANTINED_SHARE = 0.05
+MAX_QUARANTINED_SHARE = 0.50
+
+# The source is at fault, so the remedy names where its rows went.
+_SEE_QUARANTINE = "The table `quarantine` names each row and the rule it broke; correct the source."
+_DEFECT = "This is a defect of the SQL in dbt_project/models/features, not of the data."
+
+LEDGER = Suite(
+    name="features_ledger",
+    table="row_ledger",
+    place="row ledger",
+    figures=True,
+    labels=("table_name",),
+    checks=(
+        Check(
+            "most_rows_were_accepted",
+            lies_between("quarantined_share", high=MAX_QUARANTINED_SHARE),
+            expected=f"at most {MAX_QUARANTINED_SHARE:.0%} of a delivery's rows in quarantine",
+            remedy=_SEE_QUARANTINE,
+        ),
+        Check(
+            "quarantine_is_as_usual",
+            lies_between("quarantined_share", high=UNUSUAL_QUARANTINED_SHARE),
+            expected=f"at most {UNUSUAL_QUARANTINED_SHARE:.0%} of a delivery's rows in quarantine",
+            remedy=_SEE_QUARANTINE,
+            severity="warn",
+        ),
+    ),
+)
+
+POPULATION = Suite(
+    name="features_population",
+    table="customer_features",
+    place="customer_features of the day",
+    figures=True,
+    checks=(
+        Check(
+            "customers_are_there_to_score",
+            lies_between("customers", low=1),
+            expected="at least one customer with a completed order who is not churned",
+            remedy=(
+                "See `row_ledger` for orders in quarantine and `customer_lifecycle` for the "
+                "stages; if the newest orders are old, run for an earlier day (HOMING_AS_OF)."
+            ),
+        ),
+        Check(
+            "one_row_a_customer",
+            is_one_of("repeated_rows", 0),
+            expected="one row a customer and snapshot",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "snapshots_do_not_look_ahead",
+            is_one_of("rows_after_as_of", 0),
+            expected="no snapshot later than the day of the run",
+            remedy=_DEFECT,
+        ),
+    ),
+)
+
+COLUMNS = Suite(
+    name="features_columns",
+    table="customer_features",
+    place="columns of customer_features",
+    figures=True,
+    labels=("column_name",),
+    checks=(
+        Check(
+            "numbers_are_finite",
+            is_one_of("rows_not_finite", 0),
+            expected="no infinite number and no NaN",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "counts_are_not_negative",
+            lies_between("lowest", low=0),
+            expected="no negative count, share or number of days since",
+            remedy=_DEFECT,
+            where="is_never_negative",
+        ),
+        Check(
+            "shares_do_not_exceed_one",
+            lies_between("highest", high=1),
+            expected="no share above 1",
+            remedy=_DEFECT,
+            where="is_share",
+        ),
+        Check(
+            "columns_hold_values",
+            is_one_of("is_empty", False),
+            expected="every feature to be known for at least one customer",
+            remedy=(
+                "What the source does not deliver stays unknown, and the model does without; "
+                "`source_inventory` names what is missing."
+            ),
+            severity="warn",
+        ),
+    ),
+)
+
+CUSTOMERS = Suite(
+    name="features_customers",
+    table="customer_features",
+    place="sampled rows of customer_features",
+    personal=frozenset({"customer_id"}),
+    checks=(
+        Check(
+            "customers_are_named",
+            is_present("customer_id"),
+            expected="every row to name its customer",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "customers_occur_once",
+            is_unique("customer_id"),
+            expected="every customer to occur once",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "customers_have_ordered",
+            lies_between("order_days", low=1),
+            expected="at least one day with an order for every customer to be scored",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "last_order_is_known",
+            is_present("recency_days"),
+            expected="the days since the last order to be known for every customer to be scored",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "first_order_is_not_after_the_last",
+            is_at_least("tenure_days", "recency_days"),
+            expected="the first order not to be later than the last one",
+            remedy=_DEFECT,
+        ),
+    ),
+)
+
+SUITES = (LEDGER, POPULATION, COLUMNS, CUSTOMERS)
