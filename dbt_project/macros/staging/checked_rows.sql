@@ -1,0 +1,188 @@
+{# Every row that the lake holds for a table and that is not loaded yet: typed as the contract says, with the
+   first rule it breaks. Rows are only ever added, batch by batch; which of them a run sees is decided by
+   current_rows. Beside the contract's columns and a business date for every timestamp:
+
+     _batch      as_of of the delivery            _rule       first rule broken; NULL: the row is fine
+     _batch_id   identifier of the delivery       _reason     the same for people, without the value
+     _row        position within the delivery     _duplicate  an exact repeat of a fine row of its delivery
+                                                  _contested  another row bears the same key
+
+   extra_rules: rules over several columns, asked after those of the contract: [{rule, breaks, reason}].
+
+   The first load of a big table is paid in passes over it. There are three, two of them over a few columns:
+   repeats are found by the hash that the lake wrote, rival keys by the key, and only what was found is joined
+   to the pass that types the rows. No window runs over all rows, and the order of the lake survives. #}
+{%- macro checked_rows(table, extra_rules=[]) -%}
+    {%- do source('lake', table) -%}
+    {%- set contract = table_contract(table) -%}
+    {%- set layouts = lake_layouts(
+        table, contract.columns | map(attribute='name') | list, loaded_batches() if is_incremental() else []
+    ) -%}
+    {%- if layouts -%}
+        {{ newly_checked_rows(contract, row_rules(table) + extra_rules, layouts) }}
+    {%- else -%}
+        {{ no_checked_rows(contract) }}
+    {%- endif -%}
+{%- endmacro -%}
+
+{%- macro newly_checked_rows(contract, rules, layouts) -%}
+with typed as (
+{{ typed_rows(contract.columns, layouts) }}
+),
+
+repeated_hashes as (
+    select _row_hash
+    from {{ read_lake(layouts | map(attribute='files') | sum(start=[])) }}
+    group by _row_hash
+    having count(*) > 1
+),
+
+repeats as (
+    {%- for layout in layouts %}
+    select _batch_id, _row
+    from {{ read_lake(layout.files) }}
+    where _row_hash in (select _row_hash from repeated_hashes)
+    qualify row_number() over (
+        partition by _batch_id, _row_hash{% for name in contract.key if name in layout.columns %}, {{ name }}{% endfor %}
+        order by _row
+    ) > 1
+    {{- '\n\n    union all\n' if not loop.last }}
+    {%- endfor %}
+),
+{% if contract.has_versions %}
+{%- set keys = contract.key | join(', ') %}
+new_keys as (
+    select {{ keys }}
+    from (
+{{ typed_rows(contract.columns | selectattr('name', 'in', contract.key) | list, layouts) }}
+    )
+    anti join repeats using (_batch_id, _row)
+),
+
+contested_keys as (
+    select {{ keys }}
+    from new_keys
+    group by {{ keys }}
+    having count(*) > 1
+    {%- if is_incremental() %}
+
+    union
+
+    select {{ keys }}
+    from {{ this }} as loaded
+    where exists (
+        select 1 from new_keys where {{ same_key(contract.key, 'new_keys', 'loaded') }}
+    )
+    {%- endif %}
+),
+{% endif %}
+judged as (
+    select
+        {%- for column in contract.columns %}
+        {{ column.name }},
+        {%- if column.type == 'timestamp' %}
+        {{ business_date(column.name) }} as {{ date_name(column.name) }},
+        {%- endif %}
+        {%- endfor %}
+        _batch,
+        _batch_id,
+        _row,
+        case
+            {%- for rule in rules %}
+            when {{ rule.breaks }} then '{{ rule.rule }}'
+            {%- endfor %}
+        end as _rule
+    from typed
+),
+
+final as (
+    select
+        judged.*,
+        case when _rule is not null then
+            case _rule
+                {%- for rule in rules %}
+                when '{{ rule.rule }}' then '{{ rule.reason }}'
+                {%- endfor %}
+            end
+        end as _reason,
+        _rule is null and repeats._row is not null as _duplicate,
+        {% if contract.has_versions -%}
+        contested_keys.is_contested is not null as _contested
+        {%- else -%}
+        false as _contested
+        {%- endif %}
+    from judged
+    left join repeats
+        on judged._batch_id = repeats._batch_id and judged._row = repeats._row
+    {%- if contract.has_versions %}
+    left join (select *, true as is_contested from contested_keys) as contested_keys
+        on {{ same_key(contract.key, 'judged', 'contested_keys') }}
+    {%- endif %}
+)
+
+select * from final
+{%- endmacro -%}
+
+{# The rows of all layouts with what was given and what could be read of it, for the columns asked for. #}
+{%- macro typed_rows(columns, layouts) -%}
+    {%- for layout in layouts %}
+    select
+        {%- for column in columns %}
+        {{ typed_value(column, layout.columns.get(column.name)) }} as {{ column.name }},
+        given_{{ column.name }},
+        {%- endfor %}
+        _batch,
+        _batch_id,
+        _row
+    from (
+        select
+            {%- for column in columns %}
+            {{ given_value(column, layout.columns.get(column.name)) }},
+            {%- endfor %}
+            cast(_batch as date) as _batch,
+            _batch_id,
+            _row
+        from {{ read_lake(layout.files) }}
+    )
+    {{- '\n\n    union all\n' if not loop.last }}
+    {%- endfor %}
+{%- endmacro -%}
+
+{# A table that was never delivered, or of which nothing is new: no rows, all columns. #}
+{%- macro no_checked_rows(contract) -%}
+select
+    {%- for column in contract.columns %}
+    cast(null as {{ column.type }}) as {{ column.name }},
+    {%- if column.type == 'timestamp' %}
+    cast(null as date) as {{ date_name(column.name) }},
+    {%- endif %}
+    {%- endfor %}
+    cast(null as date) as _batch,
+    cast(null as string) as _batch_id,
+    cast(null as bigint) as _row,
+    cast(null as string) as _rule,
+    cast(null as string) as _reason,
+    cast(null as boolean) as _duplicate,
+    cast(null as boolean) as _contested
+where false
+{%- endmacro -%}
+
+{# Key columns may be empty where the contract does not require them: two empty ones are the same. #}
+{%- macro same_key(key, left, right) -%}
+    {%- for name in key -%}
+        {{ left }}.{{ name }} is not distinct from {{ right }}.{{ name }}{{ ' and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro -%}
+
+{%- macro loaded_batches() -%}
+    {{- return(run_query('select distinct _batch_id from ' ~ this).columns[0].values() | list) -}}
+{%- endmacro -%}
+
+{# Pre-hook of the checked tables: rows of a batch that the lake replaced or dropped go before the new ones come. #}
+{%- macro forget_replaced_batches() -%}
+    {%- if execute and is_incremental() -%}
+        {%- set table = this.identifier | replace('checked_', '', 1) -%}
+        {%- set batches = run_query('select batch_id from ' ~ lake_manifests(table)).columns[0].values() | list -%}
+        {{ delete_batches_not_in(this, batches) }}
+    {%- endif -%}
+{%- endmacro -%}

@@ -1,0 +1,70 @@
+{# What a run for as_of sees of a table: fine rows whose event had happened, each key once, and of these
+   only the values that were known by then. #}
+{%- macro current_rows(table) -%}
+    {%- set contract = table_contract(table) -%}
+    {%- set checked = ref('checked_' ~ table) -%}
+{% if contract.has_versions -%}
+with superseded as (
+    select _batch_id, _row
+    from {{ checked }} as checked
+    where
+        {{ is_visible(contract) }}
+        and exists (
+            select 1
+            from {{ checked }} as contested
+            where contested._contested and {{ same_key(contract.key, 'checked', 'contested') }}
+        )
+    qualify row_number() over (
+        partition by {{ contract.key | join(', ') }}
+        order by {{ newest_first(contract) }}
+    ) > 1
+),
+
+{% else -%}
+with {% endif -%}
+final as (
+    select
+        {%- for column in contract.columns %}
+        {{ known_value(column, column.name) }},
+        {%- if column.type == 'timestamp' %}
+        {{ known_value(column, date_name(column.name)) }},
+        {%- endif %}
+        {%- endfor %}
+        _batch as delivered_on
+    from {{ checked }}
+    {%- if contract.has_versions %}
+    anti join superseded using (_batch_id, _row)
+    {%- endif %}
+    where {{ is_visible(contract) }}
+)
+
+select * from final
+{%- endmacro -%}
+
+{# Fine, no repeat, and happened by the end of as_of. Event time alone decides, so that a late row or a correction
+   restates the past; `as_known_then` sees only what had been delivered. #}
+{%- macro is_visible(contract) -%}
+    _rule is null and not _duplicate
+    {%- if contract.time %} and coalesce({{ date_name(contract.time) }} <= {{ as_of() }}, true) {%- endif %}
+    {%- if var('as_known_then') %} and _batch <= {{ as_of() }} {%- endif %}
+{%- endmacro -%}
+
+{# Of several versions of a row the one written last by the end of as_of; if all were written later,
+   the earliest of them is nearest to what was known. Without `updated_at`, the one delivered last. #}
+{%- macro newest_first(contract) -%}
+    {%- if 'updated_at' in contract.columns | map(attribute='name') -%}
+        coalesce(updated_on > {{ as_of() }}, false),
+        case when updated_on > {{ as_of() }} then updated_at end,
+        updated_at desc nulls last,
+    {% endif -%}
+    _batch desc, _row desc
+{%- endmacro -%}
+
+{# A value that becomes known with an event is NULL before that event. #}
+{%- macro known_value(column, name) -%}
+    {%- if column.meta.known_with -%}
+        case when coalesce({{ date_name(column.meta.known_with) }} <= {{ as_of() }}, true) then {{ name }} end as {{ name }}
+    {%- else -%}
+        {{ name }}
+    {%- endif -%}
+{%- endmacro -%}
