@@ -23,7 +23,7 @@
 {%- endmacro -%}
 
 {%- macro is_identifier(column) -%}
-    {{- return(column.name.endswith('_id') or column.meta.identifier | default(false)) -}}
+    {{- return(column.name.endswith('_id') or column.name == 'referred_by') -}}
 {%- endmacro -%}
 
 {# Text without surrounding space; the empty string becomes NULL. Exports bring more kinds of space than
@@ -71,7 +71,8 @@
 {%- macro typed_value(column, stored) -%}
     {%- set given = 'given_' ~ column.name -%}
     {%- set native = is_native(column.type, stored) -%}
-    {%- if stored is none -%} cast(null as {{ column.type }})
+    {%- if column.meta.default -%} coalesce({{ typed_text(column, given, stored) }}, '{{ column.meta.default }}')
+    {%- elif stored is none -%} cast(null as {{ column.type }})
     {%- elif column.type == 'string' -%} {{ typed_text(column, given, stored) }}
     {%- elif column.type == 'integer' -%} {{ typed_integer(given, native) }}
     {%- elif column.type == 'timestamp' -%} {{ typed_timestamp(given, stored) }}
@@ -83,7 +84,7 @@
 
 {%- macro typed_text(column, given, stored) -%}
     {%- if column.meta.accepted -%} lower(replace(replace({{ given }}, ' ', '_'), '-', '_'))
-    {%- elif column.meta.upper_case -%} upper({{ given }})
+    {%- elif column.name == 'currency' -%} upper({{ given }})
     {%- elif is_identifier(column) and stored == 'VARCHAR' -%}
         {#- a spreadsheet that once held an empty cell writes 13085.0 for the customer 13085 -#}
         case when {{ given }} like '%.0' then regexp_replace({{ given }}, '^([0-9]+)[.]0$', '\1') else {{ given }} end

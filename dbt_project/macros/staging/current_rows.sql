@@ -25,12 +25,12 @@ with {% endif -%}
 final as (
     select
         {%- for column in contract.columns %}
-        {{ known_value(column, column.name) }},
-        {%- if column.type == 'timestamp' %}
-        {{ known_value(column, date_name(column.name)) }},
+        {{ known_value(column, column.name) }}
+        {%- if column.type == 'timestamp' %},
+        {{ known_value(column, date_name(column.name)) }}
         {%- endif %}
+        {{- ',' if not loop.last }}
         {%- endfor %}
-        _batch as delivered_on
     from {{ checked }}
     {%- if contract.has_versions %}
     anti join superseded using (_batch_id, _row)
