@@ -1,0 +1,42 @@
+"""Where customers and orders come from: one connector a module, all speaking the source contract.
+
+Here: reading a source into Arrow batches, with foreign names and encodings resolved.
+Not here: which rows a run takes (resources/lake.py), and what they mean (staging).
+
+A new connector is a module with `connect(settings)`, which returns something with the members of
+`connector.Connector`, and a line in `_MODULES`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pipelines.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+    from pipelines.sources.connector import Connector
+
+# Named, not imported: the driver of a source that is not used need not be installed.
+_MODULES = {
+    "sample": "pipelines.sources.sample",
+    "files": "pipelines.sources.files",
+}
+
+
+def connectors(settings: Settings) -> tuple[Connector, ...]:
+    """The connectors that `HOMING_SOURCE` names, in that order.
+
+    Raises:
+        SettingsError: a name is unknown or given twice, or the sample is mixed with real data.
+    """
+    names = settings.source
+    known = ", ".join(_MODULES)
+    if unknown := [name for name in names if name not in _MODULES]:
+        raise SettingsError(f"HOMING_SOURCE: unknown source {unknown[0]!r}; choose from {known}")
+    if not names or len(set(names)) != len(names):
+        raise SettingsError(f"HOMING_SOURCE: name one or more of {known}, each once")
+    if "sample" in names and len(names) > 1:
+        raise SettingsError("HOMING_SOURCE: the sample company cannot be mixed with real data")
+    return tuple(import_module(_MODULES[name]).connect(settings) for name in names)
