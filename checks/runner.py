@@ -209,18 +209,25 @@ def _found(
     if not suite.labels:
         return ", ".join(_figure(column, each) for each in result["partial_unexpected_list"])
     rows = result["partial_unexpected_index_list"]
-    named = [
-        f"{'.'.join(str(row[label]) for label in suite.labels)} ({_figure(column, row[column])})"
-        for row in rows
-    ]
+    named = [_named(row, column, suite.labels) for row in rows]
     more = int(observed["unexpected"]) - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
 
 
+def _named(row: Mapping[str, Any], column: str, labels: Sequence[str]) -> str:
+    name = ".".join(str(row[label]) for label in labels)
+    # That a row is named at all says what a yes or no would say again.
+    return name if _is_boolean(row[column]) else f"{name} ({_figure(column, row[column])})"
+
+
 def _figure(column: str, value: Any) -> str:
     """A figure in the unit that its column's name announces."""
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
-        return "yes" if value else "no"
+    if _is_boolean(value):
+        return "otherwise"
     if column.endswith("_share"):
         return f"{float(value):.1%}"
     return f"{float(value):,.6g}"
+
+
+def _is_boolean(value: Any) -> bool:
+    return str(value) in {"True", "False"}

@@ -207,7 +207,7 @@ def _identifier_checks(column: str, what: str) -> tuple[Check, ...]:
         ),
         Check(
             f"{column}s_kept_their_digits",
-            does_not_match(column, r"^\d(\.\d+)?[eE]\+\d+$", mostly=MOSTLY_INTACT),
+            does_not_match(column, r"^\d(?:\.\d+)?[eE]\+\d+$", mostly=MOSTLY_INTACT),
             expected=f"the identifier of {what} to be whole, not rounded as in 1.23E+11",
             remedy=(
                 "A spreadsheet turned long numbers into rounded ones, so that several are now the "
@@ -218,7 +218,7 @@ def _identifier_checks(column: str, what: str) -> tuple[Check, ...]:
             f"{column}s_are_not_placeholders",
             does_not_match(
                 column,
-                r"(?i)^\s*(nan|null|none|nil|n/?a|#n/a|undefined|unknown|-+|0+)\s*$",
+                r"(?i)^\s*(?:nan|null|none|nil|n/?a|#n/a|undefined|unknown|-+|0+)\s*$",
                 mostly=MOSTLY_INTACT,
             ),
             expected=f"the identifier of {what} to be empty where there is none",
