@@ -26,11 +26,16 @@
     {{- return(column.name.endswith('_id') or column.name == 'referred_by') -}}
 {%- endmacro -%}
 
+{# Whether a text contains what a regular expression describes. #}
+{%- macro matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro -%}
+
 {# Text without surrounding space; the empty string becomes NULL. Exports bring more kinds of space than
    the blank: tab, line end, no-break, full-width, byte order mark. Trimming these costs five times a
    plain look at the first and the last character (10M values: 3.6 s, 0.8 s), so the look comes first. #}
 {%- macro trimmed(text) -%}
-    nullif(case when regexp_matches({{ text }}, '^[^!-~]|[^!-~]$')
+    nullif(case when {{ matches(text, '^[^!-~]|[^!-~]$') }}
             then trim({{ text }}, ' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(12288) || chr(65279))
             else {{ text }} end, '')
 {%- endmacro -%}
@@ -102,7 +107,7 @@
     {%- if stored == 'TIMESTAMP WITH TIME ZONE' -%} {{ zoned_to_utc(given) }}
     {%- elif is_time_type(stored) -%} {{ to_utc('try_cast(' ~ given ~ ' as timestamp)') }}
     {%- else -%}
-        case when regexp_matches({{ given }}, '^.{10}.*([zZ]|[+-][0-9:]+)$')
+        case when {{ matches(given, '^.{8}.*([zZ]|[+-][0-9:]+)$') }}
             then {{ zoned_to_utc('try_cast(' ~ given ~ ' as timestamptz)') }}
             else {{ to_utc('try_cast(' ~ given ~ ' as timestamp)') }} end
     {%- endif -%}

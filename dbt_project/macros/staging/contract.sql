@@ -1,5 +1,5 @@
 {# What lake.yml says about one table, in the form the staging macros work with:
-   {columns: [{name, type, meta}], key, time, has_versions}. Empty while dbt only parses. #}
+   {columns: [{name, type, meta}], key, time, has_versions, instead, switches_off}. Empty while dbt only parses. #}
 {%- macro table_contract(table) -%}
     {%- set found = {'columns': [], 'key': [], 'time': none, 'has_versions': false} -%}
     {%- if execute -%}
@@ -13,6 +13,8 @@
             {%- do found.update({
                 'key': meta.key,
                 'time': meta.time,
+                'instead': meta.instead,
+                'switches_off': meta.switches_off or {},
                 'has_versions': meta.key | length < found.columns | length,
             }) -%}
         {%- else -%}
@@ -24,13 +26,23 @@
     {{- return(found) -}}
 {%- endmacro -%}
 
-{# Names of all tables of the contract, in its order. #}
+{# Names of all tables of the contract, in its order. Written out because dbt must know the tables that a
+   model reads before it has read lake.yml; a difference between the two stops the run. #}
 {%- macro contract_tables() -%}
-    {%- set names = [] -%}
+    {%- set names = [
+        'customers', 'contacts', 'order_lines', 'orders', 'order_items', 'products', 'assets', 'returns',
+        'interactions', 'tickets', 'surveys', 'campaigns', 'campaign_members', 'loyalty_ledger', 'reps',
+        'opportunities', 'consents', 'trainings', 'community_events', 'usage_events', 'churn_feedback',
+        'erasure_requests'
+    ] -%}
     {%- if execute -%}
-        {%- for source in graph.sources.values() if source.source_name == 'lake' -%}
-            {%- do names.append(source.name) -%}
-        {%- endfor -%}
+        {%- set declared = graph.sources.values() | selectattr('source_name', 'equalto', 'lake') | map(attribute='name') | list -%}
+        {%- if names | sort != declared | sort -%}
+            {%- do exceptions.raise_compiler_error(
+                'Expected the tables of models/staging/lake.yml in macros/staging/contract.sql, found a difference: '
+                ~ (names | reject('in', declared) | list + declared | reject('in', names) | list) | join(', ')
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
     {{- return(names) -}}
 {%- endmacro -%}

@@ -1,0 +1,5 @@
+{# A line that takes back: by its quantity, or because its order's number says that it cancels another one. #}
+{%- macro is_return_line() -%}
+    quantity < 0
+        {%- if var('cancelled_order_pattern') %} or {{ matches('order_id', var('cancelled_order_pattern')) }} {%- endif -%}
+{%- endmacro -%}

@@ -1,0 +1,68 @@
+with lake_batches as (
+    select * from {{ ref('lake_batches') }}
+),
+
+contract_columns as (
+    {%- for table in contract_tables() %}
+    {%- set contract = table_contract(table) %}
+    {%- for column in contract.columns %}
+    select
+        '{{ table }}' as table_name,
+        '{{ column.name }}' as column_name,
+        {{ loop.index }} as position,
+        {{ text_or_null(contract.instead) }} as instead,
+        {{ text_or_null(contract.switches_off.table) }} as without_table,
+        {{ text_or_null(contract.switches_off[column.name]) }} as without_column
+    union all
+    {%- endfor %}
+    {%- endfor %}
+    select
+        cast(null as string) as table_name,
+        cast(null as string) as column_name,
+        cast(null as integer) as position,
+        cast(null as string) as instead,
+        cast(null as string) as without_table,
+        cast(null as string) as without_column
+    where false
+),
+
+deliveries as (
+    select table_name, sum(rows) as rows
+    from lake_batches
+    group by table_name
+    having sum(rows) > 0
+),
+
+looked_up as (
+    select
+        contract_columns.*,
+        exists (
+            select 1
+            from lake_batches
+            where
+                lake_batches.table_name = contract_columns.table_name
+                and lake_batches.rows > 0
+                and contains(lake_batches.columns, ',' || contract_columns.column_name || ',')
+        ) as given
+    from contract_columns
+),
+
+final as (
+    select
+        looked_up.table_name,
+        looked_up.column_name,
+        looked_up.position,
+        looked_up.given,
+        cast(coalesce(deliveries.rows, 0) as bigint) as rows,
+        case
+            when looked_up.given then null
+            when deliveries.rows is not null then looked_up.without_column
+            when replacements.rows is not null then null
+            else looked_up.without_table
+        end as switched_off_what
+    from looked_up
+    left join deliveries on looked_up.table_name = deliveries.table_name
+    left join deliveries as replacements on looked_up.instead = replacements.table_name
+)
+
+select * from final

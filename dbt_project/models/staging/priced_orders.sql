@@ -1,0 +1,79 @@
+with delivered_orders as (
+    select * from {{ ref('delivered_orders') }}
+),
+
+line_orders as (
+    select * from {{ ref('line_orders') }}
+),
+
+currency_rates as (
+    select * from {{ ref('currency_rates') }}
+),
+
+rated as (
+    select delivered_orders.*, coalesce(currency_rates.home_rate, 1) as home_rate
+    from delivered_orders
+    left join currency_rates
+        on
+            delivered_orders.currency = currency_rates.currency
+            and delivered_orders.ordered_on >= currency_rates.valid_from
+            and delivered_orders.ordered_on < currency_rates.valid_to
+    where delivered_orders.currency is null or currency_rates.home_rate is not null
+),
+
+final as (
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        ordered_on,
+        {{ home_amount('net_amount') }} as net_amount,
+        status,
+        currency,
+        {{ home_amount('gross_amount') }} as gross_amount,
+        {{ home_amount('discount_amount') }} as discount_amount,
+        {{ home_amount('cost_amount') }} as cost_amount,
+        channel,
+        store_id,
+        asset_id,
+        coupon_code,
+        paid_at,
+        paid_on,
+        due_at,
+        due_on,
+        updated_at,
+        updated_on,
+        cast(null as string) as country,
+        cast(home_rate as decimal(18, 9)) as home_rate
+    from rated
+
+    union all
+
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        ordered_on,
+        net_amount,
+        'completed' as status,
+        currency,
+        gross_amount,
+        discount_amount,
+        cost_amount,
+        channel,
+        store_id,
+        cast(null as string) as asset_id,
+        cast(null as string) as coupon_code,
+        cast(null as timestamp) as paid_at,
+        cast(null as date) as paid_on,
+        cast(null as timestamp) as due_at,
+        cast(null as date) as due_on,
+        cast(null as timestamp) as updated_at,
+        cast(null as date) as updated_on,
+        country,
+        cast(1 as decimal(18, 9)) as home_rate
+    from line_orders
+    anti join delivered_orders using (order_id)
+)
+
+select * from final
