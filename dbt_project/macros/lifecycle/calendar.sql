@@ -1,0 +1,22 @@
+{# Days and months as rows and columns. #}
+
+{%- macro month_start(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro -%}
+
+{%- macro months_after(day, months) -%}
+    cast({{ dbt.dateadd('month', months, day) }} as date)
+{%- endmacro -%}
+
+{# The first days of the months from that of the earliest `column` of a relation to that of as_of. #}
+{%- macro month_spine(column, relation) -%}
+    select {{ months_after('span.first_month', 'numbers.n') }} as month_start_on
+    from (select {{ month_start('min(' ~ column ~ ')') }} as first_month from {{ relation }}) as span
+    cross join {{ numbers(1332) }}
+    where {{ months_after('span.first_month', 'numbers.n') }} <= {{ as_of() }}
+{%- endmacro -%}
+
+{# A relation of the integers 0 .. count - 1. #}
+{%- macro numbers(count) -%}
+    range({{ count }}) as numbers(n)
+{%- endmacro -%}

@@ -1,0 +1,31 @@
+with
+
+features as (
+    select snapshot_on, customer_id from {{ ref('customer_features') }}
+),
+
+snapshots as (
+    select * from {{ ref('snapshots') }}
+    where is_finished
+),
+
+customer_days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+final as (
+    select
+        features.snapshot_on,
+        features.customer_id,
+        customer_days.next_ordered_on is null
+        or customer_days.next_ordered_on > snapshots.horizon_ends_on as churned
+    from features
+    inner join snapshots on features.snapshot_on = snapshots.snapshot_on
+    -- The last order day before the snapshot knows the next one.
+    inner join customer_days
+        on features.customer_id = customer_days.customer_id
+        and customer_days.ordered_on <= features.snapshot_on
+        and (customer_days.next_ordered_on is null or customer_days.next_ordered_on > features.snapshot_on)
+)
+
+select * from final
