@@ -1,0 +1,91 @@
+"""The campaigns and their members as the company recorded them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.sources.sample import names
+from pipelines.sources.sample.campaigns import TITLES, Campaign
+from pipelines.sources.sample.columns import Columns, codes, decimals, moments, words
+from pipelines.sources.sample.lives import Lives
+from pipelines.sources.sample.orders import COMPLETED, Orders, customer_ids
+from pipelines.sources.sample.parameters import TACTICS, WINDOW_DAYS, Scale
+from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.streams import Purpose, stream
+
+SENT_HOUR = 10 / 24
+CAMPAIGN_DAYS = 30
+
+
+def campaign_ids(number: npt.NDArray[np.integer]) -> pa.Array:
+    """Identifiers of campaigns."""
+    return codes("M", (number + 1, 3))
+
+
+def campaign_table(calendar: Seasons, plan: tuple[Campaign, ...]) -> Columns:
+    """Table `campaigns`."""
+    tactics = np.array([c.tactic for c in plan], dtype=np.int64)
+    start = calendar.months[np.array([c.month for c in plan], dtype=np.int64)].astype(float)
+    dates = [calendar.date(day) for day in start]
+    titles = [
+        f"{date:%Y-%m} {TITLES[TACTICS[c.tactic].code]}" for date, c in zip(dates, plan, strict=True)
+    ]
+    cost = np.array([round(tactic.unit_cost * 10_000) for tactic in TACTICS])
+    return {
+        "campaign_id": campaign_ids(np.arange(len(plan))),
+        "name": pa.array(titles, pa.string()),
+        "purpose": pa.array([c.purpose for c in plan], pa.string()),
+        "tactic": words([tactic.code for tactic in TACTICS], tactics),
+        "channel": words(names.CONTACT_CHANNELS, np.array([c.channel for c in plan], np.int64)),
+        "starts_at": moments(calendar.first_day, start),
+        "ends_at": moments(calendar.first_day, start + CAMPAIGN_DAYS),
+        "unit_cost": decimals(cost[tactics], 18, 4),
+    }
+
+
+def member_table(
+    scale: Scale, calendar: Seasons, chunk: int, lived: Lives, made: Orders
+) -> Columns:
+    """Table `campaign_members`. The arm is random; a response is an order within the window."""
+    rng = stream(scale.seed, Purpose.MEMBERS, chunk)
+    number = np.concatenate([np.full(len(m.customer), m.campaign.number) for m in lived.members])
+    customer = np.concatenate([m.customer for m in lived.members])
+    treated = np.concatenate([m.treated for m in lived.members])
+    reached = np.concatenate([m.reached for m in lived.members])
+    tactic = np.concatenate([np.full(len(m.customer), m.campaign.tactic) for m in lived.members])
+    start = np.concatenate(
+        [np.full(len(m.customer), lived.months[m.campaign.month].start) for m in lived.members]
+    )
+    by_time = np.lexsort([number, start, customer])
+    number, customer, treated, reached, tactic, start = (
+        column[by_time].astype(column.dtype)
+        for column in (number, customer, treated, reached, tactic, start)
+    )
+    n = len(customer)
+    opened = start + SENT_HOUR + rng.exponential(0.8, n)
+    completed = np.flatnonzero(made.status == COMPLETED)
+    keys = made.customer[completed] * 1e5 + made.day[completed]
+    following = np.searchsorted(keys, customer * 1e5 + start, side="left")
+    at = np.minimum(following, max(len(completed) - 1, 0))
+    responded = made.day[completed[at]]
+    replied = (
+        (following < len(completed))
+        & (made.customer[completed[at]] == customer)
+        & (responded < start + WINDOW_DAYS)
+    )
+    seen = treated & reached & (opened < calendar.days)
+    cost = np.array([round(tactic.unit_cost * 10_000) for tactic in TACTICS])
+    return {
+        "campaign_id": campaign_ids(number),
+        "customer_id": customer_ids(lived.who, customer),
+        "assigned_at": moments(calendar.first_day, start),
+        "arm": words(("control", "treatment"), treated.astype(np.int64)),
+        "sent_at": moments(calendar.first_day, start + SENT_HOUR, null=~treated),
+        "opened_at": moments(calendar.first_day, opened, null=~seen),
+        "responded_at": moments(
+            calendar.first_day, np.maximum(responded, opened), null=~(seen & replied & (responded > opened))
+        ),
+        "cost": decimals(np.where(treated, cost[tactic], 0), 18, 4),
+    }

@@ -1,0 +1,133 @@
+"""Campaigns: which there were, whom they were open to, who was drawn into which arm.
+
+Every campaign is a randomised experiment on the customers it is open to. Whom it is open to is decided
+on what the company could see at the time (orders so far, consent, membership), never on the truth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.sources.sample import names
+from pipelines.sources.sample.customers import Customers
+from pipelines.sources.sample.parameters import RATES, TACTIC, Scale
+from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.streams import Purpose, stream
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+FIRST_MONTH = 4  # before it there is nobody to campaign to
+# Purpose, tactic, channels; the plan goes round them, so every purpose recurs.
+PLAN = (
+    ("retain", "voucher", ("email", "sms", "wechat")),
+    ("win_back", "voucher", ("email", "sms")),
+    ("retain", "reminder", ("sms", "wechat")),
+    ("retain", "service_call", ("phone",)),
+    ("loyalty", "double_points", ("email", "wechat")),
+    ("win_back", "service_call", ("phone",)),
+    ("care", "gift", ("wechat", "phone")),
+    ("launch", "new_product", ("email", "wechat")),
+    ("retain", "voucher", ("sms", "wechat")),
+    ("win_back", "reminder", ("sms", "wechat")),
+)
+TITLES = {
+    "voucher": "优惠券",
+    "service_call": "客服专访",
+    "reminder": "保养提醒",
+    "gift": "节日礼品",
+    "double_points": "双倍积分",
+    "new_product": "新品上市",
+}
+OPEN_TO_ALL = 0.12  # of all buyers are let into a retain campaign whatever their silence
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One campaign.
+
+    Attributes:
+        number: from 0; the identifier is made of it.
+        purpose, tactic, channel: as in the contract; tactic is a number into TACTICS and channel
+            one into CONTACT_CHANNELS.
+        month: month at whose first midnight customers are assigned.
+        share: of those it is open to, the part drawn into it.
+        category: category of the product a launch is about.
+    """
+
+    number: int
+    purpose: str
+    tactic: int
+    channel: int
+    month: int
+    share: float
+    category: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the company can see of its customers at the start of a month.
+
+    Attributes:
+        month: the month.
+        orders: orders so far.
+        silent: months since the month of the last order.
+        rhythm: mean months between orders so far; three where there was but one.
+        closed: whether they may not be drawn: a campaign touched them lately, or they withdrew.
+    """
+
+    month: int
+    orders: Ints
+    silent: Ints
+    rhythm: Floats
+    closed: Bools
+
+
+def campaigns(scale: Scale, calendar: Seasons) -> tuple[Campaign, ...]:
+    """The campaigns of one world, in order of time."""
+    rng = stream(scale.seed, Purpose.CAMPAIGN_PLAN)
+    last = len(calendar.months) - 2
+    count = round(RATES.campaigns_per_year * (last - FIRST_MONTH + 1) / 12)
+    months = np.linspace(FIRST_MONTH, last, max(count, 0)).round().astype(int)
+    plan = []
+    for number, month in enumerate(months):
+        purpose, tactic, channels = PLAN[number % len(PLAN)]
+        plan.append(
+            Campaign(
+                number=number,
+                purpose=purpose,
+                tactic=TACTIC[tactic],
+                channel=names.CONTACT_CHANNELS.index(channels[rng.integers(len(channels))]),
+                month=int(month),
+                share=float(rng.uniform(0.35, 0.55)),
+                category=int(rng.integers(len(names.CATEGORIES))),
+            )
+        )
+    return tuple(plan)
+
+
+def open_to(
+    campaign: Campaign, who: Customers, seen: Seen, day: float, luck: npt.NDArray[np.float32]
+) -> Bools:
+    """Which customers a campaign is open to."""
+    overdue = seen.silent / np.maximum(seen.rhythm, 0.5)
+    match campaign.purpose:
+        case "retain":
+            wanted = (overdue >= 1) & (overdue < 3) & (seen.silent >= 1)  # noqa: PLR2004 watch, quasi
+            wanted |= luck < OPEN_TO_ALL
+        case "win_back":
+            wanted = (overdue >= 3) & (seen.silent >= 3)  # noqa: PLR2004 three missed: churned
+        case "care":
+            wanted = (seen.orders >= 3) & (who.rep >= 0)  # noqa: PLR2004 known customers
+        case "loyalty":
+            wanted = who.is_member
+        case _:
+            wanted = (who.first_category == campaign.category) | (
+                who.second_category == campaign.category
+            )
+    may_be_sent = who.consents[:, campaign.channel] & (who.withdrawn[:, campaign.channel] > day)
+    return wanted & may_be_sent & (seen.orders > 0) & ~seen.closed & ~who.is_test

@@ -1,0 +1,314 @@
+"""What happens to customers, month by month: causes, departures, returns, and what treatments change.
+
+The world is causal. Circumstances (a price rise, a competitor's opening, a representative who leaves)
+let a cause begin; while it lasts the customer buys less and may leave; it may pass; who left may come
+back; a treatment changes these chances by cause. All draws are made before the first month, so a
+customer's life under another treatment is the same life but for the treatment: that is how the truth
+knows what each treatment did (treatments.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.sources.sample.company import Company
+from pipelines.sources.sample.customers import Customers
+from pipelines.sources.sample.parameters import (
+    CAUSE,
+    CAUSES,
+    CODES,
+    EFFECT_MONTHS,
+    INTERNAL,
+    NONE,
+    RATES,
+    TACTICS,
+)
+from pipelines.sources.sample.seasons import Seasons
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
+
+# Per cause, with a neutral last entry so that NONE (-1) may be used as an index.
+LEAVES = np.array([cause.leaves for cause in CAUSES] + [0.0])
+HEALS = np.array([cause.heals for cause in CAUSES] + [0.0])
+SLOWS = np.array([cause.slows for cause in CAUSES] + [1.0])
+RETURNS = np.array([cause.returns for cause in CAUSES] + [0.0])
+
+
+def _effects(of: str) -> Floats:
+    """Logarithms of the tactics' factors, shape (tactics + 1, causes + 1), neutral where unnamed."""
+    table = np.zeros((len(TACTICS) + 1, len(CAUSES) + 1))
+    for row, tactic in enumerate(TACTICS):
+        for code, factor in getattr(tactic, of).items():
+            table[row, CAUSE[code]] = np.log(factor)
+    return table
+
+
+LOG_LEAVES, LOG_HEALS, LOG_RETURNS = _effects("leaves"), _effects("heals"), _effects("returns")
+LOG_BUYS = np.log([tactic.buys for tactic in TACTICS] + [1.0])
+# Offers make those think who had not thought of leaving; services and gifts do not.
+DISTURBS = np.array([t.code in ("voucher", "reminder", "new_product") for t in TACTICS] + [False])
+
+# A revisit that reaches the customer works in its own month like a light service call.
+REVISIT_LEAVES = np.array([0.75 if c in ("needs_reminding", "staff_neglect") else 0.93 for c in CODES] + [1.0])
+REVISIT_RETURNS = np.array([2.5 if c == "needs_reminding" else 1.4 for c in CODES] + [1.0])
+
+MOST_ONSET = 0.6  # chance per month that anything at all begins; keeps the sum of causes a chance
+FASTEST_ONSET_DAY = 0.5  # a cause begins in the first half of its month, so that it can be seen
+
+
+@dataclass
+class State:
+    """Where some customers stand at the start of a month. Changed in place by `live`.
+
+    Attributes:
+        present: has joined and not left.
+        cause: cause at work, NONE where there is none.
+        since: month in which it began.
+        gone: cause of the departure while away, else NONE.
+        left: month of that departure.
+        retail, service: own time spent (purchase_times.py).
+        tactic: treatment at work, NONE where there is none.
+        works: months it still works.
+    """
+
+    present: Bools
+    cause: Codes
+    since: Ints
+    gone: Codes
+    left: Ints
+    retail: Floats
+    service: Floats
+    tactic: Codes
+    works: Ints
+
+    @classmethod
+    def before_all(cls, n: int) -> Self:
+        """Nobody has joined yet."""
+        return cls(
+            present=np.zeros(n, bool),
+            cause=np.full(n, NONE, np.int8),
+            since=np.zeros(n, np.int64),
+            gone=np.full(n, NONE, np.int8),
+            left=np.zeros(n, np.int64),
+            retail=np.zeros(n),
+            service=np.zeros(n),
+            tactic=np.full(n, NONE, np.int8),
+            works=np.zeros(n, np.int64),
+        )
+
+    def take(self, rows: Ints) -> Self:
+        """A copy of the state of the customers at these positions."""
+        return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def treat(self, rows: Ints, tactic: int) -> None:
+        """Begin a treatment of the customers at these positions."""
+        self.tactic[rows] = tactic
+        self.works[rows] = EFFECT_MONTHS
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The luck of every customer in every month; arrays of shape (months, n), uniform on [0, 1)."""
+
+    onset: npt.NDArray[np.float32]
+    onset_day: npt.NDArray[np.float32]
+    fate: npt.NDArray[np.float32]
+    fate_day: npt.NDArray[np.float32]
+    revisit: npt.NDArray[np.float32]
+
+    @classmethod
+    def make(cls, rng: np.random.Generator, months: int, n: int) -> Self:
+        """Draw them all."""
+        return cls(*(rng.random((months, n), np.float32) for _ in fields(cls)))
+
+    def take(self, rows: Ints) -> Self:
+        """The luck of the customers at these positions."""
+        return type(self)(*(getattr(self, f.name)[:, rows] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Month:
+    """What one month brings to all.
+
+    Attributes:
+        number: from 0.
+        start, end: day numbers, end exclusive.
+        friend_left: whether the customer's referrer left lately; one entry per customer.
+    """
+
+    number: int
+    start: float
+    end: float
+    friend_left: Bools
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What one month did to each customer.
+
+    Attributes:
+        begin, end: the part of the month in which the customer was there (day numbers; begin ==
+            end where not at all).
+        speed: factor on the purchase rates.
+        cause: cause at work during the month, NONE where there was none.
+        began, healed, departed, returned: whether that happened.
+        day: day on which it happened (a departure's or return's where something began as well).
+        onset_day: day on which the cause began, where one did.
+        retail, service: own time at the start of the month.
+    """
+
+    begin: Floats
+    end: Floats
+    speed: Floats
+    cause: Codes
+    began: Bools
+    healed: Bools
+    departed: Bools
+    returned: Bools
+    day: Floats
+    onset_day: Floats
+    retail: Floats
+    service: Floats
+
+
+def revisits(who: Customers, firm: Company, luck: npt.NDArray[np.float32]) -> Bools:
+    """Whether the representative revisits each customer in a month with this luck.
+
+    Business customers are due twice as often; the diligent do more than the careless.
+    """
+    rep = np.maximum(who.rep, 0)
+    chance = RATES.revisit_per_year / 12 * firm.rep_diligence[rep] * np.where(who.is_business, 2, 1)
+    return (who.rep >= 0) & (luck < chance)
+
+
+def _onset_chances(who: Customers, firm: Company, month: Month, state: State) -> Floats:
+    """Chance that each cause begins this month, shape (causes, n)."""
+    n = len(who)
+    busy = 30.4 * (who.retail_rate + who.service_rate)
+    exposure = np.clip(0.45 + 0.45 * busy, 0.45, 1.6)  # more business, more that can go wrong
+    tenure = np.maximum(month.start - who.joined, 0) / 30.4
+    early = 1 + (RATES.early_factor - 1) * np.exp(-tenure / RATES.early_months)
+    has_rep = who.rep >= 0
+    rep = np.maximum(who.rep, 0)
+    since_leaving = month.start - firm.rep_departs[rep]
+    lost_rep = has_rep & (since_leaving > -30) & (since_leaving <= 90)  # noqa: PLR2004 three months
+    opened = ((firm.openings < month.end) & (
+        firm.openings >= month.start - 30.4 * RATES.opening_felt_months
+    )).any(axis=1)
+    rises = month.number in firm.price_rise_months
+    disturbed = who.inertia & DISTURBS[state.tactic]
+
+    factor = dict.fromkeys(CODES, np.ones(n))
+    factor["unresolved_problem"] = exposure
+    factor["wrong_handling"] = exposure
+    factor["product_quality"] = exposure * firm.quality[month.number, who.first_category]
+    factor["experience"] = exposure * np.where(who.is_digital, 1.3, 0.7)
+    factor["service_rejected"] = exposure * np.where(who.is_service, 1.7, 0.7)
+    factor["staff_neglect"] = has_rep / np.clip(firm.rep_diligence[rep], 0.3, 3)
+    factor["relationship"] = RATES.contact_leaves * who.is_business + lost_rep * np.where(
+        firm.rep_hands_over[rep], RATES.handover_relief, 1.0
+    )
+    factor["closer_place"] = (0.10 + 1.0 * opened[who.region]) * np.clip(who.distance / 9, 0.2, 3)
+    factor["friend_advice"] = 0.6 + 25.0 * month.friend_left
+    factor["price"] = (
+        2.0 * who.price_sensitivity * (RATES.price_rise_factor if rises else 0.6)
+    )
+    factor["needs_reminding"] = 3.0 * who.forgetfulness * np.where(who.is_service, 1.6, 0.8)
+    factor["competitor"] = np.where(who.is_business, 1.8, 0.85)
+
+    chances = np.stack([cause.onset * factor[cause.code] for cause in CAUSES])
+    chances *= who.frailty * early
+    chances[INTERNAL] *= np.where(who.trained < month.start, RATES.training_factor, 1.0)
+    chances[CAUSE["price"]] += disturbed * RATES.sleeping_dog_onset
+    total = chances.sum(axis=0)
+    return chances * np.minimum(1.0, MOST_ONSET / np.maximum(total, 1e-12))
+
+
+def live(
+    state: State, who: Customers, draws: Draws, firm: Company, calendar: Seasons, month: Month
+) -> Lived:
+    """One month in the lives of some customers. Changes `state` to the start of the next month."""
+    now = month.number
+    retail, service = state.retail.copy(), state.service.copy()
+    length = month.end - month.start
+    fate, fate_day = draws.fate[now].astype(float), draws.fate_day[now].astype(float)
+    strength, tactic = who.responsiveness, state.tactic
+    visited = revisits(who, firm, draws.revisit[now])
+
+    joins = ~who.is_prospect & (who.joined >= month.start) & (who.joined < month.end)
+    begin = np.where(joins, who.joined, month.start)
+    state.present |= joins
+
+    away = ~state.present & (state.gone != NONE)
+    chance = (
+        RETURNS[state.gone]
+        * np.exp(strength * LOG_RETURNS[tactic, state.gone])
+        * np.where(visited, REVISIT_RETURNS[state.gone], 1.0)
+    )
+    returned = away & (fate < chance) & (state.left < now)
+    begin = np.where(returned, month.start + fate_day * length, begin)
+    state.present |= returned
+    state.gone[returned] = NONE
+
+    calm = state.present & (state.cause == NONE) & ~returned
+    running = _onset_chances(who, firm, month, state).cumsum(axis=0)
+    luck = draws.onset[now].astype(float)
+    began = calm & (luck < running[-1])
+    new_cause = np.minimum((running <= luck).sum(axis=0), len(CAUSES) - 1)
+    state.cause = np.where(began, new_cause, state.cause).astype(np.int8)
+    state.since = np.where(began, now, state.since)
+    onset_day = begin + draws.onset_day[now] * FASTEST_ONSET_DAY * (month.end - begin)
+
+    pressed = state.present & (state.cause != NONE)
+    chance = (
+        LEAVES[state.cause]
+        * np.exp(strength * LOG_LEAVES[tactic, state.cause])
+        * np.where(visited, REVISIT_LEAVES[state.cause], 1.0)
+    )
+    departed = pressed & (fate < chance)
+    chance = np.minimum(
+        HEALS[state.cause] * np.exp(strength * LOG_HEALS[tactic, state.cause]), 1 - chance
+    )
+    healed = pressed & ~departed & (fate > 1 - chance) & (state.since < now)
+    earliest = np.where(began, onset_day, begin)
+    day = earliest + fate_day * (month.end - earliest)
+    day = np.where(returned, begin, day)
+
+    there = state.present
+    end = np.where(departed, day, month.end)
+    speed = SLOWS[state.cause] * np.exp(strength * LOG_BUYS[tactic])
+    spent = np.where(
+        there,
+        speed * (calendar.busy_at(end, who.profile) - calendar.busy_at(begin, who.profile)),
+        0.0,
+    )
+    lived = Lived(
+        begin=np.where(there, begin, month.start),
+        end=np.where(there, end, month.start),
+        speed=np.where(there, speed, 0.0),
+        cause=np.where(there, state.cause, NONE).astype(np.int8),
+        began=began,
+        healed=healed,
+        departed=departed,
+        returned=returned,
+        day=day,
+        onset_day=onset_day,
+        retail=retail,
+        service=service,
+    )
+    state.retail = retail + spent * who.retail_rate
+    state.service = service + spent * who.service_rate
+    state.gone = np.where(departed, state.cause, state.gone).astype(np.int8)
+    state.left = np.where(departed, now, state.left)
+    state.present = state.present & ~departed
+    state.cause = np.where(departed | healed, NONE, state.cause).astype(np.int8)
+    state.works = np.maximum(state.works - 1, 0)
+    state.tactic = np.where(state.works > 0, tactic, NONE).astype(np.int8)
+    return lived

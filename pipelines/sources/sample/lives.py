@@ -1,0 +1,328 @@
+"""The whole history of a chunk of customers, with its campaigns, and what each treatment did.
+
+Months are lived one after the other (fates.py); at the start of a month its campaigns draw their
+members from what can be seen by then. Afterwards every member's next months are lived once more under
+either arm, with the same luck: the difference is that treatment's true effect on that customer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.sources.sample.campaigns import Campaign, Seen, open_to
+from pipelines.sources.sample.company import Company
+from pipelines.sources.sample.customers import Customers
+from pipelines.sources.sample.fates import Draws, Lived, Month, State, live
+from pipelines.sources.sample.parameters import CAUSE, EFFECT_MONTHS, NONE, RATES, WINDOW_DAYS, Scale
+from pipelines.sources.sample.purchase_times import PurchaseTimes, purchase_times
+from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.streams import Purpose, stream
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
+
+FRIEND_MONTHS = 3  # months for which a referrer's departure makes the friend think
+
+
+@dataclass(frozen=True)
+class Members:
+    """The members of one campaign within a chunk, and what became of them under either arm.
+
+    Attributes:
+        campaign: the campaign.
+        customer: positions within the chunk.
+        treated: the arm.
+        reached: whether the message arrives, or would have.
+        cause: cause at work when assigned, NONE where there was none; truth.
+        away: whether the customer had left by then; truth.
+        orders: orders in the window, shape (2, n): without, with treatment.
+        stays: whether there at the end of the window, same shape.
+        complete: whether the window ends within the history.
+    """
+
+    campaign: Campaign
+    customer: Ints
+    treated: Bools
+    reached: Bools
+    cause: Codes
+    away: Bools
+    orders: Ints
+    stays: Bools
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Causes that began, in order of customer and time.
+
+    Attributes:
+        customer: position within the chunk.
+        cause: the cause.
+        began, ended: day numbers; `ended` is the end of the history while it lasts.
+        departed, healed: how it ended; neither: it lasts.
+        returned: day the departed customer came back, NaN where never.
+    """
+
+    customer: Ints
+    cause: Ints
+    began: Floats
+    ended: Floats
+    departed: Bools
+    healed: Bools
+    returned: Floats
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Everything that happened to a chunk of customers.
+
+    Attributes:
+        who: the customers.
+        retail, service: their moments of purchase.
+        lived: what each month did.
+        months: what each month brought.
+        draws: their luck.
+        cause: cause at work in each month, NONE where there was none, shape (months, n).
+        episodes: causes that began.
+        members: campaign members, campaign by campaign.
+        treatment: number of the campaign at work in each month for members it was sent to and
+            reached, NONE elsewhere, shape (months, n).
+        final: state after the last month.
+    """
+
+    who: Customers
+    retail: PurchaseTimes
+    service: PurchaseTimes
+    lived: tuple[Lived, ...]
+    months: tuple[Month, ...]
+    draws: Draws
+    cause: Codes
+    episodes: Episodes
+    members: tuple[Members, ...]
+    treatment: npt.NDArray[np.int16]
+    final: State
+
+
+def lives(
+    scale: Scale,
+    calendar: Seasons,
+    firm: Company,
+    plan: tuple[Campaign, ...],
+    chunk: int,
+    who: Customers,
+) -> Lives:
+    """Live the history of one chunk of customers."""
+    n, count = len(who), len(calendar.months) - 1
+    retail, service = _purchases(scale, calendar, chunk, who)
+    draws = Draws.make(stream(scale.seed, Purpose.FATES, chunk), count, n)
+    rng = stream(scale.seed, Purpose.TREATMENTS, chunk)
+
+    state = State.before_all(n)
+    watch = _Watch(who, retail, service)
+    lived: list[Lived] = []
+    months: list[Month] = []
+    drawn: list[_Drawn] = []
+    treatment = np.full((count, n), NONE, np.int16)
+    cooling_until = np.zeros(n, np.int64)
+    left_month = np.full(n, -(10**6))
+    for number in range(count):
+        month = Month(
+            number=number,
+            start=float(calendar.months[number]),
+            end=float(calendar.months[number + 1]),
+            friend_left=(who.referrer != NONE)
+            & (number - left_month[np.maximum(who.referrer, 0)] <= FRIEND_MONTHS),
+        )
+        months.append(month)
+        closed = who.closes_account & (state.gone == CAUSE["life_change"])
+        seen = watch.look(number, month.start, state, closed | (cooling_until > number))
+        for campaign in (c for c in plan if c.month == number):
+            luck = rng.random((4, n), np.float32)
+            rows = np.flatnonzero(
+                open_to(campaign, who, seen, month.start, luck[0])
+                & (luck[1] < campaign.share)
+                & (cooling_until <= number)  # two campaigns may begin in one month
+            )
+            treated = luck[2, rows] >= RATES.control_share
+            reached = luck[3, rows] < who.reach[rows, campaign.channel]
+            drawn.append(_Drawn(campaign, rows, treated, reached, state.take(rows)))
+            state.treat(rows[treated & reached], campaign.tactic)
+            cooling_until[rows] = number + RATES.cooling_months
+            sent = rows[treated & reached]
+            treatment[number : number + EFFECT_MONTHS, sent] = campaign.number
+        lived.append(live(state, who, draws, firm, calendar, month))
+        left_month[lived[-1].departed] = number
+
+    members = tuple(
+        _under_either_arm(d, who, retail, service, draws, firm, calendar, months) for d in drawn
+    )
+    return Lives(
+        who=who,
+        retail=retail,
+        service=service,
+        lived=tuple(lived),
+        months=tuple(months),
+        draws=draws,
+        cause=np.stack([month.cause for month in lived]),
+        episodes=_episodes(lived, calendar),
+        members=members,
+        treatment=treatment,
+        final=state,
+    )
+
+
+def _purchases(
+    scale: Scale, calendar: Seasons, chunk: int, who: Customers
+) -> tuple[PurchaseTimes, PurchaseTimes]:
+    rng = stream(scale.seed, Purpose.PURCHASE_TIMES, chunk)
+    total = calendar.busy_at(np.full(len(who), float(calendar.days)), who.profile)
+    left = total - calendar.busy_at(who.joined, who.profile)
+    first_is_service = who.is_service
+    return (
+        purchase_times(rng, left * who.retail_rate, who.retail_shape, ~first_is_service),
+        purchase_times(rng, left * who.service_rate, who.service_shape, first_is_service),
+    )
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Members as drawn, with the state they were in when they were."""
+
+    campaign: Campaign
+    rows: Ints
+    treated: Bools
+    reached: Bools
+    state: State
+
+
+class _Watch:
+    """Keeps what the company can see while the months go by."""
+
+    def __init__(self, who: Customers, retail: PurchaseTimes, service: PurchaseTimes) -> None:
+        self.who, self.retail, self.service = who, retail, service
+        self.rows = np.arange(len(who))
+        nowhen = np.full(len(who), -0.5)  # own time before the first purchase, which is at 0
+        self.before = self._until(nowhen, nowhen)
+        self.orders = np.zeros(len(who), np.int64)
+        self.first = np.zeros(len(who), np.int64)
+        self.last = np.zeros(len(who), np.int64)
+
+    def _until(self, retail: Floats, service: Floats) -> Ints:
+        return self.retail.until(self.rows, retail) + self.service.until(self.rows, service)
+
+    def look(self, month: int, start: float, state: State, closed: Bools) -> Seen:
+        """What can be seen at the start of a month."""
+        joined = ~self.who.is_prospect & (self.who.joined < start)
+        orders = np.where(joined, self._until(state.retail, state.service) - self.before, 0)
+        grew = orders > self.orders
+        self.first = np.where(grew & (self.orders == 0), month - 1, self.first)
+        self.last = np.where(grew, month - 1, self.last)
+        self.orders = orders
+        rhythm = np.where(orders > 1, (self.last - self.first) / np.maximum(orders - 1, 1), 3.0)
+        return Seen(month, orders, month - self.last, rhythm, closed)
+
+
+def _under_either_arm(
+    drawn: _Drawn,
+    who: Customers,
+    retail: PurchaseTimes,
+    service: PurchaseTimes,
+    draws: Draws,
+    firm: Company,
+    calendar: Seasons,
+    months: list[Month],
+) -> Members:
+    rows, campaign = drawn.rows, drawn.campaign
+    some, luck = who.take(rows), draws.take(rows)
+    window_ends = months[campaign.month].start + WINDOW_DAYS
+    orders, stays = [], []
+    for treated in (False, True):
+        state = drawn.state.take(np.arange(len(rows)))
+        if treated:
+            state.treat(np.flatnonzero(drawn.reached), campaign.tactic)
+        spent = [state.retail.copy(), state.service.copy()]
+        for month in months[campaign.month :]:
+            if month.start >= window_ends:
+                break
+            their_month = replace(month, friend_left=month.friend_left[rows])
+            lived = live(state, some, luck, firm, calendar, their_month)
+            until = np.minimum(lived.end, window_ends)
+            busy = lived.speed * np.maximum(
+                calendar.busy_at(until, some.profile)
+                - calendar.busy_at(lived.begin, some.profile),
+                0.0,
+            )
+            reached_own = (
+                lived.retail + busy * some.retail_rate,
+                lived.service + busy * some.service_rate,
+            )
+            there = (lived.speed > 0) & (lived.begin <= until) & (lived.end >= until)
+            there &= ~lived.departed | (lived.end > window_ends)
+        orders.append(
+            retail.until(rows, reached_own[0]) - retail.until(rows, spent[0])
+            + service.until(rows, reached_own[1]) - service.until(rows, spent[1])
+        )
+        stays.append(there)
+    return Members(
+        campaign=campaign,
+        customer=rows,
+        treated=drawn.treated,
+        reached=drawn.reached,
+        cause=drawn.state.cause,
+        away=~drawn.state.present,
+        orders=np.stack(orders),
+        stays=np.stack(stays),
+        complete=window_ends <= calendar.days,
+    )
+
+
+def _episodes(lived: list[Lived], calendar: Seasons) -> Episodes:
+    def events(name: str, day: str = "day") -> tuple[Ints, Floats, Ints]:
+        """Customer, day and rank within the customer of each event, by customer and time."""
+        happened = np.stack([getattr(month, name) for month in lived], axis=1)
+        days = np.stack([getattr(month, day) for month in lived], axis=1)
+        customer, month = np.nonzero(happened)
+        first = np.searchsorted(customer, customer, side="left")
+        return customer, days[customer, month], np.arange(len(customer)) - first
+
+    def paired(customer: Ints, rank: Ints, of: tuple[Ints, Floats, Ints]) -> Floats:
+        """Day of the event of the same rank of the same customer; NaN where there is none."""
+        wanted, have = customer * len(lived) + rank, of[0] * len(lived) + of[2]
+        position = np.minimum(np.searchsorted(have, wanted), max(len(have) - 1, 0))
+        if len(have) == 0:
+            return np.full(len(wanted), np.nan)
+        return np.where(have[position] == wanted, of[1][position], np.nan)
+
+    customer, began, rank = events("began", "onset_day")
+    causes = np.stack([month.cause for month in lived], axis=1)
+    onsets = np.stack([month.began for month in lived], axis=1)
+    departures, healings = events("departed"), events("healed")
+    over = np.concatenate([departures[0], healings[0]])
+    over_day = np.concatenate([departures[1], healings[1]])
+    by_time = np.lexsort([over_day, over])
+    is_departure = (np.arange(len(over)) < len(departures[0]))[by_time]
+    over, over_day = over[by_time], over_day[by_time]
+    over_rank = np.arange(len(over)) - np.searchsorted(over, over, side="left")
+    ended = paired(customer, rank, (over, over_day, over_rank))
+    departed = paired(customer, rank, (over, is_departure.astype(float), over_rank)) == 1.0
+    # The k-th return of a customer ends the k-th departure.
+    departure_rank = np.zeros(len(customer), np.int64)
+    which = np.flatnonzero(departed)
+    departure_rank[which] = np.arange(len(which)) - np.searchsorted(
+        customer[which], customer[which], side="left"
+    )
+    returned = paired(customer, departure_rank, events("returned"))
+    return Episodes(
+        customer=customer,
+        cause=causes[np.nonzero(onsets)].astype(np.int64),
+        began=began,
+        ended=np.where(np.isnan(ended), float(calendar.days), ended),
+        departed=departed,
+        healed=~departed & ~np.isnan(ended),
+        returned=np.where(departed, returned, np.nan),
+    )
