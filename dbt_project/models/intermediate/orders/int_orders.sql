@@ -35,7 +35,7 @@ final as (
         status,
         net_amount,
         gross_amount,
-        greatest(coalesce(discount_amount, gross_amount - net_amount), 0) as discount_amount,
+        cast(greatest(coalesce(discount_amount, gross_amount - net_amount), 0) as decimal(18, 2)) as discount_amount,
         known_cost_amount as cost_amount,
         cast(
             coalesce(

@@ -1,0 +1,46 @@
+{%- set profile_columns = [
+    'name', 'email', 'phone', 'city', 'region', 'country', 'acquisition_channel', 'preferred_channel', 'owner_id'
+] -%}
+with
+
+known as (
+    select * from {{ ref('int_customers') }}
+),
+
+customers as (
+    select * from {{ ref('stg_customers') }}
+),
+
+final as (
+    select
+        known.customer_id,
+        known.known_on,
+        known.is_recorded,
+        customers.company_name is not null as is_company,
+        customers.industry,
+        customers.city,
+        customers.region,
+        customers.country,
+        customers.acquisition_channel,
+        customers.preferred_channel,
+        customers.owner_id,
+        customers.home_store_id,
+        customers.distance_km,
+        customers.referred_by,
+        customers.crm_grade,
+        customers.demand_tags,
+        customers.fit_score,
+        coalesce(customers.is_test, false) as is_test,
+        customers.email is not null as has_email,
+        customers.phone is not null as has_phone,
+        case when known.is_recorded then (
+            {% for column in profile_columns -%}
+            case when customers.{{ column }} is null then 0 else 1 end{{ ' +' if not loop.last }}
+            {% endfor -%}
+        ) / cast({{ profile_columns | length }} as double) end as profile_completeness,
+        customers.updated_on as profile_updated_on
+    from known
+    left join customers on known.customer_id = customers.customer_id
+)
+
+select * from final

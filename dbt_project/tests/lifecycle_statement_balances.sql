@@ -1,0 +1,3 @@
+-- Every customer who came or left in a month is in that month's flows: active = previous + new + resurrected - lost.
+select * from {{ ref('lifecycle_statement') }}
+where opening + new + resurrected - lost <> closing
