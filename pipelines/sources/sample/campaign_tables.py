@@ -30,7 +30,8 @@ def campaign_table(calendar: Seasons, plan: tuple[Campaign, ...]) -> Columns:
     start = calendar.months[np.array([c.month for c in plan], dtype=np.int64)].astype(float)
     dates = [calendar.date(day) for day in start]
     titles = [
-        f"{date:%Y-%m} {TITLES[TACTICS[c.tactic].code]}" for date, c in zip(dates, plan, strict=True)
+        f"{date:%Y-%m} {TITLES[TACTICS[c.tactic].code]}"
+        for date, c in zip(dates, plan, strict=True)
     ]
     cost = np.array([round(tactic.unit_cost * 10_000) for tactic in TACTICS])
     return {
@@ -85,7 +86,9 @@ def member_table(
         "sent_at": moments(calendar.first_day, start + SENT_HOUR, null=~treated),
         "opened_at": moments(calendar.first_day, opened, null=~seen),
         "responded_at": moments(
-            calendar.first_day, np.maximum(responded, opened), null=~(seen & replied & (responded > opened))
+            calendar.first_day,
+            np.maximum(responded, opened),
+            null=~(seen & replied & (responded > opened)),
         ),
         "cost": decimals(np.where(treated, cost[tactic], 0), 18, 4),
     }

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipelines.sources.sample import names
 from pipelines.sources.sample.parameters import NONE, RATES, Scale
-from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.seasons import FUTURE_MONTHS, Seasons
 from pipelines.sources.sample.streams import Purpose, stream
 
 Floats = npt.NDArray[np.float64]
@@ -20,7 +20,9 @@ Ints = npt.NDArray[np.int64]
 
 STORES_PER_REGION = 3
 PRODUCTS_PER_CATEGORY = 16
-RECENT_DEPARTURES = 2  # representatives who leave in the last weeks, so that there is a handover to do
+RECENT_DEPARTURES = (
+    2  # representatives who leave in the last weeks, so that there is a handover to do
+)
 STAYS = 10**6  # departure day of a representative who never leaves
 
 
@@ -123,7 +125,7 @@ def company(scale: Scale, calendar: Seasons) -> Company:
             price_level[calendar.months[month] :] *= 1 + size
             felt |= set(range(month, min(month + RATES.price_rise_months, months)))
 
-    quality = rng.gamma(8.0, 1 / 8.0, (months, len(names.CATEGORIES)))
+    quality = rng.gamma(8.0, 1 / 8.0, (months + FUTURE_MONTHS, len(names.CATEGORIES)))
     bad_batches = rng.random(quality.shape) < 1 / 40  # a bad batch every 40 months per category
     return Company(
         products=products,

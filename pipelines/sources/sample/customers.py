@@ -185,7 +185,7 @@ def make_customers(
 def _joining_days(rng: np.random.Generator, calendar: Seasons, n: int) -> Floats:
     """Many at the opening, the others as evenly as days are busy."""
     opening = rng.random(n) < RATES.opening_share
-    total = calendar.busy[CONSUMER, -1]
+    total = calendar.busy[CONSUMER, calendar.days]
     opened = calendar.busy[CONSUMER, calendar.months[RATES.opening_months]]
     busy = np.where(opening, rng.uniform(0, opened, n), rng.uniform(0, total, n))
     return calendar.day_at(busy, np.zeros(n, np.int8))

@@ -48,7 +48,9 @@ def consent_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> 
     closed = np.repeat(told.customer[closing], channels)
     closed_channel = np.tile(np.arange(channels), len(closing))
     closed_day = np.repeat(told.ended[closing] + 1e-3, channels)
-    open_still = who.consents[closed, closed_channel] & (who.withdrawn[closed, closed_channel] > closed_day)
+    open_still = who.consents[closed, closed_channel] & (
+        who.withdrawn[closed, closed_channel] > closed_day
+    )
     closed, closed_channel, closed_day = (
         column[open_still] for column in (closed, closed_channel, closed_day)
     )
@@ -87,7 +89,9 @@ def training_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) ->
     first = np.flatnonzero(who.trained < calendar.days)
     again = first[rng.random(len(first)) < 0.3]  # noqa: PLR2004 own assumption
     customer = np.concatenate([first, again])
-    day = np.concatenate([who.trained[first], who.trained[again] + rng.exponential(120, len(again))])
+    day = np.concatenate(
+        [who.trained[first], who.trained[again] + rng.exponential(120, len(again))]
+    )
     customer, day = _by_time(customer, at_hours(rng, day), calendar)
     n = len(customer)
     completed = rng.random(n) < 0.86  # noqa: PLR2004 own assumption
@@ -183,9 +187,7 @@ def _while_there(
     for month, there in zip(lived.months, lived.lived, strict=True):
         known = lived.who.joined < month.start
         present = there.end > there.begin
-        factor = np.where(
-            present, np.where(there.cause == NONE, 1.0, USE_UNDER_CAUSE), when_away
-        )
+        factor = np.where(present, np.where(there.cause == NONE, 1.0, USE_UNDER_CAUSE), when_away)
         count = rng.poisson(per_month * factor * known)
         customer = np.repeat(np.arange(len(count)), count)
         customers.append(customer)

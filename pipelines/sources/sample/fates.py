@@ -56,7 +56,9 @@ LOG_BUYS = np.log([tactic.buys for tactic in TACTICS] + [1.0])
 DISTURBS = np.array([t.code in ("voucher", "reminder", "new_product") for t in TACTICS] + [False])
 
 # A revisit that reaches the customer works in its own month like a light service call.
-REVISIT_LEAVES = np.array([0.75 if c in ("needs_reminding", "staff_neglect") else 0.93 for c in CODES] + [1.0])
+REVISIT_LEAVES = np.array(
+    [0.75 if c in ("needs_reminding", "staff_neglect") else 0.93 for c in CODES] + [1.0]
+)
 REVISIT_RETURNS = np.array([2.5 if c == "needs_reminding" else 1.4 for c in CODES] + [1.0])
 
 MOST_ONSET = 0.6  # chance per month that anything at all begins; keeps the sum of causes a chance
@@ -199,9 +201,10 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
     rep = np.maximum(who.rep, 0)
     since_leaving = month.start - firm.rep_departs[rep]
     lost_rep = has_rep & (since_leaving > -30) & (since_leaving <= 90)  # noqa: PLR2004 three months
-    opened = ((firm.openings < month.end) & (
-        firm.openings >= month.start - 30.4 * RATES.opening_felt_months
-    )).any(axis=1)
+    opened = (
+        (firm.openings < month.end)
+        & (firm.openings >= month.start - 30.4 * RATES.opening_felt_months)
+    ).any(axis=1)
     rises = month.number in firm.price_rise_months
     disturbed = who.inertia & DISTURBS[state.tactic]
 
@@ -216,10 +219,8 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
         firm.rep_hands_over[rep], RATES.handover_relief, 1.0
     )
     factor["closer_place"] = (0.10 + 1.0 * opened[who.region]) * np.clip(who.distance / 9, 0.2, 3)
-    factor["friend_advice"] = 0.6 + 25.0 * month.friend_left
-    factor["price"] = (
-        2.0 * who.price_sensitivity * (RATES.price_rise_factor if rises else 0.6)
-    )
+    factor["friends_advice"] = 0.6 + 25.0 * month.friend_left
+    factor["price"] = 2.0 * who.price_sensitivity * (RATES.price_rise_factor if rises else 0.6)
     factor["needs_reminding"] = 3.0 * who.forgetfulness * np.where(who.is_service, 1.6, 0.8)
     factor["competitor"] = np.where(who.is_business, 1.8, 0.85)
 

@@ -16,6 +16,7 @@ from pipelines.sources.sample.campaign_tables import campaign_table, member_tabl
 from pipelines.sources.sample.columns import Columns
 from pipelines.sources.sample.company import Company, company
 from pipelines.sources.sample.customers import make_customers
+from pipelines.sources.sample.defects import Spoiler
 from pipelines.sources.sample.engagement import (
     community_table,
     consent_table,
@@ -40,7 +41,11 @@ from pipelines.sources.sample.sales import opportunity_table
 from pipelines.sources.sample.seasons import Seasons, seasons
 from pipelines.sources.sample.service import survey_table, ticket_table
 from pipelines.sources.sample.timeline import purchases
+from pipelines.sources.sample.truth import defect_table, truth_tables, write_parameters
 from pipelines.sources.sample.write import write_part, write_whole
+
+
+TABLES, TRUTH = "tables", "truth"
 
 
 @dataclass(frozen=True)
@@ -89,16 +94,26 @@ def generate(
     calendar = seasons(scale.last_day, scale.years)
     firm = company(scale, calendar)
     plan = campaigns(scale, calendar)
+    spoiler = Spoiler(scale)
     rows: Counter[str] = Counter()
     rows["products"] = write_whole(folder, "products", product_table(firm))
     rows["campaigns"] = write_whole(folder, "campaigns", campaign_table(calendar, plan))
     rows["reps"] = write_whole(folder, "reps", rep_table(scale, calendar, firm))
     for chunk, first in enumerate(range(0, customers, CHUNK)):
         numbers = np.arange(first, min(first + CHUNK, customers))
-        for table, columns in _chunk(scale, calendar, firm, plan, chunk, numbers):
-            rows[table] += write_part(folder, table, f"part-{chunk:05d}", columns)
+        part = f"part-{chunk:05d}"
+        for place, table, columns in _chunk(scale, calendar, firm, plan, chunk, numbers):
+            if place == TRUTH:
+                write_part(truth, table, part, columns)
+            else:
+                spoiled = spoiler.spoil(table, chunk, columns)
+                rows[table] += write_part(folder, table, part, spoiled)
         if progress is not None:
             progress(int(numbers[-1]) + 1, customers)
+    for table, columns in spoiler.texts().items():
+        rows[table] += write_part(folder, table, "defects", columns)
+    write_whole(truth, "defects", defect_table(spoiler.found))
+    write_parameters(truth, scale)
     return Sample(scale, dict(rows))
 
 
@@ -109,27 +124,29 @@ def _chunk(
     plan: tuple[Campaign, ...],
     chunk: int,
     numbers: npt.NDArray[np.int64],
-) -> Iterator[tuple[str, Columns]]:
-    """The tables of one chunk of customers, one after the other."""
+) -> Iterator[tuple[str, str, Columns]]:
+    """Where each table of one chunk of customers belongs, its name and its columns."""
     who = make_customers(scale, calendar, firm, chunk, numbers)
     lived = lives(scale, calendar, firm, plan, chunk, who)
     bought = purchases(lived, calendar)
     made = orders(scale, calendar, firm, plan, chunk, lived, bought)
-    yield "orders", order_table(scale, calendar, chunk, who, made)
-    yield "order_items", item_table(firm, who, made)
-    yield "customers", customer_table(scale, calendar, firm, chunk, lived)
-    yield "contacts", contact_table(scale, calendar, firm, chunk, lived)
-    yield "assets", asset_table(scale, calendar, chunk, who)
-    yield "returns", return_table(scale, calendar, firm, chunk, lived, made)
-    yield "interactions", interaction_table(scale, calendar, firm, chunk, lived, made)
-    yield "tickets", ticket_table(scale, calendar, firm, chunk, lived, made)
-    yield "surveys", survey_table(scale, calendar, chunk, lived, made)
-    yield "campaign_members", member_table(scale, calendar, chunk, lived, made)
-    yield "loyalty_ledger", loyalty_table(scale, calendar, chunk, lived, made)
-    yield "opportunities", opportunity_table(scale, calendar, firm, chunk, lived)
-    yield "consents", consent_table(scale, calendar, chunk, lived)
-    yield "trainings", training_table(scale, calendar, chunk, lived)
-    yield "community_events", community_table(scale, calendar, chunk, lived)
-    yield "usage_events", usage_table(scale, calendar, chunk, lived)
-    yield "churn_feedback", feedback_table(scale, calendar, chunk, lived)
-    yield "erasure_requests", erasure_table(scale, calendar, chunk, lived)
+    yield TABLES, "orders", order_table(scale, calendar, chunk, who, made)
+    yield TABLES, "order_items", item_table(firm, who, made)
+    yield TABLES, "customers", customer_table(scale, calendar, firm, chunk, lived)
+    yield TABLES, "contacts", contact_table(scale, calendar, firm, chunk, lived)
+    yield TABLES, "assets", asset_table(scale, calendar, chunk, who)
+    yield TABLES, "returns", return_table(scale, calendar, firm, chunk, lived, made)
+    yield TABLES, "interactions", interaction_table(scale, calendar, firm, chunk, lived, made)
+    yield TABLES, "tickets", ticket_table(scale, calendar, firm, chunk, lived, made)
+    yield TABLES, "surveys", survey_table(scale, calendar, chunk, lived, made)
+    yield TABLES, "campaign_members", member_table(scale, calendar, chunk, lived, made)
+    yield TABLES, "loyalty_ledger", loyalty_table(scale, calendar, chunk, lived, made)
+    yield TABLES, "opportunities", opportunity_table(scale, calendar, firm, chunk, lived)
+    yield TABLES, "consents", consent_table(scale, calendar, chunk, lived)
+    yield TABLES, "trainings", training_table(scale, calendar, chunk, lived)
+    yield TABLES, "community_events", community_table(scale, calendar, chunk, lived)
+    yield TABLES, "usage_events", usage_table(scale, calendar, chunk, lived)
+    yield TABLES, "churn_feedback", feedback_table(scale, calendar, chunk, lived)
+    yield TABLES, "erasure_requests", erasure_table(scale, calendar, chunk, lived)
+    for table, columns in truth_tables(calendar, lived, made):
+        yield TRUTH, table, columns

@@ -91,7 +91,9 @@ def interaction_table(
         "outcome": words(OUTCOMES, rows["outcome"]),
         "next_follow_up_at": moments(calendar.first_day, np.floor(rows["next"]) + 0.5),
         "list_row_id": pa.nulls(n, pa.string()),
-        "notes": words(NOTE_TEXTS, np.where(rows["note"] >= 0, rows["note"], np.where(noted, ordinary, NONE))),
+        "notes": words(
+            NOTE_TEXTS, np.where(rows["note"] >= 0, rows["note"], np.where(noted, ordinary, NONE))
+        ),
     }
 
 
@@ -141,9 +143,16 @@ def _revisits(rng: np.random.Generator, lived: Lives, firm: Company) -> list[dic
     tried = rng.random(len(day)) < TRIES
     return [
         _contact(
-            rng, customer, day, REVISIT, np.where(cool, REFUSED, REACHED), promise=RATES.follow_up_share
+            rng,
+            customer,
+            day,
+            REVISIT,
+            np.where(cool, REFUSED, REACHED),
+            promise=RATES.follow_up_share,
         ),
-        _contact(rng, customer[tried], day[tried] - rng.uniform(1, 6, tried.sum()), REVISIT, NO_ANSWER),
+        _contact(
+            rng, customer[tried], day[tried] - rng.uniform(1, 6, tried.sum()), REVISIT, NO_ANSWER
+        ),
     ]
 
 
@@ -190,7 +199,11 @@ def _of_causes(rng: np.random.Generator, lived: Lives, firm: Company) -> list[di
     lost = rep_left(who, firm, told.customer, told.began) | who.is_business[told.customer]
     cold = of("relationship", traces.REFUSED_CONTACT, lost)
     no_contact = _contact(
-        rng, told.customer[cold], told.began[cold] + rng.uniform(1, 15, len(cold)), FOLLOW_UP, REFUSED
+        rng,
+        told.customer[cold],
+        told.began[cold] + rng.uniform(1, 15, len(cold)),
+        FOLLOW_UP,
+        REFUSED,
     )
     forgot = of("needs_reminding", traces.LATE_BEFORE)
     no_answer = _contact(
@@ -204,9 +217,7 @@ def _of_causes(rng: np.random.Generator, lived: Lives, firm: Company) -> list[di
     return [broken, no_service, no_contact, no_answer]
 
 
-def _exit_calls(
-    rng: np.random.Generator, calendar: Seasons, lived: Lives
-) -> list[dict[str, Any]]:
+def _exit_calls(rng: np.random.Generator, calendar: Seasons, lived: Lives) -> list[dict[str, Any]]:
     """Calls to customers who stayed away; some of the notes name the reason."""
     told, who = lived.episodes, lived.who
     has_rep = who.rep[told.customer] >= 0

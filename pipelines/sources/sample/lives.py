@@ -16,9 +16,17 @@ from pipelines.sources.sample.campaigns import Campaign, Seen, open_to
 from pipelines.sources.sample.company import Company
 from pipelines.sources.sample.customers import Customers
 from pipelines.sources.sample.fates import Draws, Lived, Month, State, live
-from pipelines.sources.sample.parameters import CAUSE, EFFECT_MONTHS, NONE, RATES, WINDOW_DAYS, Scale
+from pipelines.sources.sample.parameters import (
+    CAUSE,
+    EFFECT_MONTHS,
+    NONE,
+    RATES,
+    TACTICS,
+    WINDOW_DAYS,
+    Scale,
+)
 from pipelines.sources.sample.purchase_times import PurchaseTimes, purchase_times
-from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.seasons import FUTURE_MONTHS, Seasons
 from pipelines.sources.sample.streams import Purpose, stream
 
 Bools = npt.NDArray[np.bool_]
@@ -42,7 +50,7 @@ class Members:
         away: whether the customer had left by then; truth.
         orders: orders in the window, shape (2, n): without, with treatment.
         stays: whether there at the end of the window, same shape.
-        complete: whether the window ends within the history.
+        complete: whether the window ends within the history; the rest of it is in the future.
     """
 
     campaign: Campaign
@@ -78,6 +86,19 @@ class Episodes:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """The window after the last day with data, untreated and under every tactic that reaches.
+
+    Attributes:
+        orders: orders in the window, shape (1 + tactics, n); row 0 is untreated.
+        stays: whether there at its end, same shape.
+    """
+
+    orders: Ints
+    stays: Bools
+
+
+@dataclass(frozen=True)
 class Lives:
     """Everything that happened to a chunk of customers.
 
@@ -93,6 +114,7 @@ class Lives:
         treatment: number of the campaign at work in each month for members it was sent to and
             reached, NONE elsewhere, shape (months, n).
         final: state after the last month.
+        outlook: what the time after the last day brings.
     """
 
     who: Customers
@@ -106,6 +128,7 @@ class Lives:
     members: tuple[Members, ...]
     treatment: npt.NDArray[np.int16]
     final: State
+    outlook: Outlook
 
 
 def lives(
@@ -119,7 +142,7 @@ def lives(
     """Live the history of one chunk of customers."""
     n, count = len(who), len(calendar.months) - 1
     retail, service = _purchases(scale, calendar, chunk, who)
-    draws = Draws.make(stream(scale.seed, Purpose.FATES, chunk), count, n)
+    draws = Draws.make(stream(scale.seed, Purpose.FATES, chunk), count + FUTURE_MONTHS, n)
     rng = stream(scale.seed, Purpose.TREATMENTS, chunk)
 
     state = State.before_all(n)
@@ -131,13 +154,8 @@ def lives(
     cooling_until = np.zeros(n, np.int64)
     left_month = np.full(n, -(10**6))
     for number in range(count):
-        month = Month(
-            number=number,
-            start=float(calendar.months[number]),
-            end=float(calendar.months[number + 1]),
-            friend_left=(who.referrer != NONE)
-            & (number - left_month[np.maximum(who.referrer, 0)] <= FRIEND_MONTHS),
-        )
+        edges = float(calendar.months[number]), float(calendar.months[number + 1])
+        month = Month(number, *edges, friend_left=_friend_left(who, left_month, number))
         months.append(month)
         closed = who.closes_account & (state.gone == CAUSE["life_change"])
         seen = watch.look(number, month.start, state, closed | (cooling_until > number))
@@ -158,9 +176,12 @@ def lives(
         lived.append(live(state, who, draws, firm, calendar, month))
         left_month[lived[-1].departed] = number
 
-    members = tuple(
-        _under_either_arm(d, who, retail, service, draws, firm, calendar, months) for d in drawn
-    )
+    future = [
+        Month(number, *edges, friend_left=_friend_left(who, left_month, number))
+        for number, edges in enumerate(calendar.future, start=count)
+    ]
+    either = (who, retail, service, draws, firm, calendar)
+    members = tuple(_under_either_arm(d, *either, months + future) for d in drawn)
     return Lives(
         who=who,
         retail=retail,
@@ -173,14 +194,22 @@ def lives(
         members=members,
         treatment=treatment,
         final=state,
+        outlook=_outlook(state, *either, future),
     )
+
+
+def _friend_left(who: Customers, left_month: Ints, number: int) -> Bools:
+    """Whether each customer's referrer left lately."""
+    since = number - left_month[np.maximum(who.referrer, 0)]
+    return (who.referrer != NONE) & (since <= FRIEND_MONTHS)
 
 
 def _purchases(
     scale: Scale, calendar: Seasons, chunk: int, who: Customers
 ) -> tuple[PurchaseTimes, PurchaseTimes]:
     rng = stream(scale.seed, Purpose.PURCHASE_TIMES, chunk)
-    total = calendar.busy_at(np.full(len(who), float(calendar.days)), who.profile)
+    end = calendar.future[-1][1]
+    total = calendar.busy_at(np.full(len(who), end), who.profile)
     left = total - calendar.busy_at(who.joined, who.profile)
     first_is_service = who.is_service
     return (
@@ -253,8 +282,7 @@ def _under_either_arm(
             lived = live(state, some, luck, firm, calendar, their_month)
             until = np.minimum(lived.end, window_ends)
             busy = lived.speed * np.maximum(
-                calendar.busy_at(until, some.profile)
-                - calendar.busy_at(lived.begin, some.profile),
+                calendar.busy_at(until, some.profile) - calendar.busy_at(lived.begin, some.profile),
                 0.0,
             )
             reached_own = (
@@ -264,8 +292,10 @@ def _under_either_arm(
             there = (lived.speed > 0) & (lived.begin <= until) & (lived.end >= until)
             there &= ~lived.departed | (lived.end > window_ends)
         orders.append(
-            retail.until(rows, reached_own[0]) - retail.until(rows, spent[0])
-            + service.until(rows, reached_own[1]) - service.until(rows, spent[1])
+            retail.until(rows, reached_own[0])
+            - retail.until(rows, spent[0])
+            + service.until(rows, reached_own[1])
+            - service.until(rows, spent[1])
         )
         stays.append(there)
     return Members(
@@ -279,6 +309,34 @@ def _under_either_arm(
         stays=np.stack(stays),
         complete=window_ends <= calendar.days,
     )
+
+
+def _outlook(
+    final: State,
+    who: Customers,
+    retail: PurchaseTimes,
+    service: PurchaseTimes,
+    draws: Draws,
+    firm: Company,
+    calendar: Seasons,
+    future: list[Month],
+) -> Outlook:
+    everybody = np.arange(len(who))
+    orders, stays = [], []
+    for tactic in (NONE, *range(len(TACTICS))):
+        state = final.take(everybody)
+        if tactic != NONE:
+            state.treat(everybody, tactic)
+        for month in future:
+            live(state, who, draws, firm, calendar, month)
+        orders.append(
+            retail.until(everybody, state.retail)
+            - retail.until(everybody, final.retail)
+            + service.until(everybody, state.service)
+            - service.until(everybody, final.service)
+        )
+        stays.append(state.present)
+    return Outlook(np.stack(orders), np.stack(stays))
 
 
 def _episodes(lived: list[Lived], calendar: Seasons) -> Episodes:

@@ -169,7 +169,9 @@ def orders(
         line_quantity=lines.quantity,
         line_price=price,
         line_discount=discount_line,
-        asset=np.where(is_service, bought.visit[source] % np.maximum(who.assets[customer], 1), NONE),
+        asset=np.where(
+            is_service, bought.visit[source] % np.maximum(who.assets[customer], 1), NONE
+        ),
         campaign=np.where(from_campaign, treatment, NONE),
         coupon=coupon,
         store=np.where((channel == STORE) | is_service, who.store[customer], NONE),
@@ -276,7 +278,9 @@ def customer_ids(who: Customers, customer: Ints) -> pa.Array:
     return codes("C", (who.number[customer], 7))
 
 
-def order_table(scale: Scale, calendar: Seasons, chunk: int, who: Customers, made: Orders) -> Columns:
+def order_table(
+    scale: Scale, calendar: Seasons, chunk: int, who: Customers, made: Orders
+) -> Columns:
     """Table `orders`."""
     rng = stream(scale.seed, Purpose.PAYMENTS, chunk)
     n = len(made)
@@ -290,7 +294,9 @@ def order_table(scale: Scale, calendar: Seasons, chunk: int, who: Customers, mad
     changed = np.where(made.status == RETURNED, made.day + 9, np.fmax(made.day, paid))
     campaign_coupon = codes("CP", (np.maximum(made.campaign, 0) + 1, 3))
     loyal_coupon = words(("SAVE05", "SAVE10"), made.running % 2)
-    coupon = pc.if_else(pa.array(made.campaign >= 0), campaign_coupon, loyal_coupon.cast(pa.string()))
+    coupon = pc.if_else(
+        pa.array(made.campaign >= 0), campaign_coupon, loyal_coupon.cast(pa.string())
+    )
     return {
         "order_id": order_ids(who, made.customer, made.running),
         "customer_id": customer_ids(who, made.customer),

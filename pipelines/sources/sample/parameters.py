@@ -95,7 +95,7 @@ CAUSES = (
     Cause("relationship", 0.1400, 0.22, 0.18, 0.60, 0.005),
     # external
     Cause("closer_place", 0.0240, 0.28, 0.09, 0.50, 0.005),
-    Cause("friend_advice", 0.0030, 0.30, 0.12, 0.60, 0.006),
+    Cause("friends_advice", 0.0030, 0.30, 0.12, 0.60, 0.006),
     Cause("price", 0.0085, 0.24, 0.20, 0.60, 0.012),
     Cause("needs_reminding", 0.0130, 0.24, 0.16, 0.35, 0.030),
     Cause("competitor", 0.0085, 0.28, 0.14, 0.55, 0.008),
@@ -194,7 +194,7 @@ TACTICS = (
     ),
     Tactic(
         "gift",
-        leaves={"relationship": 0.70, "staff_neglect": 0.75, "friend_advice": 0.80},
+        leaves={"relationship": 0.70, "staff_neglect": 0.75, "friends_advice": 0.80},
         heals={"relationship": 1.4, "staff_neglect": 1.4},
         returns={"relationship": 2.0, "staff_neglect": 2.0},
         buys=1.04,
@@ -244,14 +244,23 @@ class Rates:
     service_extra_orders_per_year: float = 1.1  # what service customers buy between services
     business_regularity: float = 2.0  # gamma shape of the gaps; 1 is Poisson
     service_regularity: float = 9.0
-    service_intervals: tuple[int, ...] = (90, 120, 180, 180, 180, 365)  # days; workshops' usual ones
+    service_intervals: tuple[int, ...] = (
+        90,
+        120,
+        180,
+        180,
+        180,
+        365,
+    )  # days; workshops' usual ones
 
     # -- when causes begin --
     frailty_shape: float = 0.60  # gamma; Pareto/NBD on CDNOW: s = 0.61
     early_factor: float = 3.5  # onset in the first month against later: hazards fall with tenure
     early_months: float = 2.0  # how fast that wears off
     training_factor: float = 0.80  # on internal causes after a training; own assumption
-    sleeping_dog_onset: float = 0.012  # per month, onset of `price` when an inert customer is sent an
+    sleeping_dog_onset: float = (
+        0.012  # per month, onset of `price` when an inert customer is sent an
+    )
     #   offer: Ascarza, Iyengar & Schleicher 2016: 6% -> 10% left within three months
 
     # -- the company --
@@ -286,7 +295,9 @@ class Rates:
     return_share: float = 0.055  # of orders with a partial return. NRF 2023: 14.5% of sales value
     #   (10.0% in shops, 17.6% online), lower here as services cannot be returned
     coupon_base_share: float = 0.10  # of orders with a discount; own assumption
-    late_payment_share: float = 0.46  # of business invoices; Atradius 2023, Asia: 46% of credit sales
+    late_payment_share: float = (
+        0.46  # of business invoices; Atradius 2023, Asia: 46% of credit sales
+    )
     late_payment_days: float = 18.0  # mean delay of the late ones; own assumption
 
     # -- service --

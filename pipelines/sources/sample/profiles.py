@@ -84,7 +84,9 @@ def customer_table(
     new_distance = rng.uniform(40, 400, n)
     city_luck = rng.random((2, n))
 
-    customer = np.concatenate([np.arange(n), np.flatnonzero(moves < end), np.flatnonzero(handed < end)])
+    customer = np.concatenate(
+        [np.arange(n), np.flatnonzero(moves < end), np.flatnonzero(handed < end)]
+    )
     written = np.concatenate([who.known, moves[moves < end], handed[handed < end]])
     by_time = np.lexsort([written, customer])
     customer, written = customer[by_time], written[by_time]
@@ -109,8 +111,10 @@ def customer_table(
     false_phone = careless & ~firm.rep_hands_over[np.maximum(who.rep, 0)] & (rng.random(n) < 0.08)  # noqa: PLR2004
 
     business = who.is_business[customer]
-    grade = np.digitize(who.basket * (who.retail_rate + who.service_rate) * rng.lognormal(0, 0.5, n),
-                        [0.002, 0.008, 0.025])
+    grade = np.digitize(
+        who.basket * (who.retail_rate + who.service_rate) * rng.lognormal(0, 0.5, n),
+        [0.002, 0.008, 0.025],
+    )
     tags = words(_tag_pairs(), who.first_category * len(names.CATEGORIES) + who.second_category)
     acquired = np.where(
         who.referrer >= 0,
@@ -123,7 +127,9 @@ def customer_table(
         "name": hide(person.name.take(pa.array(customer)), some(0.02)),
         "email": hide(person.email.take(pa.array(customer)), some()),
         "phone": hide(
-            pc.if_else(pa.array(false_phone), "+86 000 0000 0000", person.phone).take(pa.array(customer)),
+            pc.if_else(pa.array(false_phone), "+86 000 0000 0000", person.phone).take(
+                pa.array(customer)
+            ),
             some(),
         ),
         "birth_date": dates(
@@ -253,16 +259,16 @@ def asset_table(scale: Scale, calendar: Seasons, chunk: int, who: Customers) -> 
     position = np.arange(len(customer)) - (owned.cumsum() - owned)[customer]
     n = len(customer)
     kind = np.where(
-        owns_machines(who)[customer], 2 + rng.integers(0, 2, n), (rng.random(n) < 0.15).astype(int)  # noqa: PLR2004
+        owns_machines(who)[customer],
+        2 + rng.integers(0, 2, n),
+        (rng.random(n) < 0.15).astype(int),  # noqa: PLR2004
     )
     return {
         "asset_id": codes("A", (who.number[customer], 7), "-", (position + 1, 2)),
         "customer_id": customer_ids(who, customer),
         "kind": words(("car", "truck", "machine", "forklift"), kind),
         "service_interval_days": pa.array(who.interval[customer]),
-        "acquired_at": moments(
-            calendar.first_day, who.known[customer] - rng.exponential(700, n)
-        ),
+        "acquired_at": moments(calendar.first_day, who.known[customer] - rng.exponential(700, n)),
     }
 
 

@@ -49,7 +49,8 @@ def return_table(
     part = np.flatnonzero(goods & (rng.random(len(made)) < RATES.return_share * flawed))
     told = lived.episodes
     bad = np.flatnonzero(
-        (told.cause == CAUSE["product_quality"]) & (rng.random(len(told.cause)) < traces.DEFECTIVE_RETURN)
+        (told.cause == CAUSE["product_quality"])
+        & (rng.random(len(told.cause)) < traces.DEFECTIVE_RETURN)
     )
     bad_day = told.began[bad] + rng.uniform(0.2, 6, len(bad))
     bad_order = made.last_before(told.customer[bad], bad_day)

@@ -53,7 +53,8 @@ def opportunity_table(
     customer, day = customer[asks], day[asks]
 
     lost_for = np.flatnonzero(
-        who.is_business[told.customer] & (rng.random(len(told.cause)) < traces.LOST_QUOTE[told.cause])
+        who.is_business[told.customer]
+        & (rng.random(len(told.cause)) < traces.LOST_QUOTE[told.cause])
     )
     cause = np.concatenate([np.full(len(customer), NONE), told.cause[lost_for]])
     customer = np.concatenate([customer, told.customer[lost_for]])
@@ -92,6 +93,8 @@ def opportunity_table(
         "loss_reason": words(REASONS, np.where(lost, reason, NONE)),
         "competitor": words(
             names.COMPETITORS,
-            np.where(lost & (reason == COMPETITOR), rng.integers(0, len(names.COMPETITORS), n), NONE),
+            np.where(
+                lost & (reason == COMPETITOR), rng.integers(0, len(names.COMPETITORS), n), NONE
+            ),
         ),
     }

@@ -16,6 +16,9 @@ import numpy.typing as npt
 Days = npt.NDArray[np.float64]
 
 CONSUMER, BUSINESS = 0, 1
+# The world goes on beyond the last day with data, as long as an effect is counted; the truth tells of
+# that time, the tables do not.
+FUTURE_MONTHS, FUTURE_MONTH_DAYS = 3, 30
 
 # First day of the Chinese year; outside these years the holiday is left out.
 NEW_YEARS = {
@@ -47,9 +50,9 @@ class Seasons:
 
     Attributes:
         first_day: day 0, the first of a month.
-        days: number of days, up to and including the last one.
+        days: number of days, up to and including the last one with data.
         months: start of each month and, at the end, the day after the last (day numbers).
-        busy: busy time at the start of each day, one row per profile, shape (2, days + 1).
+        busy: busy time at the start of each day, one row per profile; goes on into the future.
     """
 
     first_day: datetime.date
@@ -57,23 +60,29 @@ class Seasons:
     months: npt.NDArray[np.int64]
     busy: Days
 
+    @property
+    def _grid(self) -> Days:
+        return np.arange(self.busy.shape[1], dtype=float)
+
+    @property
+    def future(self) -> list[tuple[float, float]]:
+        """Start and end of the months after the last day with data."""
+        edges = [float(self.days + FUTURE_MONTH_DAYS * k) for k in range(FUTURE_MONTHS + 1)]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
     def busy_at(self, day: Days, profile: npt.NDArray[np.int8]) -> Days:
         """Busy time at a moment given as a fractional day number."""
-        grid = np.arange(self.days + 1)
-        return np.where(
-            profile == BUSINESS,
-            np.interp(day, grid, self.busy[BUSINESS]),
-            np.interp(day, grid, self.busy[CONSUMER]),
+        business, consumer = (
+            np.interp(day, self._grid, self.busy[p]) for p in (BUSINESS, CONSUMER)
         )
+        return np.where(profile == BUSINESS, business, consumer)
 
     def day_at(self, busy: Days, profile: npt.NDArray[np.int8]) -> Days:
         """The moment at which a busy time is reached, as a fractional day number."""
-        grid = np.arange(self.days + 1, dtype=float)
-        return np.where(
-            profile == BUSINESS,
-            np.interp(busy, self.busy[BUSINESS], grid),
-            np.interp(busy, self.busy[CONSUMER], grid),
+        business, consumer = (
+            np.interp(busy, self.busy[p], self._grid) for p in (BUSINESS, CONSUMER)
         )
+        return np.where(profile == BUSINESS, business, consumer)
 
     def month_of(self, day: Days) -> npt.NDArray[np.int64]:
         """Number of the month, from 0, in which a day lies."""
@@ -90,7 +99,8 @@ def seasons(last_day: datetime.date, years: int) -> Seasons:
     months = [_month_before(last_day, back) for back in range(12 * years - 1, -1, -1)]
     first_day = months[0]
     days = (last_day - first_day).days + 1
-    dates = [first_day + datetime.timedelta(days=n) for n in range(days)]
+    all_days = days + FUTURE_MONTHS * FUTURE_MONTH_DAYS
+    dates = [first_day + datetime.timedelta(days=n) for n in range(all_days)]
     weights = np.stack([[_weight(date, profile) for date in dates] for profile in (0, 1)])
     weights /= weights.mean(axis=1, keepdims=True)
     return Seasons(

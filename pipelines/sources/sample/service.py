@@ -53,9 +53,13 @@ def ticket_table(
     rows = together(
         [
             *(_of_cause(rng, lived, CAUSE[code], trace) for code, trace in traces.TICKETS.items()),
-            _of_orders(rng, made, RATES.complaint_share, traces.COMPLAINT, traces.ORDINARY_COMPLAINTS),
+            _of_orders(
+                rng, made, RATES.complaint_share, traces.COMPLAINT, traces.ORDINARY_COMPLAINTS
+            ),
             _of_orders(rng, made, RATES.question_share, traces.QUESTION, traces.ORDINARY_QUESTIONS),
-            _of_orders(rng, made, RATES.praise_share, traces.PRAISE, (("service", 0.6), ("staff", 0.4))),
+            _of_orders(
+                rng, made, RATES.praise_share, traces.PRAISE, (("service", 0.6), ("staff", 0.4))
+            ),
             _misleading(rng, made),
         ]
     )
@@ -67,7 +71,9 @@ def ticket_table(
     order = order[kept]
     customer, n = rows["customer"], len(order)
     product = made.line_product[made.first_line[order]] if n else order
-    about_product = np.isin(rows["category"], [CATEGORIES.index("product"), CATEGORIES.index("usage")])
+    about_product = np.isin(
+        rows["category"], [CATEGORIES.index("product"), CATEGORIES.index("usage")]
+    )
     owner = owner_at(who, firm, customer, rows["day"])
     unresolved = ~(rows["resolved"] < calendar.days)
     return {
@@ -80,9 +86,7 @@ def ticket_table(
         "cause": words(FOUND, np.where(unresolved, NONE, rows["found"])),
         "product_id": words(product_ids(firm), np.where(about_product, product, NONE)),
         "severity": words(SEVERITIES, _severity(rng, rows["course"])),
-        "handler_id": rep_ids(
-            np.where(owner >= 0, owner, rng.integers(0, firm.reps, n))
-        ),
+        "handler_id": rep_ids(np.where(owner >= 0, owner, rng.integers(0, firm.reps, n))),
         "first_response_at": moments(
             calendar.first_day,
             rows["answered"],
@@ -91,7 +95,8 @@ def ticket_table(
         "resolved_at": moments(calendar.first_day, rows["resolved"], null=unresolved),
         "resolution": words(RESOLUTIONS, np.where(unresolved, NONE, rows["resolution"])),
         "satisfaction": pa.array(
-            rows["satisfaction"], mask=unresolved | (rng.random(n) < 0.35)  # noqa: PLR2004 not asked
+            rows["satisfaction"],
+            mask=unresolved | (rng.random(n) < 0.35),  # noqa: PLR2004 not asked
         ),
     }
 
@@ -111,7 +116,8 @@ def _of_cause(
     again = rows[(trace.course == traces.MISHANDLED) & (rng.random(len(rows)) < REPEATED)]
     day = np.concatenate(
         [
-            told.began[rows] + rng.random(len(rows)) * np.minimum(told.ended[rows] - told.began[rows], 6),
+            told.began[rows]
+            + rng.random(len(rows)) * np.minimum(told.ended[rows] - told.began[rows], 6),
             told.began[again] + 6 + rng.random(len(again)) * 12,
         ]
     )
@@ -160,8 +166,11 @@ def _misleading(rng: np.random.Generator, made: Orders) -> dict[str, Any]:
         "day": at_hours(rng, made.day[rows] + 1 + rng.uniform(0, 40, len(rows))),
         "kind": np.array([kind.kind for kind in kinds])[which],
         "category": np.array(
-            [CATEGORIES.index(kinds[k].categories[int(u * len(kinds[k].categories))])
-             for k, u in zip(which, luck, strict=True)], dtype=np.int64
+            [
+                CATEGORIES.index(kinds[k].categories[int(u * len(kinds[k].categories))])
+                for k, u in zip(which, luck, strict=True)
+            ],
+            dtype=np.int64,
         ),
         "course": np.array([kind.course for kind in kinds])[which],
         "found": np.array([FOUND.index(kind.found) for kind in kinds])[which],
@@ -220,7 +229,9 @@ def survey_table(
             known = ~who.is_prospect & (who.joined < start - 20)
             rows = np.flatnonzero(known & (rng.random(len(who)) < RATES.nps_share))
             day = start + 14 + rng.integers(0, 5, len(rows))
-            parts.append({"customer": rows, "day": at_hours(rng, day), "nps": np.full(len(rows), 1)})
+            parts.append(
+                {"customer": rows, "day": at_hours(rng, day), "nps": np.full(len(rows), 1)}
+            )
     rows = together(parts)
     rows = {name: column[rows["day"] < calendar.days] for name, column in rows.items()}
     customer, day, nps, n = rows["customer"], rows["day"], rows["nps"], len(rows["day"])

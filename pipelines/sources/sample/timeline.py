@@ -43,7 +43,9 @@ def purchases(lived: Lives, calendar: Seasons) -> Purchases:
         _on_calendar(lived, calendar, lived.retail, "retail"),
         _on_calendar(lived, calendar, lived.service, "service"),
     ]
-    customer, day, month, visit = (np.concatenate(columns) for columns in zip(*streams, strict=True))
+    customer, day, month, visit = (
+        np.concatenate(columns) for columns in zip(*streams, strict=True)
+    )
     is_service = np.arange(len(customer)) >= len(streams[0][0])
     order = np.lexsort([is_service, day, customer])
     return Purchases(customer[order], day[order], month[order], is_service[order], visit[order])
@@ -71,4 +73,9 @@ def _on_calendar(
     day = calendar.day_at(calendar.busy_at(begin, profile) + ahead, profile)
     first = np.searchsorted(customer, customer, side="left")
     end = np.stack([m.end for m in lived.lived])[month, customer]
-    return customer, np.clip(day, begin, np.nextafter(end, 0)), month, np.arange(len(customer)) - first
+    return (
+        customer,
+        np.clip(day, begin, np.nextafter(end, 0)),
+        month,
+        np.arange(len(customer)) - first,
+    )

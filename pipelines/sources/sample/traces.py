@@ -59,7 +59,7 @@ TICKETS = {
     "needs_reminding": TicketTrace(0.40, QUESTION, ("next_service",), PUT_RIGHT, "information"),
     "competitor": TicketTrace(0.55, QUESTION, ("competitor_offer",), PUT_RIGHT, "competitor"),
     "life_change": TicketTrace(0.30, QUESTION, ("address_change",), PUT_RIGHT, "information"),
-    "friend_advice": TicketTrace(0.10, QUESTION, ("usage",), PUT_RIGHT, "information"),
+    "friends_advice": TicketTrace(0.10, QUESTION, ("usage",), PUT_RIGHT, "information"),
 }
 # What customers ask and complain about without any of the causes being at work.
 ORDINARY_QUESTIONS = (
@@ -81,7 +81,7 @@ TOPICS = {
     "experience": "experience",
     "relationship": "contact_person",
     "closer_place": "location",
-    "friend_advice": "recommendation",
+    "friends_advice": "recommendation",
     "price": "price",
     "competitor": "competitor",
     "needs_reminding": "none",
@@ -100,7 +100,7 @@ NOTES = {
     "experience": ("体验不好, 等待太久", "poor experience, waited too long"),
     "relationship": ("原来的联系人离职了", "their contact person has left"),
     "closer_place": ("附近新开了一家, 更方便", "another shop nearby is closer"),
-    "friend_advice": ("朋友推荐了别家", "a friend recommended another shop"),
+    "friends_advice": ("朋友推荐了别家", "a friend recommended another shop"),
     "price": ("觉得价格太贵", "finds it too expensive"),
     "needs_reminding": ("忘记了, 需要提醒", "forgot, wants to be reminded"),
     "competitor": ("转到竞争对手 {}", "moved to competitor {}"),
