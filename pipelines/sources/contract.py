@@ -16,6 +16,12 @@ from typing import Any
 
 import yaml
 
+# An event before the first or from the second of these days on is some system's default or
+# placeholder (1970-01-01, 9999-12-31), not an event. Staging, whose vars `earliest_plausible_on`
+# and `latest_plausible_on` say the same, puts such rows into quarantine.
+EARLIEST_PLAUSIBLE = date(1990, 1, 1)
+LATEST_PLAUSIBLE = date(2100, 1, 1)
+
 CONTRACT_PATH = Path(__file__).parents[2] / "dbt_project" / "models" / "staging" / "lake.yml"
 
 

@@ -1,0 +1,303 @@
+"""Making one batch of the lake: from what arrives to a sorted Parquet file, in one DuckDB session.
+
+Here: numbering, hashing, choosing, sorting and naming the rows of a batch.
+Not here: where batches lie and how they are committed (lake.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import SourceError
+from pipelines.sources.connector import DEFECT, Part
+from pipelines.sources.contract import EARLIEST_PLAUSIBLE, LATEST_PLAUSIBLE, Table
+
+_WORKING_COLUMNS = {"_part", "_event_at"}
+
+_WIDEST = (
+    (pa.types.is_null, pa.string()),
+    (pa.types.is_large_string, pa.string()),
+    (pa.types.is_string_view, pa.string()),
+    (pa.types.is_uint64, pa.uint64()),
+    (pa.types.is_integer, pa.int64()),
+    (pa.types.is_floating, pa.float64()),
+    (pa.types.is_date, pa.date32()),
+)
+
+
+class Arrival:
+    """The parts of all deliveries as one stream of one schema, numbered row by row."""
+
+    def __init__(self, parts: Sequence[Part], held: Mapping[str, int]) -> None:
+        self._parts = parts
+        self._held = held
+        self._rows_of_signed: dict[int, tuple[str, int]] = {}
+        self.delivered = 0
+        self.failure: BaseException | None = None
+        self.schema = _common_schema([part.schema for part in parts])
+
+    def reader(self) -> pa.RecordBatchReader:
+        """The stream, to be read once."""
+        numbers = [pa.field("_row", pa.int64()), pa.field("_part", pa.int32())]
+        schema = pa.schema([*self.schema, *numbers])
+        return pa.RecordBatchReader.from_batches(schema, self._numbered(schema))
+
+    def whole_parts(self, taken: Mapping[int, int]) -> dict[str, int]:
+        """The parts of which every row was taken, given the rows taken of each, by its place."""
+        return {
+            signature: rows
+            for place, (signature, rows) in self._rows_of_signed.items()
+            if rows and taken.get(place) == rows
+        }
+
+    def _numbered(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        try:
+            for place, part in enumerate(self._parts):
+                signature = part.signature() if part.signature else None
+                if signature and signature in self._held:
+                    self.delivered += self._held[signature]
+                    continue
+                first_row = self.delivered
+                yield from self._numbered_part(part, place, schema)
+                if signature:
+                    self._rows_of_signed[place] = (signature, self.delivered - first_row)
+        except BaseException as error:
+            # DuckDB turns what an Arrow stream raises into an error of its own, without the cause.
+            self.failure = error
+            raise
+
+    def _numbered_part(self, part: Part, place: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in part.batches():
+                rows = batch.num_rows
+                given = dict(zip(batch.schema.names, batch.columns, strict=True))
+                columns = [
+                    given[column.name].cast(options=_cast_to(column.type))
+                    if column.name in given
+                    else pa.nulls(rows, column.type)
+                    for column in self.schema
+                ]
+                positions = np.arange(self.delivered, self.delivered + rows, dtype=np.int64)
+                places = np.full(rows, place, dtype=np.int32)
+                self.delivered += rows
+                yield pa.RecordBatch.from_arrays([*columns, positions, places], schema=schema)
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(
+                f"{part.label}: expected to read it to its end, found: {first_line(error)}. "
+                "Check that the source is complete and reachable, then run again."
+            ) from error
+
+
+class Batch:
+    """One DuckDB session that holds the rows of one batch while it is made, in table `kept`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def take(
+        self, arrival: Arrival, table: Table, as_of: date, known_files: Sequence[Path]
+    ) -> None:
+        """Keep the rows of the day that the files of other batches do not hold.
+
+        A row without a plausible time would wait for its day for ever, so it is taken at once.
+        """
+        names = arrival.schema.names
+        given = [name for name in table.column_names if name in names]
+        extra = [name for name in names if name not in given]
+        # The hash of a row has 64 bits. To be taken for one another, two rows must also clash in
+        # the hash of their place in the order; both together cost 16 bytes a row, whatever its key.
+        always_given = [name for name in table.sort if name in table.required_columns]
+        sort_hash = f"hash({_listed(always_given)})"
+        known = "select 0::ubigint as _row_hash, 0::ubigint as _sort_hash where false"
+        if known_files:
+            files = ", ".join(_quoted(path) for path in known_files)
+            known = (
+                f"select _row_hash, {sort_hash} as _sort_hash "
+                f"from read_parquet([{files}], union_by_name = true)"
+            )
+        self._connection.register("arriving", arrival.reader())
+        try:
+            self._connection.execute(
+                f"""
+                create temp table kept as
+                with hashed as (
+                    select
+                        {_listed([*given, *extra])},
+                        _row,
+                        _part,
+                        {_event_time(arrival.schema, table)} as _event_at,
+                        hash({_listed([*given, DEFECT])}) as _row_hash,
+                        {sort_hash} as _sort_hash
+                    from arriving
+                ),
+                known as ({known})
+                select * exclude (_sort_hash)
+                from hashed
+                anti join known using (_row_hash, _sort_hash)
+                where _event_at is null or _event_at < {_midnight(as_of + timedelta(days=1))}
+                    or not {_is_plausible("_event_at")}
+                """
+            )
+        except duckdb.Error:
+            if arrival.failure is not None:
+                raise arrival.failure from None
+            raise
+
+    def take_all(self, rows: pa.Table) -> None:
+        """Keep every row of a table."""
+        self._connection.register("arriving", rows)
+        self._connection.execute(
+            f"""
+            create temp table kept as
+            select
+                *,
+                row_number() over () - 1 as _row,
+                0 as _part,
+                null::timestamptz as _event_at,
+                hash({_listed(rows.column_names)}) as _row_hash
+            from arriving
+            """
+        )
+
+    def add(self, data_file: Path, table: Table) -> None:
+        """Put the rows of a batch before those kept."""
+        there = f"read_parquet({_quoted(data_file)})"
+        event = _event_time(
+            self._connection.sql(f"from {there} limit 0").to_arrow_table().schema, table
+        )
+        self._connection.execute(
+            f"""
+            create or replace temp table kept as
+            select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at from {there}
+            union all by name
+            select * replace (_row + (select max(_row) + 1 from {there}) as _row) from kept
+            """
+        )
+
+    def count(self) -> int:
+        """Rows kept."""
+        count: int = self._value("select count(*) from kept")
+        return count
+
+    def rows_per_part(self) -> dict[int, int]:
+        """Rows kept of each part that has any."""
+        counted = self._connection.execute("select _part, count(*) from kept group by _part")
+        return dict(counted.fetchall())
+
+    def earliest_day(self) -> date | None:
+        """Business day of the earliest event, if every row tells a plausible one."""
+        day: date | None = self._value(
+            f"""
+            select case
+                when bool_and(coalesce({_is_plausible("_event_at")}, false))
+                then min(_event_at)::date
+            end
+            from kept
+            """
+        )
+        return day
+
+    def data_columns(self) -> list[str]:
+        """The columns that were delivered."""
+        return [name for name, _ in self._columns() if not name.startswith("_")]
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that name the rows: values, names, types and positions."""
+        columns = [(name, kind) for name, kind in self._columns() if name not in _WORKING_COLUMNS]
+        rows = self._value(
+            f"select sum(hash({_listed(name for name, _ in columns)})::hugeint) from kept"
+        )
+        return hashlib.sha256(json.dumps([columns, str(rows)]).encode()).hexdigest()[:12]
+
+    def copy_to(self, path: Path, order: Sequence[str], as_of: date, batch_id: str) -> None:
+        """Write the rows kept as Parquet, sorted by `order` and their position."""
+        self._connection.execute(
+            f"""
+            copy (
+                select
+                    * exclude (_part, _event_at, _row, _row_hash),
+                    '{as_of}' as _batch,
+                    '{batch_id}' as _batch_id,
+                    _row,
+                    _row_hash
+                from kept
+                order by {_listed([*order, "_row"])}
+            ) to {_quoted(path)} (format parquet)
+            """
+        )
+
+    def _columns(self) -> list[tuple[str, str]]:
+        return [row[:2] for row in self._connection.execute("describe kept").fetchall()]
+
+    def _value(self, query: str) -> Any:
+        [value] = self._connection.execute(query).fetchall()[0]
+        return value
+
+
+def _event_time(schema: pa.Schema, table: Table) -> str:
+    """SQL for the instant of a row's event; NULL where it has none or it cannot be read."""
+    if table.time is None or table.time not in schema.names:
+        return "null::timestamptz"
+    kind = schema.field(table.time).type
+    is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+    return f"try_cast({table.time}{'' if is_time else '::varchar'} as timestamptz)"
+
+
+def _midnight(day: date) -> str:
+    return f"timestamptz '{day} 00:00:00'"  # in the session's time zone
+
+
+def _is_plausible(instant: str) -> str:
+    return (
+        f"({instant} >= {_midnight(EARLIEST_PLAUSIBLE)} "
+        f"and {instant} < {_midnight(LATEST_PLAUSIBLE)})"
+    )
+
+
+def _common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """One schema that rows of all the given ones fit into; types that disagree become text."""
+    kinds: dict[str, set[pa.DataType]] = {}
+    for schema in schemas:
+        for column in schema:
+            kinds.setdefault(column.name, set()).add(_widest(column.type))
+    kinds.setdefault(DEFECT, {pa.string()})
+    return pa.schema(
+        (name, found.pop() if len(found) == 1 else pa.string()) for name, found in kinds.items()
+    )
+
+
+def _widest(kind: pa.DataType) -> pa.DataType:
+    """The widest type of a kind, so that a file of narrower numbers does not change every hash."""
+    if pa.types.is_dictionary(kind):
+        return _widest(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    return next((widest for is_kind, widest in _WIDEST if is_kind(kind)), kind)
+
+
+def _cast_to(kind: pa.DataType) -> pc.CastOptions:
+    # Nanoseconds are cut to microseconds; whatever else would change a value is an error.
+    return pc.CastOptions(kind, allow_time_truncate=True)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without the lines that only a debugger wants."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,357 @@
+"""The lake: everything that sources delivered, one Parquet batch per table and as_of.
+
+Here: which rows of a delivery a day takes, how a batch is written, committed and named.
+Not here: where rows come from (sources/), and what they mean (staging reads the manifests).
+
+A batch is a data file and a manifest that names it. The manifest is replaced last, in one step, so
+a batch is there completely or not at all; a data file that no manifest names is garbage from a
+killed or repeated write, and is swept.
+
+The batch of day D holds the rows that no other batch holds and whose event time is not after D.
+So the first run takes everything up to its day, the next day what is new, late or corrected, a
+rerun the same rows again, and a backfill of an older day finds nothing left to take. No cursor can
+miss a late row, because there is none: the price is that a source is read again, which is waived
+for parts (files) that a batch holds in full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.durable import move_into_place, write_atomically
+from pipelines.errors import HomingError, SourceError
+from pipelines.resources.batch import Arrival, Batch, first_line
+from pipelines.sources.connector import Delivery
+from pipelines.sources.contract import Table, load_contract
+
+_FED_BACK = "homing"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What one batch is. Its JSON form commits the batch; it knows no clock.
+
+    Attributes:
+        table: name of the table.
+        as_of: the day whose run wrote it.
+        file: data file, relative to the lake.
+        batch_id: `<as_of>-<hash of the rows>`; equal rows have an equal id.
+        sha256: of the data file.
+        rows: number of rows.
+        columns: contract columns that were delivered, in contract order.
+        extra_columns: further columns, kept as they came.
+        source: where the rows came from.
+        earliest_on: business day of the earliest event; None where a row tells no plausible one,
+            or the table is undated: such a batch may matter to every day.
+        whole_parts: rows of each part of the delivery that this batch holds completely, by the
+            part's signature.
+    """
+
+    table: str
+    as_of: date
+    file: str
+    batch_id: str
+    sha256: str
+    rows: int
+    columns: tuple[str, ...]
+    extra_columns: tuple[str, ...]
+    source: str
+    earliest_on: date | None = None
+    whole_parts: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """The manifest as it is stored."""
+        document = asdict(self) | {
+            "as_of": self.as_of.isoformat(),
+            "earliest_on": self.earliest_on and self.earliest_on.isoformat(),
+            # A list, because readers infer a struct with one field per key from an object.
+            "whole_parts": [
+                {"signature": signature, "rows": rows}
+                for signature, rows in sorted(self.whole_parts.items())
+            ],
+        }
+        return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Read a stored manifest."""
+        document = json.loads(data)
+        earliest = document["earliest_on"]
+        return cls(
+            **document
+            | {
+                "as_of": date.fromisoformat(document["as_of"]),
+                "earliest_on": date.fromisoformat(earliest) if earliest else None,
+                "columns": tuple(document["columns"]),
+                "extra_columns": tuple(document["extra_columns"]),
+                "whole_parts": {p["signature"]: p["rows"] for p in document["whole_parts"]},
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What one write came to.
+
+    Attributes:
+        manifest: the batch.
+        delivered: rows that the sources delivered; those not in the batch are in another one
+            already or wait for their day.
+        is_forward: no other batch of the table is as late as this one: new rows were to be
+            expected.
+    """
+
+    manifest: Manifest
+    delivered: int
+    is_forward: bool
+
+
+def require_new_orders(intakes: Iterable[Intake]) -> None:
+    """Refuse to go on for a later day that brought not one new order.
+
+    An export that was not refreshed looks exactly like a day on which nobody bought, and every
+    customer would move a step towards churned.
+
+    Args:
+        intakes: what was written of the tables that carry orders.
+
+    Raises:
+        SourceError: all of them went forward, and none took a row.
+    """
+    intakes = list(intakes)
+    if all(intake.is_forward and not intake.manifest.rows for intake in intakes):
+        delivered = sum(intake.delivered for intake in intakes)
+        days = {intake.manifest.as_of.isoformat() for intake in intakes}
+        names = {intake.manifest.table for intake in intakes}
+        raise SourceError(
+            f"No new order up to {', '.join(sorted(days)) or 'the day of the run'}: the source "
+            f"delivered {delivered:,} rows of {', '.join(sorted(names)) or 'orders'}, all of them "
+            "known from earlier days or later than this one. Refresh the export or choose "
+            "another HOMING_AS_OF; if the day really had no order, set HOMING_EMPTY_DELTA=allow."
+        )
+
+
+class Lake:
+    """The lake of one home. One run at a time may write (the run lock sees to it).
+
+    Args:
+        root: its folder; created with the first batch.
+        timezone: the business time zone: of times without one, and of an event's day.
+        memory_limit: of DuckDB while a batch is sorted; beyond it, DuckDB spills into `root`.
+        threads: of DuckDB; batches have the same bytes for any number.
+    """
+
+    def __init__(
+        self, root: Path, *, timezone: str = "UTC", memory_limit: str = "4GB", threads: int = 2
+    ) -> None:
+        self.root = root
+        self._timezone = timezone
+        self._memory_limit = memory_limit
+        self._threads = threads
+
+    # -- what is there --
+
+    def manifests(self, table: str | None = None) -> list[Manifest]:
+        """The batches of one table, or of all, by table and as_of."""
+        paths = sorted(self.root.glob(f"{table or '*'}/*.json"))
+        return [Manifest.from_json(path.read_bytes()) for path in paths]
+
+    def data_file(self, manifest: Manifest) -> Path:
+        """Where the rows of a batch are."""
+        return self.root / manifest.file
+
+    def fingerprint(self, as_of: date, tables: Iterable[str] | None = None) -> str:
+        """The sha256 of what a run for a day can see: equal lakes, equal results.
+
+        Batches without rows and batches whose every event is later than the day do not count:
+        running another day leaves it as it was, unless that run found late rows.
+
+        Args:
+            as_of: the day.
+            tables: the tables that count; the source contract unless given.
+        """
+        names = load_contract() if tables is None else tables
+        digest = hashlib.sha256()
+        for manifest in (m for name in sorted(names) for m in self.manifests(name)):
+            is_later = manifest.earliest_on is not None and manifest.earliest_on > as_of
+            if manifest.rows and not is_later:
+                digest.update(f"{manifest.table} {manifest.batch_id}\n".encode())
+        return digest.hexdigest()
+
+    # -- writing --
+
+    def write(self, table: Table, as_of: date, deliveries: Sequence[Delivery]) -> Intake:
+        """Take from the deliveries what belongs to a day, as one batch.
+
+        The latest day's batch is replaced when it is written again, so that a mended source mends
+        it. An older day's batch only gains rows: its source may have moved on since, and the lake
+        is then the only place where its rows still are.
+
+        Args:
+            table: the table of all `deliveries`.
+            as_of: the day.
+            deliveries: one or more sources; their rows are numbered in this order.
+
+        Raises:
+            SourceError: a source turned out unreadable on the way; nothing was changed.
+            HomingError: the lake could not be written; nothing was changed.
+        """
+        source = ", ".join(delivery.source for delivery in deliveries)
+        self._refuse_mixture(source)
+        self.sweep(table.name)
+        there = self.manifests(table.name)
+        is_forward = all(other.as_of <= as_of for other in there)
+        own = next((other for other in there if other.as_of == as_of), None)
+        stays = None if is_forward else own
+        known = [other for other in there if other is not own or other is stays]
+        arrival = Arrival(
+            [part for delivery in deliveries for part in delivery.parts],
+            held={sign: rows for other in known for sign, rows in other.whole_parts.items()},
+        )
+        with self._new_batch() as batch:
+            batch.take(arrival, table, as_of, [self.data_file(m) for m in known if m.rows])
+            whole_parts = arrival.whole_parts(batch.rows_per_part())
+            if stays is not None:
+                if not batch.count():
+                    return Intake(stays, arrival.delivered, is_forward)
+                batch.add(self.data_file(stays), table)
+                whole_parts |= stays.whole_parts
+            manifest = self._store(
+                batch,
+                table.name,
+                as_of,
+                order=table.sort,
+                contract_columns=table.column_names,
+                source=source,
+                whole_parts=whole_parts,
+            )
+        return Intake(manifest, arrival.delivered, is_forward)
+
+    def replace(self, name: str, as_of: date, rows: pa.Table) -> Manifest:
+        """Store what Homing itself computed for a day, in place of what it had stored before.
+
+        Args:
+            name: of the table; its folder in the lake.
+            as_of: the day.
+            rows: all of them, in the order they are to have.
+
+        Raises:
+            HomingError: the lake could not be written; nothing was changed.
+        """
+        self.sweep(name)
+        with self._new_batch() as batch:
+            batch.take_all(rows)
+            return self._store(
+                batch,
+                name,
+                as_of,
+                order=(),
+                contract_columns=rows.column_names,
+                source=_FED_BACK,
+            )
+
+    def sweep(self, table: str | None = None) -> list[Path]:
+        """Delete data files that no manifest names, and what killed writes left behind.
+
+        Returns:
+            The files deleted.
+        """
+        named = {self.data_file(manifest) for manifest in self.manifests(table)}
+        garbage = [
+            path
+            for pattern in ("*.parquet", ".*.tmp")
+            for path in sorted(self.root.glob(f"{table or '*'}/{pattern}"))
+            if path not in named
+        ]
+        for path in garbage:
+            path.unlink()
+        return garbage
+
+    def _store(
+        self,
+        batch: Batch,
+        table: str,
+        as_of: date,
+        *,
+        order: Sequence[str],
+        contract_columns: Sequence[str],
+        source: str,
+        whole_parts: Mapping[str, int] | None = None,
+    ) -> Manifest:
+        digest = batch.digest()
+        batch_id = f"{as_of}-{digest}"
+        columns = batch.data_columns()
+        folder = self.root / table
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{as_of}.tmp"
+        path = folder / f"{as_of}.{digest}.parquet"
+        batch.copy_to(temporary, [name for name in order if name in columns], as_of, batch_id)
+        with temporary.open("rb") as data:
+            sha256 = hashlib.file_digest(data, "sha256").hexdigest()
+        manifest = Manifest(
+            table=table,
+            as_of=as_of,
+            file=path.relative_to(self.root).as_posix(),
+            batch_id=batch_id,
+            sha256=sha256,
+            rows=batch.count(),
+            columns=tuple(name for name in contract_columns if name in columns),
+            extra_columns=tuple(name for name in columns if name not in contract_columns),
+            source=source,
+            earliest_on=batch.earliest_day(),
+            whole_parts=whole_parts or {},
+        )
+        move_into_place(temporary, path)
+        write_atomically(folder / f"{as_of}.json", manifest.to_json())
+        self.sweep(table)
+        return manifest
+
+    def _refuse_mixture(self, source: str) -> None:
+        """Customers of the sample company must never reach somebody's real lists."""
+        firsts = [next(iter(sorted(f.glob("*.json"))), None) for f in self.root.glob("*/")]
+        for there in (Manifest.from_json(path.read_bytes()).source for path in firsts if path):
+            if there != _FED_BACK and (there == "sample") != (source == "sample"):
+                raise SourceError(
+                    f"The lake at {self.root} holds rows of the source '{there}', and this run "
+                    f"brings '{source}': made-up and real customers must not be mixed. Set "
+                    "HOMING_HOME to another folder, or delete this one if you no longer need it."
+                )
+
+    @contextmanager
+    def _new_batch(self) -> Iterator[Batch]:
+        spill = self.root / ".spill"
+        try:
+            shutil.rmtree(spill, ignore_errors=True)  # of a killed run
+            spill.mkdir(parents=True)
+            with duckdb.connect(
+                config={
+                    "threads": self._threads,
+                    "memory_limit": self._memory_limit,
+                    "temp_directory": str(spill),
+                }
+            ) as connection:
+                connection.execute(f"set TimeZone = '{self._timezone}'")
+                yield Batch(connection)
+        except duckdb.OutOfMemoryException as error:
+            raise HomingError(
+                f"A batch of the lake needs more memory than {self._memory_limit}, or more disk "
+                f"for spilling than there is in {self.root} ({first_line(error)}). The lake is "
+                "as it was; raise HOMING_MEMORY_LIMIT or free disk space, then run again."
+            ) from error
+        except (OSError, duckdb.IOException) as error:
+            raise HomingError(
+                f"The lake at {self.root} could not be written ({first_line(error)}). It is as it "
+                "was; check the disk's free space and the folder's permissions, then run again."
+            ) from error
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)

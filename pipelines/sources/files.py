@@ -1,0 +1,292 @@
+"""Exports in a folder: CSV, Parquet or XLSX, one file or many a table.
+
+Here: which files belong to which table, and what they are refused for.
+Not here: how a format is read (readers/), and foreign names (mapping.py).
+
+A table's files are `<table>.csv` (.tsv, .txt, each also .gz; .parquet; .xlsx), such as
+`<table>-2026.csv`, and everything in a folder `<table>/`; the mapping file may name others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.errors import SourceError
+from pipelines.sources.connector import Delivery, Part
+from pipelines.sources.contract import EARLIEST_PLAUSIBLE, Table, load_contract
+from pipelines.sources.mapping import TableMapping, Translation, read_mapping
+from pipelines.sources.readers import Reader
+from pipelines.sources.readers.delimited import Delimited
+from pipelines.sources.readers.parquet import Parquet
+from pipelines.sources.readers.workbook import Workbook
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+MAPPING_FILE = "mapping.toml"
+ORDER_TABLES = ("orders", "order_lines")
+
+_TEXT, _PARQUET, _XLSX, _GZIP = "text", "Parquet", "XLSX", "gzip"
+_KINDS = {
+    ".csv": _TEXT,
+    ".tsv": _TEXT,
+    ".txt": _TEXT,
+    ".parquet": _PARQUET,
+    ".xlsx": _XLSX,
+    ".gz": _GZIP,
+}
+_FIRST_BYTES = {
+    b"PAR1": _PARQUET,
+    b"PK\x03\x04": _XLSX,
+    b"\x1f\x8b": _GZIP,
+    b"\xd0\xcf\x11\xe0": "a workbook of old Excel (.xls)",
+}
+
+
+def connect(settings: Settings) -> Files:
+    """The files of `HOMING_FILES_DIR`."""
+    assert settings.files_dir is not None  # the settings see to it
+    return Files(settings.files_dir, timezone=settings.timezone)
+
+
+class Files:
+    """The tables in one folder.
+
+    Args:
+        folder: where the files are.
+        timezone: the business time zone.
+        name: what the source is called in manifests.
+        mapping: the mapping file; None: `mapping.toml` in the folder.
+        today: the day after which no order can have been made; only tests bring their own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        timezone: str = "UTC",
+        name: str = "files",
+        mapping: Path | None = None,
+        today: Callable[[], date] | None = None,
+    ) -> None:
+        self.name = name
+        self._folder = folder
+        self._timezone = timezone
+        self._contract = load_contract()
+        self._mapping_file = mapping or folder / MAPPING_FILE
+        self._today = today or (lambda: datetime.now(ZoneInfo(timezone)).date())
+
+    def tables(self) -> tuple[Table, ...]:
+        """The tables for which there are files, in the order of the contract.
+
+        Raises:
+            SourceError: the folder is missing or holds no file of any table, or the mapping file
+                is wrong.
+        """
+        found = self._files()
+        used = {path for paths in found.values() for path in paths}
+        unused = [self._label(path) for path in self._data_files() if path not in used]
+        if not found:
+            raise SourceError(
+                f"{self._folder}: expected files named after tables, such as orders.csv or "
+                f"order_lines.parquet; found {', '.join(unused) or 'no data files'}. Rename them, "
+                f'or name them in {MAPPING_FILE} ([orders] file = "...").'
+            )
+        if unused:
+            logger.warning(
+                "not used, because no table is called so: %s; rename them or name them in %s",
+                *(", ".join(unused), MAPPING_FILE),
+            )
+        return tuple(self._contract[name] for name in found)
+
+    def deliver(self, table: Table, as_of: date) -> Delivery:
+        """All files of a table.
+
+        Raises:
+            SourceError: a file is not what its name says, or lacks a required column.
+        """
+        return Delivery(
+            self.name,
+            table,
+            tuple(
+                Part(
+                    label=self._label(path),
+                    schema=translation.schema,
+                    batches=partial(_translated, reader, translation),
+                    signature=partial(_signature, path, reader, translation),
+                )
+                for path, reader, translation in self._open(table)
+            ),
+        )
+
+    def latest_day(self) -> date:
+        """The last business day, today or before, with an order.
+
+        Raises:
+            SourceError: there is no order with a plausible time.
+        """
+        found = self._files()
+        days = [
+            day
+            for name in ORDER_TABLES
+            if name in found
+            for opened in self._open(self._contract[name])
+            if (day := self._latest_day(self._contract[name], *opened)) is not None
+        ]
+        if not days:
+            raise SourceError(
+                f"{self._folder}: expected orders with the time they were placed; found no time "
+                f"between {EARLIEST_PLAUSIBLE} and today. ISO times (2026-06-30 17:45) are read as "
+                f"they are; for others, name their format in {MAPPING_FILE}, under "
+                '[orders.columns]: ordered_at = { column = "...", format = "%d.%m.%Y %H:%M" }.'
+            )
+        return max(days)
+
+    # -- which files --
+
+    def _files(self) -> dict[str, list[Path]]:
+        if not self._folder.is_dir():
+            raise SourceError(f"HOMING_FILES_DIR: expected a folder, found none at {self._folder}.")
+        mapping = self._mapping()
+        paths = {
+            name: self._mapped_files(name, mapping[name])
+            if name in mapping and mapping[name].file
+            else self._named_files(name)
+            for name in self._contract
+        }
+        return {name: found for name, found in paths.items() if found}
+
+    def _mapping(self) -> Mapping[str, TableMapping]:
+        return read_mapping(self._mapping_file, self._contract)
+
+    def _mapped_files(self, table: str, mapping: TableMapping) -> list[Path]:
+        found: dict[Path, None] = {}
+        for pattern in mapping.file:
+            paths = sorted(path for path in self._folder.glob(pattern) if path.is_file())
+            if not paths:
+                raise SourceError(
+                    f'{MAPPING_FILE}, [{table}]: expected files called "{pattern}" in '
+                    f"{self._folder}, found none."
+                )
+            found |= dict.fromkeys(paths)
+        return list(found)
+
+    def _named_files(self, table: str) -> list[Path]:
+        found: dict[Path, Path] = {}
+        for path in self._data_files():
+            stem = _stem(path)
+            is_named = stem == table or stem.startswith((f"{table}-", f"{table}."))
+            is_inside = path.parent.name.casefold() == table
+            if not (is_named if path.parent == self._folder else is_inside):
+                continue
+            twin = found.setdefault(path.with_name(stem), path)
+            if twin is not path:
+                raise SourceError(
+                    f"{self._folder}: expected each part of {table} once, found "
+                    f"{self._label(twin)} and {self._label(path)}. Keep one of them, or name in "
+                    f"{MAPPING_FILE} which to read."
+                )
+        return list(found.values())
+
+    def _data_files(self) -> list[Path]:
+        """Files with a known ending, in the folder and in the folders named after a table."""
+        folders = [self._folder, *(p for p in self._folder.iterdir() if p.is_dir())]
+        return sorted(
+            path
+            for folder in folders
+            if folder == self._folder or folder.name.casefold() in self._contract
+            for path in folder.iterdir()
+            # Programs leave lock and temporary files that begin so beside what is open in them.
+            if path.is_file()
+            and path.suffix.lower() in _KINDS
+            and not path.name.startswith((".", "~$"))
+        )
+
+    # -- what is in them --
+
+    def _open(self, table: Table) -> Iterator[tuple[Path, Reader, Translation]]:
+        mapping = self._mapping().get(table.name, TableMapping())
+        for path in self._files()[table.name]:
+            label = self._label(path)
+            reader = _reader(path, label, mapping)
+            yield path, reader, Translation(table, reader.schema, mapping, self._timezone, label)
+
+    def _label(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+    def _latest_day(
+        self, table: Table, path: Path, reader: Reader, translation: Translation
+    ) -> date | None:
+        assert table.time is not None
+        tomorrow = self._today() + timedelta(days=1)
+        days = []
+        with duckdb.connect() as session:
+            session.execute(f"set TimeZone = '{self._timezone}'")
+            for batch in _translated(reader, translation, [table.time]):
+                session.register("arriving", pa.table(batch))
+                query = f"""
+                    select max(event_at)::date
+                    from (
+                        select try_cast({table.time}::varchar as timestamptz) as event_at
+                        from arriving
+                    )
+                    where event_at >= '{EARLIEST_PLAUSIBLE}'::timestamptz
+                        and event_at < '{tomorrow}'::timestamptz
+                """
+                days += [day for (day,) in session.execute(query).fetchall() if day is not None]
+        return max(days, default=None)
+
+
+def _stem(path: Path) -> str:
+    """The name of a file without its endings (.csv, .csv.gz), in lower case."""
+    name = path.name.casefold().removesuffix(".gz")
+    return name.rpartition(".")[0] or name
+
+
+def _translated(
+    reader: Reader, translation: Translation, names: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    columns = None if names is None else translation.columns_for(names)
+    return translation.apply(reader.batches(columns), names)
+
+
+def _signature(path: Path, reader: Reader, translation: Translation) -> str:
+    """A hash of the content and of how it is read: a corrected mapping is a new delivery."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(f"{reader.how} {translation.how}".encode())
+    return digest.hexdigest()
+
+
+def _reader(path: Path, label: str, mapping: TableMapping) -> Reader:
+    expected = _KINDS.get(path.suffix.lower(), _TEXT)
+    with path.open("rb") as file:
+        head = file.read(4)
+    if not head:
+        raise SourceError(
+            f"{label}: expected a header and rows, found an empty file. Export it again, or take "
+            "it out of the folder."
+        )
+    found = next((kind for first, kind in _FIRST_BYTES.items() if head.startswith(first)), _TEXT)
+    if found != expected and not (expected == _PARQUET and found == _TEXT):
+        raise SourceError(
+            f"{label}: expected {expected} by its name, found {found}. Give the file the ending "
+            "of what it is, or export it again as CSV, Parquet or XLSX."
+        )
+    if expected == _PARQUET:
+        return Parquet(path, label)
+    if expected == _XLSX:
+        return Workbook(path, label, sheet=mapping.sheet)
+    return Delimited(path, label, encoding=mapping.encoding, delimiter=mapping.delimiter)

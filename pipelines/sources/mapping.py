@@ -1,0 +1,440 @@
+"""From a file's own columns to those of the contract: by name, by format, or by an SQL expression.
+
+Here: the mapping file `mapping.toml`, and its application to batches.
+Not here: how files are read (readers/) and found (files.py).
+
+The file has one section a table, everything in it optional:
+
+    [orders]
+    file = "sales-*.csv"              # or a list; default: orders.*, orders-*.*, orders/*
+    encoding = "gb18030"              # default: UTF-8, else detected
+    delimiter = ";"                   # default: told by the header
+    sheet = "2026"                    # of an XLSX file; default: the first
+    timezone = "Asia/Shanghai"        # of times without a zone; default: the business time zone
+
+    [orders.columns]                  # columns of the contract, from those of the file
+    customer_id = "Kundennummer"
+    ordered_at = { column = "Datum", format = "%d.%m.%Y %H:%M" }
+    net_amount = { sql = "try_cast(replace(Betrag, ',', '.') as decimal(18, 2))" }
+    order_id = { sql = "_file || ' ' || _row" }
+    currency = { sql = "'EUR'" }
+
+Columns that are called as in the contract, or nearly so (`CustomerID`, `Customer ID`), need no
+mention. An expression sees one row: the file's columns, `_row` (its number in the file, from 1)
+and `_file`. It must give the same for the same row every day, so there is no clock and no chance.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.errors import SourceError
+from pipelines.sources.connector import DEFECT
+from pipelines.sources.contract import Column, Table
+from pipelines.sources.readers import POSITION, unique_names
+
+FILE = "_file"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Where the values of a contract column come from: `column`, in `format` if given, or `sql`."""
+
+    column: str | None = None
+    format: str | None = None
+    sql: str | None = None
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """One section of the mapping file."""
+
+    file: tuple[str, ...] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    sheet: str | None = None
+    timezone: str | None = None
+    columns: Mapping[str, Foreign] = field(default_factory=dict)
+
+
+def read_mapping(path: Path, contract: Mapping[str, Table]) -> dict[str, TableMapping]:
+    """Read a mapping file; a missing one maps nothing.
+
+    Raises:
+        SourceError: it is not TOML, or names what does not exist.
+    """
+    if not path.exists():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path.name}: expected TOML in UTF-8, found: {error}.") from None
+    _refuse_unknown(path.name, "table", document, contract)
+    return {
+        name: _read_section(f"{path.name}, [{name}]", section, contract[name])
+        for name, section in document.items()
+    }
+
+
+def _read_section(where: str, section: Any, table: Table) -> TableMapping:
+    if not isinstance(section, dict):
+        raise SourceError(f"{where}: expected a section, found {section!r}.")
+    known = TableMapping.__dataclass_fields__
+    _refuse_unknown(where, "key", section, known)
+    columns = section.get("columns", {})
+    _refuse_unknown(f"{where}.columns", "column of the contract", columns, table.column_names)
+    for key in known.keys() - {"columns", "file"}:
+        if not isinstance(section.get(key, ""), str):
+            raise SourceError(f"{where}: expected text for {key}, found {section[key]!r}.")
+    files = section.get("file", [])
+    files = [files] if isinstance(files, str) else files
+    delimiter = section.get("delimiter")
+    if delimiter is not None and not (len(delimiter) == 1 and delimiter.isascii()):
+        raise SourceError(
+            f"{where}: expected one ASCII character, found delimiter = {delimiter!r}."
+        )
+    if section.get("timezone") not in {None, *available_timezones()}:
+        raise SourceError(
+            f"{where}: unknown time zone {section['timezone']!r}; use a name such as Asia/Shanghai."
+        )
+    return TableMapping(
+        file=tuple(files),
+        encoding=section.get("encoding"),
+        delimiter=delimiter,
+        sheet=section.get("sheet"),
+        timezone=section.get("timezone"),
+        columns={
+            name: _read_column(f"{where}.columns.{name}", given) for name, given in columns.items()
+        },
+    )
+
+
+def _read_column(where: str, given: Any) -> Foreign:
+    match given:
+        case str():
+            return Foreign(column=given)
+        case {"sql": str(sql), **rest} if not rest:
+            return Foreign(sql=sql)
+        case {"column": str(column), "format": str(format_), **rest} if not rest:
+            return Foreign(column=column, format=format_)
+    raise SourceError(
+        f"{where}: expected a column of the file in quotes, {{ column = ..., format = ... }} or "
+        f"{{ sql = ... }}; found {given!r}."
+    )
+
+
+def _refuse_unknown(where: str, kind: str, given: Iterable[str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}."
+            raise SourceError(f"{where}: unknown {kind} {name!r}; {hint}")
+
+
+class Translation:
+    """What turns batches of one file into batches of one table.
+
+    Args:
+        table: the table.
+        given: schema of the file, from its reader.
+        mapping: its section of the mapping file.
+        timezone: the business time zone.
+        label: the file's name in messages, and the value of `_file`.
+
+    Raises:
+        SourceError: a required column, or one that the mapping names, is not in the file, or an
+            expression cannot be used.
+    """
+
+    def __init__(
+        self, table: Table, given: pa.Schema, mapping: TableMapping, timezone: str, label: str
+    ) -> None:
+        self._label = label
+        self._given = given
+        self._timezone = mapping.timezone or timezone
+        self._foreign = [name for name in given.names if name not in {POSITION, DEFECT}]
+        # Of columns that differ in punctuation only, the first one bears the name.
+        self._by_key = {_key(name): name for name in reversed(self._foreign)}
+        self._taken: set[str] = set()
+        # Contract columns, then the rest of the file's columns, under the names they get.
+        self._renamed: dict[str, str] = {}
+        self._computed: dict[str, str] = {}
+        for column in table.columns:
+            self._resolve(column, mapping)
+        self._refuse_missing(table)
+        spare = [name for name in self._foreign if name not in self._taken]
+        self._renamed |= dict(zip(_spare_names(spare, table), spare, strict=True))
+        self.schema = self._result_schema(table)
+
+    @property
+    def how(self) -> str:
+        """All that decides what a row becomes, as text that belongs to a signature."""
+        return json.dumps([self._renamed, self._computed, self._timezone], sort_keys=True)
+
+    def columns_for(self, names: Collection[str]) -> list[str]:
+        """The columns of the file that the given columns of the table are made of."""
+        if any(name in self._computed for name in names):
+            return self._foreign
+        return [self._renamed[name] for name in names]
+
+    def apply(
+        self, batches: Iterable[pa.RecordBatch], names: Sequence[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Translate batches of the file.
+
+        Args:
+            batches: as the reader gives them.
+            names: only these columns of the table; None: all, and `_defect`.
+
+        Raises:
+            SourceError: an expression fails on a value.
+        """
+        schema = (
+            self.schema if names is None else pa.schema([self.schema.field(name) for name in names])
+        )
+        computed = {name: sql for name, sql in self._computed.items() if name in schema.names}
+        with self._session() as session:
+            for batch in batches:
+                values = self._compute(session, batch, computed)
+                arrays = [
+                    values[name].cast(schema.field(name).type)
+                    if name in values
+                    else batch.column(self._renamed.get(name, name))
+                    for name in schema.names
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    # -- names --
+
+    def _resolve(self, column: Column, mapping: TableMapping) -> None:
+        foreign = mapping.columns.get(column.name)
+        if foreign is None:
+            found = self._by_key.get(_key(column.name))
+            if found is None:
+                return
+            foreign = Foreign(column=found)
+        if foreign.sql is not None:
+            _refuse_unusable(foreign.sql, self._foreign, f"{self._label}: {column.name}")
+            self._computed[column.name] = foreign.sql
+            return
+        name = self._by_key.get(_key(foreign.column or ""))
+        if name is None:
+            raise SourceError(
+                f"{self._label}: expected a column {foreign.column!r} for {column.name}, as the "
+                f"mapping says; found {_listed(self._foreign)}. Correct the mapping or the export."
+            )
+        self._taken.add(name)
+        sql = _as_identifier(name)
+        if foreign.format is not None:
+            sql = _reformatted(sql, foreign.format)
+        if column.data_type == "timestamp" and mapping.timezone is not None:
+            sql = self._with_zone(sql, name)
+        if sql == _as_identifier(name):
+            self._renamed[column.name] = name
+        else:
+            self._computed[column.name] = sql
+
+    def _with_zone(self, sql: str, name: str) -> str:
+        """SQL for the same instant with its zone; text that is no time stays what it is."""
+        if not _is_text(self._given.field(name).type):
+            return f"cast({sql} as timestamptz)"
+        utc = f"(try_cast({sql} as timestamptz) at time zone 'UTC')"
+        return f"coalesce(strftime({utc}, '%Y-%m-%d %H:%M:%S.%fZ'), {sql})"
+
+    def _refuse_missing(self, table: Table) -> None:
+        missing = [
+            name
+            for name in table.required_columns
+            if name not in self._renamed and name not in self._computed
+        ]
+        if missing:
+            raise SourceError(
+                f"{self._label}: expected the columns {_listed(table.required_columns)} of "
+                f"{table.name}; {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing, "
+                f"found {_listed(self._foreign)}. Name the file's own column in mapping.toml, "
+                f'under [{table.name}.columns], such as {missing[0]} = "{self._foreign[0]}".'
+            )
+
+    # -- expressions --
+
+    @contextmanager
+    def _session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        config = {"threads": 1, "enable_external_access": False}
+        with duckdb.connect(config=config) as session:
+            session.execute(f"set TimeZone = {_as_literal(self._timezone)}")
+            session.execute("set lock_configuration = true")
+            yield session
+
+    def _compute(
+        self, session: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, computed: Mapping[str, str]
+    ) -> dict[str, pa.Array]:
+        if not computed:
+            return {}
+        label = pa.array([self._label] * batch.num_rows, pa.string())
+        session.register("rows", pa.table(batch.append_column(FILE, label)))
+        # A line that is no row has no values, not even constant ones.
+        selected = ", ".join(
+            f"case when {DEFECT} is null then (\n{sql}\n) end as {_as_identifier(name)}"
+            for name, sql in computed.items()
+        )
+        try:
+            result = session.sql(f"select {selected} from rows").to_arrow_table()
+        except duckdb.Error as error:
+            raise self._failed(session, computed, error) from None
+        if result.num_rows != batch.num_rows:
+            raise SourceError(
+                f"{self._label}: expected one value a row from each of {_listed(computed)}, found "
+                f"{result.num_rows:,} for {batch.num_rows:,} rows. Correct the expressions in "
+                "mapping.toml."
+            )
+        return {name: result.column(name).combine_chunks() for name in computed}
+
+    def _failed(
+        self, session: duckdb.DuckDBPyConnection, computed: Mapping[str, str], error: duckdb.Error
+    ) -> SourceError:
+        """Which expression it was; and of values, which may be personal, not one."""
+        for name, sql in computed.items():
+            try:
+                session.sql(f"select (\n{sql}\n) as value from rows").to_arrow_table()
+            except duckdb.BinderException as problem:
+                reason = str(problem).splitlines()[0]
+            except duckdb.Error:
+                reason = "it fails on a value of the file; try_cast and try_strptime give NULL then"
+            else:
+                continue
+            return SourceError(
+                f"{self._label}: the expression for {name} cannot be used: {reason}. Correct it "
+                f"in mapping.toml; the file's columns are {_listed(self._foreign)}."
+            )
+        return SourceError(f"{self._label}: the mapping failed ({type(error).__name__}).")
+
+    def _result_schema(self, table: Table) -> pa.Schema:
+        with self._session() as session:
+            nothing = self._given.empty_table().to_batches() or [
+                pa.RecordBatch.from_pylist([], schema=self._given)
+            ]
+            values = self._compute(session, nothing[0], self._computed)
+        kinds = {
+            **{name: self._given.field(foreign).type for name, foreign in self._renamed.items()},
+            **{name: array.type for name, array in values.items()},
+        }
+        order = [name for name in table.column_names if name in kinds]
+        order += [name for name in kinds if name not in order]
+        return pa.schema([*((name, kinds[name]) for name in order), (DEFECT, pa.string())])
+
+
+def _key(name: str) -> str:
+    """What is left of a name when case, spaces and punctuation do not count."""
+    return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def _spare_names(names: Iterable[str], table: Table) -> list[str]:
+    """Plain lower-case names for columns that the contract does not know, none of them its own."""
+    plain = (re.sub(r"\W+", "_", name).strip("_").lower() for name in names)
+    return unique_names([*table.column_names, *plain])[len(table.column_names) :]
+
+
+def _reformatted(sql: str, format_: str) -> str:
+    """ISO text for a time in another format; text that does not have the format stays as it is."""
+    parsed = f"try_strptime({sql}::varchar, {_as_literal(format_)})"
+    return f"coalesce(strftime({parsed}, '%Y-%m-%d %H:%M:%S'), {sql}::varchar)"
+
+
+# -- what an expression may hold --
+
+
+def _refuse_unusable(sql: str, columns: Collection[str], where: str) -> None:
+    """Let through one scalar expression over a row, which gives the same whenever it is asked."""
+    expected = f"{where}: expected one SQL expression over the columns of a row, found"
+    node = _parsed(sql)
+    if node is None:
+        raise SourceError(f"{expected} {sql!r}. Correct it in mapping.toml.")
+    for part in _parts(node):
+        if part["class"] in {"SUBQUERY", "WINDOW", "STAR", "PARAMETER"}:
+            raise SourceError(f"{expected} {part['class'].lower()} in {sql!r}.")
+        name = part.get("function_name")
+        if part["class"] == "COLUMN_REF":
+            name = part["column_names"][0].lower()
+            name = None if name in {column.lower() for column in columns} else name
+        if name and name.lower() in _unusable_functions():
+            raise SourceError(
+                f"{expected} {name!r}, whose value depends on more than the row: a rerun of the "
+                "day would find other rows. Use the file's columns, _row and _file."
+            )
+
+
+def _parsed(sql: str) -> dict[str, Any] | None:
+    """The tree of an expression; None if the text is anything else than one expression."""
+    with duckdb.connect() as session:
+        trees = [
+            json.loads(session.execute("select json_serialize_sql(?)", [text]).fetchall()[0][0])
+            for text in (f"select (\n{sql}\n)", "select (\n1\n)")
+        ]
+    if trees[0]["error"] or len(trees[0]["statements"]) != 1:
+        return None
+    node, plain = (tree["statements"][0]["node"] for tree in trees)
+    selected = node.pop("select_list")
+    plain.pop("select_list")
+    # Whatever closes our parenthesis to go on with a clause of its own differs from a plain select.
+    return selected[0] if len(selected) == 1 and node == plain else None
+
+
+def _parts(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "class" in node:
+            yield node
+        for child in node.values():
+            yield from _parts(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _parts(child)
+
+
+@cache
+def _unusable_functions() -> set[str]:
+    """Functions that are not scalar, or that depend on the clock, chance or the session."""
+    with duckdb.connect() as session:
+        rows = session.execute(
+            """
+            select lower(function_name)
+            from duckdb_functions()
+            group by all
+            having not bool_or(
+                (function_type = 'scalar' and stability = 'CONSISTENT')
+                or (function_type = 'macro' and not contains(macro_definition, 'current_'))
+            )
+            """
+        ).fetchall()
+    # Words that the parser turns into one of those without a function of that name.
+    words = {"current_timestamp", "current_time", "localtime", "localtimestamp"}
+    return words.union(name for (name,) in rows)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    is_one_of = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_it(kind) for is_it in is_one_of)
+
+
+def _as_identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _as_literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)

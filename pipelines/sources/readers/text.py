@@ -1,0 +1,199 @@
+"""Text of any encoding as UTF-8, strictly: a byte that does not belong is an error, never a guess.
+
+Here: decompression, byte order marks, declared and detected encodings.
+Not here: what the text means (delimited.py).
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import logging
+import zlib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import charset_normalizer
+
+from pipelines.errors import SourceError
+
+logger = logging.getLogger(__name__)
+
+BLOCK_BYTES = 8 * 1024 * 1024
+
+# Exports in text compress 3 to 20 times. A file far beyond that is an accident or an attack that
+# would fill the disk; small ones cannot do harm, whatever their ratio.
+MOST_EXPANSION = 200
+HARMLESS_BYTES = 1024**3
+
+# The longer marks first: UTF-32-LE begins like UTF-16-LE.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+# Names under which the same text is declared: GB18030 contains the others, and what calls itself
+# GB2312 in practice uses characters of its successors.
+_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "utf-8-sig": "utf-8"}
+
+_SAMPLE_BYTES = 64 * 1024
+# Text of another encoding that happens to be valid GB18030 reads as rare characters; in Chinese
+# text, nearly all are among the 6,763 common ones of GB2312.
+_LEAST_COMMON_SHARE = 0.9
+_LEAST_NUL_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the bytes of a file become text: a codec, after a byte order mark of some bytes."""
+
+    codec: str
+    mark: int = 0
+
+
+def find_encoding(path: Path, declared: str | None, label: str) -> Encoding:
+    """The encoding of a file: its byte order mark, else as declared, else UTF-8, else detected.
+
+    Args:
+        path: the file, plain or gzip.
+        declared: what the mapping file says.
+        label: the file's name in messages.
+
+    Raises:
+        SourceError: the declared encoding is unknown, or the encoding cannot be told.
+    """
+    head = next(raw_blocks(path, label), b"")
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return Encoding(codec, len(mark))
+    if declared:
+        try:
+            name = codecs.lookup(declared).name
+        except LookupError:
+            raise SourceError(
+                f'{label}: the mapping declares encoding = "{declared}", which is unknown. Use '
+                "utf-8, gb18030, big5, utf-16, cp1252 or another name that Python knows."
+            ) from None
+        return Encoding(_SUPERSETS.get(name, name))
+    if codec_without_mark := _utf16_by_its_nuls(head[:_SAMPLE_BYTES]):
+        return Encoding(codec_without_mark)
+    try:
+        for _ in _decode(raw_blocks(path, label), "utf-8"):
+            pass
+    except _UndecodableError as found:
+        guess = _guess(found.sample)
+        if guess is None:
+            raise SourceError(
+                f"{label}: expected UTF-8, found byte 0x{found.byte:02x} at offset "
+                f"{found.offset:,}, and no other encoding fits. Save the file as UTF-8, or "
+                "declare its encoding in mapping.toml."
+            ) from None
+        logger.warning(
+            '%s is not UTF-8 (byte offset %s) and is read as %s; set encoding = "%s" in '
+            "mapping.toml to be sure",
+            *(label, f"{found.offset:,}", guess, guess),
+        )
+        return Encoding(guess)
+    return Encoding("utf-8")
+
+
+def utf8_blocks(path: Path, encoding: Encoding, label: str) -> Iterator[bytes]:
+    """The text of a file as UTF-8, block by block; a character may be cut between two blocks.
+
+    Raises:
+        SourceError: the file is damaged, or holds a byte that is not in the encoding.
+    """
+    blocks = raw_blocks(path, label)
+    head = next(blocks, b"")[encoding.mark :]
+    try:
+        yield from _decode(chain([head], blocks), encoding.codec, encoding.mark)
+    except _UndecodableError as found:
+        guess = _guess(found.sample)
+        remedy = f'declare encoding = "{guess}"' if guess else "correct the declared encoding"
+        raise SourceError(
+            f"{label}: expected {encoding.codec}, found byte 0x{found.byte:02x} at offset "
+            f"{found.offset:,}, which does not belong there. Either save the file again as "
+            f"{encoding.codec}, or {remedy} for it in mapping.toml."
+        ) from None
+
+
+def raw_blocks(path: Path, label: str) -> Iterator[bytes]:
+    """The bytes of a file, decompressed where its name ends in .gz.
+
+    Raises:
+        SourceError: the file is cut off, not gzip, or grows beyond all measure.
+    """
+    most = max(HARMLESS_BYTES, path.stat().st_size * MOST_EXPANSION)
+    size = 0
+    try:
+        with (
+            path.open("rb") as file,
+            gzip.open(file) if path.suffix.lower() == ".gz" else nullcontext(file) as stream,
+        ):
+            while block := stream.read(BLOCK_BYTES):
+                size += len(block)
+                if size > most:
+                    raise SourceError(
+                        f"{label}: expected a compressed export, found {most:,} bytes and more in "
+                        f"a file of {path.stat().st_size:,}. Decompress it yourself if it is real."
+                    )
+                yield block
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceError(
+            f"{label}: expected a complete gzip file, found: {error}. Export or copy it again."
+        ) from None
+
+
+class _UndecodableError(Exception):
+    """A byte that is not in the encoding: where, which, and the lines around it."""
+
+    def __init__(self, offset: int, byte: int, sample: bytes) -> None:
+        super().__init__(offset)
+        self.offset = offset
+        self.byte = byte
+        self.sample = sample
+
+
+def _decode(blocks: Iterator[bytes], codec: str, offset: int = 0) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(codec)("strict")
+    pending = b""
+    for block in chain(blocks, [b""]):
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            data = pending + block
+            start = data.rfind(b"\n", 0, error.start) + 1
+            raise _UndecodableError(
+                offset - len(pending) + error.start,
+                data[error.start],
+                data[start : start + _SAMPLE_BYTES],
+            ) from None
+        offset += len(block)
+        pending = decoder.getstate()[0]
+        yield block if codec == "utf-8" else text.encode()
+
+
+def _guess(sample: bytes) -> str | None:
+    whole_lines = sample[: sample.rfind(b"\n") + 1] or sample
+    try:
+        foreign = [c for c in whole_lines.decode("gb18030") if not c.isascii()]
+    except UnicodeDecodeError:
+        foreign = []
+    common = sum(bool(c.encode("gb2312", "ignore")) for c in foreign)
+    if foreign and common / len(foreign) >= _LEAST_COMMON_SHARE:
+        return "gb18030"
+    best = charset_normalizer.from_bytes(whole_lines).best()
+    return _SUPERSETS.get(best.encoding, best.encoding) if best else None
+
+
+def _utf16_by_its_nuls(head: bytes) -> str | None:
+    """Every other byte of Latin text, and of any table's digits and separators, is a NUL."""
+    if head.count(b"\0") < _LEAST_NUL_SHARE * max(len(head), 1):
+        return None
+    return "utf-16-le" if head[1::2].count(b"\0") > head[::2].count(b"\0") else "utf-16-be"
