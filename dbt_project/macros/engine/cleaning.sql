@@ -48,27 +48,27 @@
             when isfinite(cast({{ number }} as double)) then cast({{ number }} as varchar) end
 {%- endmacro -%}
 
-{# What the source gave, or NULL where it gave nothing: text, or the native value where it already is of
-   the right kind. Exports write words for "nothing"; since a person may be called Null, they are words only
-   in identifiers and in what is to be read as another type. "nan" for a number is no word but a wrong number. #}
+{# What the source wrote: text without surrounding space, or the native value where it already is of the right kind. #}
+{%- macro written_value(column, stored) -%}
+    {%- if stored is none -%} cast(null as varchar)
+    {%- elif is_native(column.type, stored) -%} {{ column.name }}
+    {%- elif stored == 'VARCHAR' -%} {{ trimmed(column.name) }}
+    {%- elif is_number_type(stored) and is_identifier(column) -%} {{ number_as_identifier(column.name) }}
+    {%- else -%} cast({{ column.name }} as varchar)
+    {%- endif -%}
+{%- endmacro -%}
+
+{# The written value, or NULL where it is a word for "nothing". Since a person may be called Null, these are words only
+   in identifiers and in what is to be read as another type. "nan" for a number is no such word but a wrong number. #}
 {%- macro given_value(column, stored) -%}
-    {%- if stored is none -%}
-        cast(null as varchar) as given_{{ column.name }}
-    {%- elif is_native(column.type, stored) -%}
-        {{ column.name }} as given_{{ column.name }}
-    {%- elif is_number_type(stored) and is_identifier(column) -%}
-        {{ number_as_identifier(column.name) }} as given_{{ column.name }}
-    {%- elif stored != 'VARCHAR' -%}
-        cast({{ column.name }} as varchar) as given_{{ column.name }}
-    {%- elif is_identifier(column) or column.type != 'string' -%}
-        {%- set words = ['null', 'none', 'n/a', '<na>', '\\N'] -%}
+    {%- set written = 'written_' ~ column.name -%}
+    {%- if stored == 'VARCHAR' and (is_identifier(column) or column.type != 'string') -%}
+        {%- set words = ['null', 'none', 'n/a', '<na>', '\\n'] -%}
         {%- do words.append('nan') if column.type in ('string', 'timestamp', 'date', 'boolean') -%}
         {%- do words.append('nat') if column.type in ('timestamp', 'date') -%}
-        {{ trimmed(column.name) }} as trimmed_{{ column.name }},
-            case when lower(trimmed_{{ column.name }}) not in ('{{ words | join("', '") | lower }}')
-                then trimmed_{{ column.name }} end as given_{{ column.name }}
+        case when lower({{ written }}) not in ('{{ words | join("', '") }}') then {{ written }} end
     {%- else -%}
-        {{ trimmed(column.name) }} as given_{{ column.name }}
+        {{ written }}
     {%- endif -%}
 {%- endmacro -%}
 

@@ -1,18 +1,25 @@
 {# Reading the lake: Parquet files, and beside each a JSON manifest that makes it part of the lake. #}
 
 {# A relation of the batches of every table whose name fits the pattern, straight from the manifests:
-   table_name, as_of, batch_id, file, rows, columns (a list). #}
+   table_name, as_of, batch_id, file, rows, columns (between commas: `,a,b,`), earliest_on. #}
 {%- macro lake_manifests(table='*') -%}
     {%- set pattern = var('lake') ~ '/' ~ table ~ '/*.json' -%}
     {#- read_json refuses a pattern that nothing matches -#}
     {%- if execute and run_query("select count(*) from glob('" ~ pattern ~ "')").rows[0][0] > 0 -%}
         (
-        select "table" as table_name, cast(as_of as date) as as_of, batch_id, file, rows, columns
+        select
+            "table" as table_name,
+            cast(as_of as date) as as_of,
+            batch_id,
+            file,
+            rows,
+            ',' || array_to_string(columns, ',') || ',' as columns,
+            earliest_on
         from read_json(
             '{{ pattern }}',
             columns = {
                 'table': 'varchar', 'as_of': 'varchar', 'batch_id': 'varchar',
-                'file': 'varchar', 'rows': 'bigint', 'columns': 'varchar[]'
+                'file': 'varchar', 'rows': 'bigint', 'columns': 'varchar[]', 'earliest_on': 'date'
             }
         )
     )
@@ -20,7 +27,8 @@
         (
         select
             cast(null as varchar) as table_name, cast(null as date) as as_of, cast(null as varchar) as batch_id,
-            cast(null as varchar) as file, cast(null as bigint) as rows, cast(null as varchar[]) as columns
+            cast(null as varchar) as file, cast(null as bigint) as rows, cast(null as varchar) as columns,
+            cast(null as date) as earliest_on
         where false
     )
     {%- endif -%}

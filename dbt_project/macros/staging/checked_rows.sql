@@ -16,7 +16,7 @@
     {%- do source('lake', table) -%}
     {%- set contract = table_contract(table) -%}
     {%- set layouts = lake_layouts(
-        table, contract.columns | map(attribute='name') | list, loaded_batches() if is_incremental() else []
+        table, contract.columns | map(attribute='name') | list + ['_defect'], loaded_batches() if is_incremental() else []
     ) -%}
     {%- if layouts -%}
         {{ newly_checked_rows(contract, row_rules(table) + extra_rules, layouts) }}
@@ -80,14 +80,13 @@ judged as (
     select
         {%- for column in contract.columns %}
         {{ column.name }},
-        {%- if column.type == 'timestamp' %}
-        {{ business_date(column.name) }} as {{ date_name(column.name) }},
-        {%- endif %}
         {%- endfor %}
+        _defect,
         _batch,
         _batch_id,
         _row,
         case
+            when _defect is not null then 'row_malformed'
             {%- for rule in rules %}
             when {{ rule.breaks }} then '{{ rule.rule }}'
             {%- endfor %}
@@ -97,15 +96,25 @@ judged as (
 
 final as (
     select
-        judged.*,
-        case when _rule is not null then
-            case _rule
+        {%- for column in contract.columns %}
+        judged.{{ column.name }},
+        {%- if column.type == 'timestamp' %}
+        {{ business_date('judged.' ~ column.name) }} as {{ date_name(column.name) }},
+        {%- endif %}
+        {%- endfor %}
+        judged._batch,
+        judged._batch_id,
+        judged._row,
+        judged._rule,
+        case when judged._rule is not null then
+            case judged._rule
+                when 'row_malformed' then judged._defect
                 {%- for rule in rules %}
                 when '{{ rule.rule }}' then '{{ rule.reason }}'
                 {%- endfor %}
             end
         end as _reason,
-        _rule is null and repeats._row is not null as _duplicate,
+        judged._rule is null and repeats._row is not null as _duplicate,
         {% if contract.has_versions -%}
         contested_keys.is_contested is not null as _contested
         {%- else -%}
@@ -131,18 +140,30 @@ select * from final
         {{ typed_value(column, layout.columns.get(column.name)) }} as {{ column.name }},
         given_{{ column.name }},
         {%- endfor %}
+        _defect,
         _batch,
         _batch_id,
         _row
     from (
         select
             {%- for column in columns %}
-            {{ given_value(column, layout.columns.get(column.name)) }},
+            {{ given_value(column, layout.columns.get(column.name)) }} as given_{{ column.name }},
             {%- endfor %}
-            cast(_batch as date) as _batch,
+            _defect,
+            _batch,
             _batch_id,
             _row
-        from {{ read_lake(layout.files) }}
+        from (
+            select
+                {%- for column in columns %}
+                {{ written_value(column, layout.columns.get(column.name)) }} as written_{{ column.name }},
+                {%- endfor %}
+                {{ '_defect' if '_defect' in layout.columns else 'cast(null as string) as _defect' }},
+                cast(_batch as date) as _batch,
+                _batch_id,
+                _row
+            from {{ read_lake(layout.files) }}
+        )
     )
     {{- '\n\n    union all\n' if not loop.last }}
     {%- endfor %}

@@ -11,7 +11,7 @@ currency_rates as (
 ),
 
 rated as (
-    select delivered_orders.*, coalesce(currency_rates.home_rate, 1) as home_rate
+    select delivered_orders.*, cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
     from delivered_orders
     left join currency_rates
         on
@@ -44,7 +44,7 @@ final as (
         updated_at,
         updated_on,
         cast(null as string) as country,
-        cast(home_rate as decimal(18, 9)) as home_rate
+        home_rate
     from rated
 
     union all

@@ -18,10 +18,11 @@ from_returns as (
         coalesce(delivered_returns.customer_id, priced_orders.customer_id) as customer_id,
         delivered_returns.returned_at,
         delivered_returns.returned_on,
-        cast(abs(delivered_returns.amount) * coalesce(priced_orders.home_rate, 1) as decimal(18, 2)) as amount,
+        abs(delivered_returns.amount) as amount,
         abs(delivered_returns.quantity) as quantity,
         delivered_returns.product_id,
-        delivered_returns.reason
+        delivered_returns.reason,
+        coalesce(priced_orders.home_rate, 1) as home_rate
     from delivered_returns
     left join priced_orders on delivered_returns.order_id = priced_orders.order_id
 ),
@@ -36,7 +37,8 @@ from_negative_orders as (
         -net_amount as amount,
         cast(null as decimal(18, 3)) as quantity,
         cast(null as string) as product_id,
-        'negative order' as reason
+        'negative order' as reason,
+        1 as home_rate
     from priced_orders
     where net_amount < 0 and status in ('completed', 'returned')
 ),
@@ -54,17 +56,32 @@ from_lines as (
         cast(abs(gross_amount) as decimal(18, 2)) as amount,
         abs(quantity) as quantity,
         product_id,
-        'taken back in order lines' as reason
+        'taken back in order lines' as reason,
+        1 as home_rate
     from priced_lines
     where is_return
 ),
 
-final as (
+all_returns as (
     select * from from_returns
     union all
     select * from from_negative_orders
     union all
     select * from from_lines
+),
+
+final as (
+    select
+        return_id,
+        order_id,
+        customer_id,
+        returned_at,
+        returned_on,
+        {{ home_amount('amount') }} as amount,
+        quantity,
+        product_id,
+        reason
+    from all_returns
 )
 
 select * from final

@@ -13,10 +13,10 @@ final as (
         min(country) as country,
         min(channel) as channel,
         min(store_id) as store_id,
-        cast(sum(gross_amount - discount_amount) as decimal(18, 2)) as net_amount,
-        cast(sum(gross_amount) as decimal(18, 2)) as gross_amount,
-        cast(sum(discount_amount) as decimal(18, 2)) as discount_amount,
-        cast(case when count(cost_amount) = count(*) then sum(cost_amount) end as decimal(18, 2)) as cost_amount
+        {{ sum_in_cents('gross_amount - discount_amount') }} as net_amount,
+        {{ sum_in_cents('gross_amount') }} as gross_amount,
+        {{ sum_in_cents('discount_amount') }} as discount_amount,
+        case when count(cost_amount) = count(*) then {{ sum_in_cents('cost_amount') }} end as cost_amount
     from priced_lines
     where not is_return
     group by order_id

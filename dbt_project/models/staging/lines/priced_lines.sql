@@ -7,7 +7,7 @@ currency_rates as (
 ),
 
 rated as (
-    select order_lines.*, coalesce(currency_rates.home_rate, 1) as home_rate
+    select order_lines.*, cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
     from order_lines
     left join currency_rates
         on
@@ -33,7 +33,7 @@ final as (
         quantity,
         {{ home_price('unit_price') }} as unit_price,
         {{ home_price('cast(quantity * unit_price as decimal(18, 4))') }} as gross_amount,
-        coalesce({{ home_price('discount_amount') }}, 0) as discount_amount,
+        {{ home_price('coalesce(cast(discount_amount as decimal(18, 4)), 0)') }} as discount_amount,
         {{ home_price('cast(quantity * unit_cost as decimal(18, 4))') }} as cost_amount,
         {{ is_return_line() }} as is_return
     from rated

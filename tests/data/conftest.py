@@ -1,0 +1,164 @@
+"""A company of a few rows, and dbt run on it: what every test of a table starts from.
+
+`build` is the short way: rows by table in, the warehouse out. `company` is the long one: several
+deliveries, several days. Both write through the real lake, so that what is tested is what runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+from pipelines.resources.lake import Lake
+from pipelines.sources.connector import Delivery, Part
+from pipelines.sources.contract import load_contract
+
+PROJECT_DIR = Path(__file__).parents[2] / "dbt_project"
+AS_OF = "2024-06-30"
+
+Rows = Sequence[Mapping[str, Any]] | pa.Table
+
+
+@dataclass
+class Dbt:
+    """dbt in this process: the project is parsed once, which takes longer than a small build."""
+
+    scratch: Path
+    _manifest: Manifest | None = field(default=None, init=False)
+
+    def build(self, home: Path, select: str, variables: Mapping[str, Any]) -> None:
+        """Build the selected tables, and the tests on them, into the warehouse of a home."""
+        if self._manifest is None:
+            self._manifest = self._invoke(None, home, "parse", variables)
+        self._invoke(
+            self._manifest.deepcopy(), home, "build", variables,
+            "--select", *select.split(), "--exclude-resource-type", "unit_test",
+        )  # fmt: skip
+
+    def _invoke(
+        self,
+        manifest: Manifest | None,
+        home: Path,
+        command: str,
+        variables: Mapping[str, Any],
+        *arguments: str,
+    ) -> Any:
+        folders = ["--project-dir", PROJECT_DIR, "--profiles-dir", PROJECT_DIR]
+        outputs = ["--target-path", self.scratch / "target", "--log-path", self.scratch / "logs"]
+        with pytest.MonkeyPatch.context() as patch, _released_warehouse():
+            patch.setenv("HOMING_HOME", str(home))
+            result = dbtRunner(manifest=manifest).invoke(
+                [command, *arguments, *map(str, [*folders, *outputs]),
+                 "--vars", json.dumps(dict(variables)), "--quiet", "--no-use-colors"]
+            )  # fmt: skip
+        if not result.success:
+            messages = [
+                f"{r.node.name}: {r.message}"
+                for r in getattr(result.result, "results", [])
+                if r.status in ("error", "fail")
+            ]
+            pytest.fail(f"dbt {command} failed: {result.exception or ''}\n" + "\n".join(messages))
+        return result.result
+
+
+@contextmanager
+def _released_warehouse() -> Iterator[None]:
+    """dbt-duckdb holds its database for the life of the process, in case dbt is called again."""
+    try:
+        yield
+    finally:
+        if DuckDBConnectionManager._ENV is not None:
+            DuckDBConnectionManager._ENV.close()
+            DuckDBConnectionManager._ENV = None
+
+
+@dataclass
+class Company:
+    """A home with a lake that tests fill and a warehouse that dbt builds from it."""
+
+    home: Path
+    dbt: Dbt
+    timezone: str = "UTC"
+
+    def deliver(self, table: str, rows: Rows, as_of: str = AS_OF) -> None:
+        """Write one batch as a run for a day would; rows already there are not taken again."""
+        data = rows if isinstance(rows, pa.Table) else _as_table(rows)
+        part = Part(label=f"{table} of the test", schema=data.schema, batches=data.to_batches)
+        contract = load_contract()[table]
+        delivery = Delivery(source="test", table=contract, parts=(part,))
+        lake = Lake(self.home / "lake", timezone=self.timezone, memory_limit="1GB")
+        lake.write(contract, date.fromisoformat(as_of), [delivery])
+
+    def build(
+        self, as_of: str = AS_OF, select: str = "staging", **variables: Any
+    ) -> duckdb.DuckDBPyConnection:
+        """Run dbt for a day and open the warehouse to read; close it before the next build."""
+        lake = str(self.home / "lake")
+        run = {"as_of": as_of, "lake": lake, "timezone": self.timezone, "training": False}
+        # seeds and the tables that selected ones read are always built with them
+        wanted = " ".join(f"+{name}" for name in select.split())
+        self.dbt.build(self.home, wanted, run | variables)
+        return duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True)
+
+    def rows(self, query: str, as_of: str = AS_OF, **build: Any) -> list[tuple[Any, ...]]:
+        """Build, then answer one query."""
+        with self.build(as_of, **build) as warehouse:
+            return warehouse.sql(query).fetchall()
+
+
+def _as_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows may leave columns out; what a column holds decides its type."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+
+@pytest.fixture(scope="session")
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """dbt with its own target folder."""
+    return Dbt(tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture
+def company(tmp_path: Path, dbt: Dbt) -> Company:
+    """An empty company for one test."""
+    return Company(tmp_path, dbt)
+
+
+Build = Callable[..., duckdb.DuckDBPyConnection]
+
+
+@pytest.fixture(scope="session")
+def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
+    """`build({"orders": [{...}]}, select="int_purchases", vars={"as_of": ...})` -> the warehouse."""
+    opened: list[duckdb.DuckDBPyConnection] = []
+
+    def build_in_new_home(
+        lake_rows: Mapping[str, Rows],
+        select: str = "staging",
+        vars: Mapping[str, Any] | None = None,
+        as_of: str = AS_OF,
+    ) -> duckdb.DuckDBPyConnection:
+        variables = dict(vars or {})
+        as_of = variables.pop("as_of", as_of)
+        timezone = variables.pop("timezone", "UTC")
+        company = Company(tmp_path_factory.mktemp("home"), dbt, timezone)
+        for table, rows in lake_rows.items():
+            company.deliver(table, rows, as_of)
+        opened.append(company.build(as_of, select, **variables))
+        return opened[-1]
+
+    yield build_in_new_home
+    for connection in opened:
+        connection.close()
