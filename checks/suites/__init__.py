@@ -2,5 +2,5 @@
 
 Here: declarations (checks/suite.py says what they are made of), with the thresholds and their
 reasons. Not here: Great Expectations itself (runner.py), or the SQL that makes the frames
-(pipelines/borders.py).
+(pipelines/borders/).
 """

@@ -23,8 +23,8 @@ MAX_UNREADABLE_SHARE = 0.20
 # have no customer. Beyond half, the column is not the one that was meant.
 MAX_MISSING_SHARE = 0.50
 
-# Share of different rows whose key occurs in another row, too. Corrections repeat a few keys;
-# order lines delivered as orders repeat most of them.
+# Share of different rows that repeat the key of another. Corrections repeat a few keys; order
+# lines delivered as orders repeat most of them.
 MAX_REPEATED_KEY_SHARE = 0.20
 
 # A later delivery with fewer rows is not judged by shares: one bad row of two is a bad row, and
@@ -54,6 +54,8 @@ MAX_ID_LENGTH = 128
 
 # Share of rows of a sample; a table in which this many identifiers are fine was read right.
 MOSTLY_INTACT = 0.99
+
+_USUAL_VOLUME = f"between {MIN_VOLUME_RATIO:g} and {MAX_VOLUME_RATIO:g} times the usual rows a day"
 
 COLUMNS = Suite(
     name="arrival_columns",
@@ -116,11 +118,19 @@ DELIVERIES = Suite(
     labels=("table_name",),
     checks=(
         Check(
+            "rows_are_well_formed",
+            lies_between("malformed_share", high=MAX_UNREADABLE_SHARE),
+            expected=(
+                f"at most {MAX_UNREADABLE_SHARE:.0%} of a table's rows not to be rows of it at all"
+            ),
+            remedy="Declare the file's separator, quotes and encoding, or correct the export.",
+        ),
+        Check(
             "keys_name_one_row",
             lies_between("repeated_key_share", high=MAX_REPEATED_KEY_SHARE),
             expected=(
-                f"at most {MAX_REPEATED_KEY_SHARE:.0%} of a table's different rows to share their "
-                "key with another row"
+                f"at most {MAX_REPEATED_KEY_SHARE:.0%} of a table's different rows to repeat the "
+                "key of another"
             ),
             remedy=(
                 "The table has another grain than the source contract says; "
@@ -128,28 +138,23 @@ DELIVERIES = Suite(
             ),
         ),
         Check(
-            "volume_is_as_usual",
+            "order_volume_is_as_usual",
             lies_between("volume_ratio", MIN_VOLUME_RATIO, MAX_VOLUME_RATIO),
-            expected=(
-                f"between {MIN_VOLUME_RATIO:g} and {MAX_VOLUME_RATIO:g} times the usual rows a day"
-            ),
+            expected=f"orders to bring {_USUAL_VOLUME}",
             remedy=(
                 "Look for a partial or a doubled export. If the amount is right, allow the check "
                 "for this run."
             ),
-            where=f"earlier_deliveries >= {MIN_DELIVERIES_TO_JUDGE}",
+            where=f"is_purchases and earlier_deliveries >= {MIN_DELIVERIES_TO_JUDGE}",
             may_be_allowed=True,
         ),
         Check(
-            "volume_is_like_the_first_days",
+            "volume_is_as_usual",
             lies_between("volume_ratio", MIN_VOLUME_RATIO, MAX_VOLUME_RATIO),
-            expected=(
-                f"between {MIN_VOLUME_RATIO:g} and {MAX_VOLUME_RATIO:g} times the rows a day of "
-                "the few deliveries before"
-            ),
+            expected=f"a table to bring {_USUAL_VOLUME}",
             remedy="Look for a partial or a doubled export.",
             severity="warn",
-            where=f"earlier_deliveries < {MIN_DELIVERIES_TO_JUDGE}",
+            where=f"not is_purchases or earlier_deliveries < {MIN_DELIVERIES_TO_JUDGE}",
         ),
     ),
 )

@@ -225,22 +225,6 @@ SUPPRESSED = Suite(
     ),
 )
 
-LEDGER = Suite(
-    name="outputs_ledger",
-    table="row_ledger",
-    place="row ledger",
-    figures=True,
-    labels=("table_name", "as_of"),
-    checks=(
-        Check(
-            "ledger_balances",
-            is_one_of("rows_unaccounted_for", 0),
-            expected="extracted = accepted + quarantined + duplicate for every delivery",
-            remedy="Rows were lost or made up in staging: a defect of dbt_project/models/staging.",
-        ),
-    ),
-)
-
 RELEASE = Suite(
     name="outputs_release",
     table="retention_list",
@@ -279,4 +263,4 @@ RELEASE = Suite(
     ),
 )
 
-SUITES = (SCORES, SCORED, LISTS, LIST_ROWS, SUPPRESSED, LEDGER, RELEASE)
+SUITES = (SCORES, SCORED, LISTS, LIST_ROWS, SUPPRESSED, RELEASE)

@@ -1,0 +1,332 @@
+"""What was delivered for a day: a profile of every table and column, and a sample of the orders.
+
+The readings follow staging's (dbt_project/macros/engine/cleaning.sql) but are coarser: they have
+to tell a delivery that went wrong from one with a few bad rows, not a good row from a bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from checks.suites.arrival import MIN_ROWS_FOR_SHARES
+from pipelines.borders import PURCHASES, SAMPLE_ROWS, one_in
+from pipelines.borders.volume import History
+from pipelines.resources.batch import EARLIEST_PLAUSIBLE, LATEST_PLAUSIBLE
+from pipelines.resources.lake import Lake, Manifest
+from pipelines.resources.warehouse import literal, quoted
+from pipelines.sources.connector import DEFECT
+from pipelines.sources.contract import Column, Table, load_contract
+
+# The columns whose product is the amount of a row that brings an order.
+_AMOUNTS = {"orders": ("net_amount",), "order_lines": ("quantity", "unit_price")}
+
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+_NUMBERS = {"FLOAT", "DOUBLE", "DECIMAL"} | _INTEGERS | {f"U{name}" for name in _INTEGERS}
+_NO_VALUES = "('null', 'none', 'nan', 'nat', 'n/a', '<na>', '\\n')"
+_BOOLEANS = "('true', 't', 'yes', 'y', '1', '1.0', 'false', 'f', 'no', 'n', '0', '0.0')"
+
+
+def frames(
+    lake: Lake, as_of: date, *, timezone: str = "UTC", memory_limit: str = "2GB"
+) -> dict[str, pd.DataFrame]:
+    """The frames of the arrival suites, by suite.
+
+    Args:
+        lake: holds the batches of the day.
+        as_of: the day of the run.
+        timezone: business time zone.
+        memory_limit: of the engine, as DuckDB writes it.
+    """
+    engine = {
+        "memory_limit": memory_limit,
+        "TimeZone": timezone,
+        # Extensions are downloaded from a site of their own; the time zones are built in.
+        "autoinstall_known_extensions": False,
+    }
+    columns: list[Mapping[str, Any]] = []
+    deliveries: list[Mapping[str, Any]] = []
+    samples: list[pd.DataFrame] = []
+    newest_days: list[date] = []
+    with duckdb.connect(config=engine) as connection:
+        for table in load_contract().values():
+            manifests = lake.manifests(table.name)
+            history = History.of(manifests, as_of)
+            for manifest in (each for each in manifests if each.as_of == as_of):
+                delivered = _Delivered(connection, table, manifest, lake)
+                is_judged = history.is_first or manifest.rows >= MIN_ROWS_FOR_SHARES
+                columns += delivered.columns(is_judged=is_judged)
+                deliveries.append(delivered.figures(history, is_judged=is_judged))
+                if table.name in PURCHASES:
+                    newest_days += delivered.newest_day(as_of)
+                    samples += [delivered.sample()] if is_judged else []
+        purchases = _purchases(lake, as_of, newest_days, connection)
+    return {
+        "arrival_columns": _frame(
+            columns,
+            table_name=str,
+            column_name=str,
+            required=bool,
+            given=bool,
+            missing_share=float,
+            unreadable_share=float,
+        ),
+        "arrival_deliveries": _frame(
+            deliveries,
+            table_name=str,
+            is_purchases=bool,
+            malformed_share=float,
+            repeated_key_share=float,
+            volume_ratio=float,
+            earlier_deliveries=int,
+        ),
+        "arrival_purchases": _frame(
+            [purchases],
+            rows_up_to_as_of=int,
+            fell_silent=bool,
+            days_since_newest=float,
+        ),
+        "arrival_sample": pd.concat(
+            [_frame([], order_id=str, customer_id=str, amount=float), *samples]
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How one delivered column is read.
+
+    Attributes:
+        column: what the contract says of it.
+        stored: its type in the data file.
+    """
+
+    column: Column
+    stored: str
+
+    @property
+    def given(self) -> str:
+        """SQL for what the source gave: NULL where it gave nothing, else text or the right kind."""
+        name = quoted(self.column.name)
+        if self._is_native:
+            return name
+        if self._is_number and self.column.data_type == "string":
+            # An empty cell turned the column into doubles: 13085.0 is the customer 13085.
+            text = (
+                f"case when {name} = floor({name}) and abs({name}) < 1e18"
+                f" then {name}::bigint::varchar else {name}::varchar end"
+            )
+        else:
+            text = f"nullif(trim({name}::varchar, ' \t\r\n\N{NO-BREAK SPACE}'), '')"
+        if self.column.data_type == "string" and not self.column.name.endswith("_id"):
+            return text
+        return f"case when lower({text}) not in {_NO_VALUES} then {text} end"
+
+    def is_unreadable(self, value: str) -> str:
+        """SQL: whether a value cannot be read as its type, or is a time that cannot be meant."""
+        match self.column.data_type:
+            case "string":
+                return "false"
+            case "boolean":
+                return "false" if self._is_native else f"lower({value}) not in {_BOOLEANS}"
+            case "integer":
+                number = f"try_cast({value} as decimal(38, 9))"
+                return f"coalesce({number} <> floor({number}), true)"
+            case "date" | "timestamp":
+                return f"coalesce({self._is_implausible(self.instant(value))}, true)"
+            case number:
+                return f"try_cast({value} as {number}) is null"
+
+    def instant(self, value: str) -> str:
+        """SQL for the instant that a value names; without a zone it is business time."""
+        return f"try_cast({value} as timestamptz)"
+
+    def _is_implausible(self, instant: str) -> str:
+        early = f"{instant} < timestamptz '{self.column.earliest or EARLIEST_PLAUSIBLE}'"
+        if self.column.known_with == self.column.name:
+            return early  # 9999-12-31 means "not yet" here
+        return f"{early} or {instant} >= timestamptz '{LATEST_PLAUSIBLE}'"
+
+    @property
+    def _is_number(self) -> bool:
+        return self.stored.partition("(")[0] in _NUMBERS
+
+    @property
+    def _is_native(self) -> bool:
+        match self.column.data_type:
+            case "string":
+                return False
+            case "boolean":
+                return self.stored == "BOOLEAN"
+            case "date" | "timestamp":
+                return self.stored == "DATE" or self.stored.startswith("TIMESTAMP")
+            case _:
+                return self._is_number
+
+
+class _Delivered:
+    """One delivered table, counted over all of its rows in one pass."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        manifest: Manifest,
+        lake: Lake,
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._rows = manifest.rows
+        self._relation = f"read_parquet({literal(lake.data_file(manifest))})"
+        stored = {name: kind for name, kind, *_ in self._fetch(f"describe from {self._relation}")}
+        self._readings = {
+            column.name: _Reading(column, stored[column.name])
+            for column in table.columns
+            if column.name in manifest.columns
+        }
+        self._well_formed = f"{DEFECT} is null" if DEFECT in stored else "true"
+        self._counts = self._count()
+
+    def columns(self, *, is_judged: bool) -> Iterator[Mapping[str, Any]]:
+        """One row a column that is required or given; its shares are of the rows well formed."""
+        rows = self._counts["rows"]
+        for column in self._table.columns:
+            given = column.name in self._readings
+            if given or column.required:
+                has_shares = given and rows and is_judged
+                yield {
+                    "table_name": self._table.name,
+                    "column_name": column.name,
+                    "required": column.required,
+                    "given": given,
+                    **{
+                        f"{fault}_share": self._counts[f"{column.name} {fault}"] / rows
+                        if has_shares
+                        else None
+                        for fault in ("missing", "unreadable")
+                    },
+                }
+
+    def figures(self, history: History, *, is_judged: bool) -> Mapping[str, Any]:
+        """The row of the table as a whole."""
+        has_shares = self._rows and is_judged
+        return {
+            "table_name": self._table.name,
+            "is_purchases": self._table.name in PURCHASES,
+            "malformed_share": 1 - self._counts["rows"] / self._rows if has_shares else None,
+            "repeated_key_share": self._repeated_key_share() if has_shares else None,
+            "volume_ratio": history.volume_ratio,
+            "earlier_deliveries": len(history.usual_rates),
+        }
+
+    def newest_day(self, as_of: date) -> list[date]:
+        """Day of the newest event, where it is known and not after the day of the run."""
+        newest = self._counts.get("newest")
+        return [newest] if newest and newest <= as_of else []
+
+    def sample(self) -> pd.DataFrame:
+        """Orders as they were delivered, identifiers as text and the amount as a number."""
+        given = {name: reading.given for name, reading in self._readings.items()}
+        factors = [given.get(name, "null") for name in _AMOUNTS[self._table.name]]
+        return self._connection.sql(
+            f"""
+            select
+                {given.get("order_id", "null")}::varchar as order_id,
+                {given.get("customer_id", "null")}::varchar as customer_id,
+                {" * ".join(f"try_cast({factor} as double)" for factor in factors)} as amount
+            from {self._relation}
+            where {self._well_formed} and hash(_row) % {one_in(self._rows)} = 0
+            order by _row
+            limit {SAMPLE_ROWS}
+            """
+        ).df()
+
+    def _count(self) -> dict[str, Any]:
+        given, figures = ["_row"], ["count(*) as rows"]
+        for index, (name, reading) in enumerate(self._readings.items()):
+            value = f"value_{index}"
+            given.append(f"{reading.given} as {value}")
+            bad = f"{value} is not null and {reading.is_unreadable(value)}"
+            figures.append(
+                f"count(*) filter (where {value} is null) as {quoted(f'{name} missing')}"
+            )
+            figures.append(f"count(*) filter (where {bad}) as {quoted(f'{name} unreadable')}")
+            if name == self._table.time:
+                newest = f"max({reading.instant(value)}) filter (where not ({bad}))"
+                figures.append(f"{newest}::date as newest")
+        return self._fetch_one(
+            f"select {', '.join(figures)} from"
+            f" (select {', '.join(given)} from {self._relation} where {self._well_formed})"
+        )
+
+    def _repeated_key_share(self) -> float | None:
+        """Share of the different rows that repeat the key of another; versions are told apart."""
+        key = [*self._table.key]
+        if len(key) == len(self._table.columns) or not self._readings.keys() >= set(key):
+            return None
+        if "updated_at" in self._readings:
+            key.append("updated_at")
+        found = self._fetch_one(
+            f"""
+            select count(distinct _row_hash) as different, count(distinct key) as keys
+            from (
+                select _row_hash, hash({", ".join(quoted(name) for name in key)}) as key
+                from {self._relation}
+                where {self._well_formed}
+            )
+            where key % {one_in(self._rows)} = 0
+            """
+        )
+        return 1 - found["keys"] / found["different"] if found["different"] else None
+
+    def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._connection.sql(sql).fetchall()
+
+    def _fetch_one(self, sql: str) -> dict[str, Any]:
+        found = self._connection.sql(sql)
+        [row] = found.fetchall()
+        return dict(zip(found.columns, row, strict=True))
+
+
+def _purchases(
+    lake: Lake, as_of: date, newest_days: list[date], connection: duckdb.DuckDBPyConnection
+) -> Mapping[str, Any]:
+    manifests = [manifest for name in PURCHASES for manifest in lake.manifests(name)]
+    history = History.of(manifests, as_of)
+    rows = history.rows_so_far
+    if not rows:
+        # A backfill of a day whose rows a later day has taken.
+        rows = sum(
+            _rows_until(as_of, lake, manifest, connection)
+            for manifest in manifests
+            if manifest.as_of > as_of and manifest.rows
+        )
+    return {
+        "rows_up_to_as_of": rows,
+        "fell_silent": history.fell_silent,
+        "days_since_newest": (as_of - max(newest_days)).days if newest_days else None,
+    }
+
+
+def _rows_until(
+    as_of: date, lake: Lake, manifest: Manifest, connection: duckdb.DuckDBPyConnection
+) -> int:
+    time = load_contract()[manifest.table].time
+    if time is None or time not in manifest.columns:
+        return 0
+    [(rows,)] = connection.sql(
+        f"select count(*) from read_parquet({literal(lake.data_file(manifest))})"
+        f" where try_cast({quoted(time)}::varchar as timestamptz)"
+        f" < timestamptz '{as_of + timedelta(days=1)}'"
+    ).fetchall()
+    return int(rows)
+
+
+def _frame(rows: list[Mapping[str, Any]], **types: type) -> pd.DataFrame:
+    """A frame with these columns, in these types also where it has no row."""
+    return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -1,0 +1,108 @@
+"""What the model is about to read: counted over all customers of the day, and sampled."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+from checks.suites.arrival import MIN_ROWS_FOR_SHARES
+from pipelines.borders import PURCHASES, SAMPLE_ROWS, one_in
+from pipelines.resources.warehouse import Warehouse, literal, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KEYS = ("snapshot_on", "customer_id")
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+_FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
+
+# What a feature's name says of its values: a share, or a count or age that cannot be negative.
+_SHARE = re.compile(r"_share(_|$)")
+_COUNT = re.compile(r"_\d+d$|^days_since_|^(order|recency|tenure)_days$")
+
+
+def frames(warehouse: Warehouse, as_of: date) -> dict[str, pd.DataFrame]:
+    """The frames of the features suites, by suite, for the snapshot of a day."""
+    day = f"date '{as_of}'"
+    customers = f"(select * from customer_features where snapshot_on = {day})"
+    population = warehouse.frame(
+        f"""
+        select
+            count(*) filter (where snapshot_on = {day}) as customers,
+            count(*) - count(distinct (snapshot_on, customer_id)) as repeated_rows,
+            count(*) filter (where snapshot_on > {day}) as rows_after_as_of
+        from customer_features
+        """
+    )
+    return {
+        "features_ledger": _ledger(warehouse, day),
+        "features_population": population,
+        "features_columns": _columns(warehouse, customers),
+        "features_customers": warehouse.frame(
+            f"""
+            select customer_id, order_days, recency_days, tenure_days
+            from {customers}
+            where hash(customer_id) % {one_in(int(population["customers"].iloc[0]))} = 0
+            limit {SAMPLE_ROWS}
+            """
+        ),
+    }
+
+
+def _ledger(warehouse: Warehouse, day: str) -> pd.DataFrame:
+    purchases = ", ".join(literal(name) for name in PURCHASES)
+    # One bad row of two is a bad row, not a bad delivery: few rows have no share.
+    return warehouse.frame(
+        f"""
+        select
+            table_name,
+            as_of::varchar as as_of,
+            table_name in ({purchases}) as is_purchases,
+            extracted - accepted - quarantined - duplicate as rows_unaccounted_for,
+            case
+                when as_of = {day} and extracted >= {MIN_ROWS_FOR_SHARES}
+                    then quarantined / extracted::double
+            end as quarantined_share
+        from row_ledger
+        order by table_name, as_of
+        """
+    )
+
+
+def _columns(warehouse: Warehouse, customers: str) -> pd.DataFrame:
+    with warehouse.connect() as connection:
+        described = connection.sql("describe customer_features").fetchall()
+    features = [(name, kind) for name, kind, *_ in described if name not in _KEYS]
+    figures = " union all ".join(
+        _figures(position, name, kind) for position, (name, kind) in enumerate(features)
+    )
+    return warehouse.frame(
+        f"""
+        with customers as materialized {customers},
+        figures as ({figures})
+        select * exclude (position)
+        from figures
+        order by position
+        """
+    )
+
+
+def _figures(position: int, name: str, kind: str) -> str:
+    column = quoted(name)
+    is_number = kind.startswith((*_INTEGERS, *_FRACTIONS))
+    value = f"{column}::double" if is_number else "null::double"
+    is_share = _SHARE.search(name) is not None
+    is_count = _COUNT.search(name) is not None and kind.startswith(_INTEGERS)
+    return f"""
+        select
+            {position} as position,
+            {literal(name)} as column_name,
+            count({column}) = 0 and count(*) > 0 as is_empty,
+            count(*) filter (where not isfinite({value})) as rows_not_finite,
+            min({value}) filter (where isfinite({value})) as lowest,
+            max({value}) filter (where isfinite({value})) as highest,
+            {is_share or is_count} as is_never_negative,
+            {is_share} as is_share
+        from customers
+    """
