@@ -1,0 +1,16 @@
+{# Customers who still buy but may stop. Those for whom less than three quarters of their own rhythm has gone
+   by are left in peace: a call before anything is due teaches them to wait for one. #}
+{% call retention_list(
+    title='At risk of leaving and worth keeping',
+    goal='save',
+    about='churn',
+    probability='churn_probability',
+    at_stake='churn_probability * expected_profit_12m',
+    gain='churn_probability * assumed_effect * expected_profit_12m',
+    redemption='1 - churn_probability * (1 - assumed_effect)',
+    cadence='save'
+) %}
+    lifecycle_stage not in ('prospect', 'churned')
+    and churn_probability >= {{ var('save_from_probability') }}
+    and overdue_ratio >= {{ var('save_from_overdue_ratio') }}
+{% endcall %}

@@ -1,0 +1,85 @@
+with published as (
+    {{ feedback_rows('published_lists', 'before') }}
+),
+
+interactions as (
+    select * from {{ ref('stg_interactions') }}
+),
+
+purchases as (
+    select * from {{ ref('int_purchases') }}
+),
+
+reward_ladder as (
+    select * from {{ ref('reward_ladder') }}
+),
+
+-- a task is published every day until it is done: its first publication is what was decided
+tasks as (
+    select
+        list_row_id,
+        list_code,
+        customer_id,
+        min(listed_on) as listed_on,
+        max(batch_on) as last_published_on,
+        min_by(due_on, batch_on) as due_on,
+        min_by(arm, batch_on) as arm,
+        min_by(campaign_cycle, batch_on) as campaign_cycle,
+        min_by(reward_step, batch_on) as reward_step,
+        min_by(reserved_cost, batch_on) as reserved_cost,
+        min_by(coalesce(owner_id, 'unassigned'), batch_on) as budget_owner
+    from published
+    group by list_row_id, list_code, customer_id
+),
+
+answers as (
+    select
+        list_row_id,
+        min(occurred_on) as done_on
+    from interactions
+    where list_row_id is not null and outcome in ('reached', 'refused', 'done')
+    group by list_row_id
+),
+
+rewarded as (
+    select
+        tasks.list_row_id,
+        {{ days_after('tasks.listed_on', 'reward_ladder.window_days') }} as reward_until
+    from tasks
+    inner join reward_ladder on tasks.reward_step = reward_ladder.reward_step
+    where tasks.arm = 'treatment'
+),
+
+redeemed as (
+    select distinct rewarded.list_row_id
+    from rewarded
+    inner join tasks on rewarded.list_row_id = tasks.list_row_id
+    inner join purchases on tasks.customer_id = purchases.customer_id
+    where purchases.ordered_on > tasks.listed_on and purchases.ordered_on <= rewarded.reward_until
+),
+
+final as (
+    select
+        tasks.list_row_id,
+        tasks.list_code,
+        tasks.customer_id,
+        tasks.listed_on,
+        tasks.last_published_on,
+        tasks.due_on,
+        tasks.arm,
+        tasks.campaign_cycle,
+        tasks.reward_step,
+        tasks.reserved_cost,
+        tasks.budget_owner,
+        answers.done_on,
+        answers.done_on is null and tasks.due_on >= {{ as_of() }} as is_open,
+        coalesce(answers.done_on, tasks.due_on) as closed_on,
+        rewarded.reward_until,
+        redeemed.list_row_id is not null as is_redeemed
+    from tasks
+    left join answers on tasks.list_row_id = answers.list_row_id
+    left join rewarded on tasks.list_row_id = rewarded.list_row_id
+    left join redeemed on tasks.list_row_id = redeemed.list_row_id
+)
+
+select * from final

@@ -1,0 +1,348 @@
+{%- set customer_stages = ['new', 'active', 'watch', 'quasi_churned'] -%}
+{%- set needed_tables = ['surveys', 'tickets', 'returns'] -%}
+
+with lifecycle_history as (
+    select * from {{ ref('lifecycle_history') }}
+),
+
+order_days as (
+    select * from {{ ref('int_order_days') }}
+),
+
+purchases as (
+    select * from {{ ref('int_purchases') }}
+),
+
+customer_days as (
+    select * from {{ ref('int_customer_days') }}
+),
+
+returns as (
+    select * from {{ ref('int_returns') }}
+),
+
+surveys as (
+    select * from {{ ref('stg_surveys') }}
+    where responded_on is not null and score is not null
+),
+
+tickets as (
+    select * from {{ ref('stg_tickets') }}
+),
+
+scores as (
+    select * from {{ ref('customer_churn_scores') }}
+),
+
+past_tasks as (
+    select * from {{ ref('past_tasks') }}
+),
+
+supplied as (
+    select
+        {%- for table in needed_tables %}
+        coalesce(bool_or(given) filter (where table_name = '{{ table }}'), false) as {{ table }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('source_inventory') }}
+),
+
+spine as (
+    {{ month_spine('ordered_on', 'purchases') }}
+),
+
+months as (
+    select
+        month_start_on,
+        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on
+    from spine
+),
+
+-- how many customers are in each stage when a month begins: all that came in before, less all that had gone by then
+stage_steps as (
+    select {{ month_start('valid_from') }} as month_start_on, stage, 1 as step from lifecycle_history
+    union all
+    select {{ month_start('valid_to') }} as month_start_on, stage, -1 as step from lifecycle_history
+    where valid_to is not null
+),
+
+stage_changes as (
+    select
+        month_start_on,
+        sum(step) filter (where stage in ('{{ customer_stages | join("', '") }}')) as customers,
+        sum(step) filter (where stage = 'churned') as churned
+    from stage_steps
+    group by month_start_on
+),
+
+stocks as (
+    select
+        months.month_start_on,
+        sum(stage_changes.customers) over earlier as customers_at_start,
+        sum(stage_changes.churned) over earlier as churned_at_start
+    from months
+    left join stage_changes on months.month_start_on = stage_changes.month_start_on
+    window earlier as (order by months.month_start_on rows between unbounded preceding and 1 preceding)
+),
+
+-- what happened to customers in a month
+churned as (
+    select
+        {{ month_start('spells.valid_from') }} as month_start_on,
+        count(*) as customers
+    from lifecycle_history as spells
+    inner join lifecycle_history as at_start
+        on
+            spells.customer_id = at_start.customer_id
+            and at_start.stage in ('{{ customer_stages | join("', '") }}')
+            and at_start.valid_from < {{ month_start('spells.valid_from') }}
+            and at_start.valid_to >= {{ month_start('spells.valid_from') }}
+    where spells.stage = 'churned'
+    group by {{ month_start('spells.valid_from') }}
+),
+
+won_back as (
+    select
+        {{ month_start('valid_to') }} as month_start_on,
+        count(*) as customers
+    from lifecycle_history
+    where stage = 'churned' and valid_from < {{ month_start('valid_to') }}
+    group by {{ month_start('valid_to') }}
+),
+
+first_orders as (
+    select
+        {{ month_start('ordered_on') }} as month_start_on,
+        count(*) as customers,
+        count(*) filter (
+            where next_ordered_on <= {{ days_after('ordered_on', var('second_order_window_days')) }}
+        ) as second_orders
+    from customer_days
+    where order_day_number = 1
+    group by {{ month_start('ordered_on') }}
+),
+
+-- a unit is silent at the end of every month from the twelfth after its last order to the one before its next
+silence_steps as (
+    select
+        {{ months_after(month_start('ordered_on'), 12) }} as month_start_on,
+        1 as step
+    from order_days
+    where next_ordered_on is null or {{ month_start('next_ordered_on') }} > {{ months_after(month_start('ordered_on'), 12) }}
+    union all
+    select
+        {{ month_start('next_ordered_on') }} as month_start_on,
+        -1 as step
+    from order_days
+    where {{ month_start('next_ordered_on') }} > {{ months_after(month_start('ordered_on'), 12) }}
+),
+
+silent as (
+    select
+        months.month_start_on,
+        sum(coalesce(silence_changes.step, 0)) over (order by months.month_start_on) as silent_units,
+        {{ months_after('min(months.month_start_on) over ()', 12) }} <= months.month_start_on as is_known
+    from months
+    left join (
+        select month_start_on, sum(step) as step from silence_steps group by month_start_on
+    ) as silence_changes
+        on months.month_start_on = silence_changes.month_start_on
+),
+
+settled as (
+    select
+        {{ month_start('ordered_on') }} as month_start_on,
+        count(distinct unit_id) as settled_units
+    from order_days
+    group by {{ month_start('ordered_on') }}
+),
+
+sales as (
+    select
+        {{ month_start('ordered_on') }} as month_start_on,
+        count(*) as orders,
+        sum(net_amount) as net_amount,
+        sum(profit_amount) as profit_amount
+    from purchases
+    group by {{ month_start('ordered_on') }}
+),
+
+buyers as (
+    select
+        {{ month_start('ordered_on') }} as month_start_on,
+        count(distinct customer_id) as buyers,
+        count(distinct customer_id) filter (
+            where first_ordered_on < {{ month_start('ordered_on') }}
+        ) as repeat_buyers,
+        -- those who were customers when the same month of the year before ended
+        sum(net_amount) filter (
+            where {{ months_after(month_start('first_ordered_on'), 12) }} <= {{ month_start('ordered_on') }}
+        ) as retained_amount
+    from customer_days
+    group by {{ month_start('ordered_on') }}
+),
+
+taken_back as (
+    select
+        {{ month_start('returned_on') }} as month_start_on,
+        sum(amount) as returned_amount
+    from returns
+    group by {{ month_start('returned_on') }}
+),
+
+answers as (
+    select
+        {{ month_start('responded_on') }} as month_start_on,
+        count(*) filter (where survey = 'nps') as nps_answers,
+        count(*) filter (where survey = 'nps' and score >= 9) as promoters,
+        count(*) filter (where survey = 'nps' and score <= 6) as detractors,
+        count(*) filter (where survey = 'csat') as csat_answers,
+        count(*) filter (where survey = 'csat' and score >= 4) as satisfied
+    from surveys
+    group by {{ month_start('responded_on') }}
+),
+
+followed_tickets as (
+    select
+        ticket_id,
+        opened_on,
+        kind,
+        coalesce(resolved_on <= {{ days_after('opened_on', var('fcr_window_days')) }}, false)
+        and coalesce(
+            lead(opened_on) over (partition by customer_id order by opened_at, ticket_id)
+            > {{ days_after('opened_on', var('fcr_window_days')) }},
+            true
+        ) as is_solved_at_once
+    from tickets
+),
+
+service as (
+    select
+        {{ month_start('opened_on') }} as month_start_on,
+        count(*) as tickets,
+        count(*) filter (where kind = 'complaint') as complaints,
+        count(*) filter (where is_solved_at_once) as solved_at_once
+    from followed_tickets
+    group by {{ month_start('opened_on') }}
+),
+
+at_risk as (
+    select
+        {{ month_start(as_of()) }} as month_start_on,
+        sum(profit_at_risk) as profit_at_risk
+    from scores
+),
+
+tasks as (
+    select
+        {{ month_start('listed_on') }} as month_start_on,
+        count(*) filter (where arm = 'treatment') as listed,
+        count(*) filter (where arm = 'control') as held_out,
+        count(*) filter (where arm = 'treatment' and done_on is not null) as answered
+    from past_tasks
+    group by {{ month_start('listed_on') }}
+),
+
+measured as (
+    select
+        months.month_start_on,
+        months.month_end_on,
+        months.month_end_on <= {{ as_of() }} as is_finished,
+        {{ measure('stocks.customers_at_start') }} as customers_at_start,
+        {{ measure('churned.customers') }} as churned_customers,
+        {{ measure('stocks.churned_at_start') }} as churned_at_start,
+        {{ measure('won_back.customers') }} as won_back_customers,
+        {{ measure('first_orders.customers') }} as new_customers,
+        case when silent.is_known then {{ measure('silent.silent_units') }} end as silent_units,
+        {{ measure('settled.settled_units') }} as settled_units,
+        {{ measure('sales.orders') }} as orders,
+        {{ measure('sales.net_amount', 'decimal(18, 2)') }} as net_amount,
+        {{ measure('sales.profit_amount', 'decimal(18, 2)') }} as profit_amount,
+        {{ measure('buyers.buyers') }} as buyers,
+        {{ measure('buyers.repeat_buyers') }} as repeat_buyers,
+        {{ measure('first_orders.customers', window_days=var('second_order_window_days')) }} as first_buyers,
+        {{ measure('first_orders.second_orders', window_days=var('second_order_window_days')) }} as second_buyers,
+        case when year_before.month_start_on is not null then {{ measure('buyers.retained_amount', 'decimal(18, 2)') }} end
+            as retained_amount,
+        case when year_before.month_start_on is not null then {{ measure('year_before.net_amount', 'decimal(18, 2)') }} end
+            as amount_year_before,
+        {{ measure('taken_back.returned_amount', 'decimal(18, 2)', needs='returns') }} as returned_amount,
+        {{ measure('answers.nps_answers', needs='surveys') }} as nps_answers,
+        {{ measure('answers.promoters', needs='surveys') }} as promoters,
+        {{ measure('answers.detractors', needs='surveys') }} as detractors,
+        {{ measure('answers.csat_answers', needs='surveys') }} as csat_answers,
+        {{ measure('answers.satisfied', needs='surveys') }} as satisfied_answers,
+        {{ measure('service.complaints', needs='tickets') }} as complaints,
+        {{ measure('service.tickets', window_days=var('fcr_window_days'), needs='tickets') }} as tickets,
+        {{ measure('service.solved_at_once', window_days=var('fcr_window_days'), needs='tickets') }} as tickets_solved_at_once,
+        {{ measure('tasks.listed') }} as list_tasks,
+        {{ measure('tasks.held_out') }} as list_tasks_held_out,
+        {{ measure('tasks.answered') }} as list_tasks_done,
+        cast(at_risk.profit_at_risk as decimal(18, 2)) as profit_at_risk
+    from months
+    cross join supplied
+    left join stocks on months.month_start_on = stocks.month_start_on
+    left join churned on months.month_start_on = churned.month_start_on
+    left join won_back on months.month_start_on = won_back.month_start_on
+    left join first_orders on months.month_start_on = first_orders.month_start_on
+    left join silent on months.month_start_on = silent.month_start_on
+    left join settled on months.month_start_on = settled.month_start_on
+    left join sales on months.month_start_on = sales.month_start_on
+    left join sales as year_before on months.month_start_on = {{ months_after('year_before.month_start_on', 12) }}
+    left join buyers on months.month_start_on = buyers.month_start_on
+    left join taken_back on months.month_start_on = taken_back.month_start_on
+    left join answers on months.month_start_on = answers.month_start_on
+    left join service on months.month_start_on = service.month_start_on
+    left join tasks on months.month_start_on = tasks.month_start_on
+    left join at_risk on months.month_start_on = at_risk.month_start_on
+),
+
+final as (
+    select
+        month_start_on as month,
+        is_finished,
+        customers_at_start,
+        churned_customers,
+        {{ ratio('churned_customers', 'customers_at_start') }} as churn_rate,
+        churned_at_start,
+        won_back_customers,
+        {{ ratio('won_back_customers', 'churned_at_start') }} as win_back_rate,
+        new_customers,
+        silent_units,
+        settled_units,
+        {{ ratio('silent_units', 'settled_units') }} as service_churn_rate,
+        orders,
+        net_amount,
+        {{ ratio('net_amount', 'orders') }} as average_order_value,
+        profit_amount,
+        buyers,
+        repeat_buyers,
+        {{ ratio('repeat_buyers', 'buyers') }} as repeat_purchase_rate,
+        first_buyers,
+        second_buyers,
+        {{ ratio('second_buyers', 'first_buyers') }} as second_purchase_rate,
+        retained_amount,
+        amount_year_before,
+        {{ ratio('retained_amount', 'amount_year_before') }} as revenue_retention,
+        returned_amount,
+        {{ ratio('returned_amount', 'net_amount') }} as return_rate,
+        nps_answers,
+        promoters,
+        detractors,
+        {{ ratio('100 * (promoters - detractors)', 'nps_answers') }} as nps,
+        csat_answers,
+        satisfied_answers,
+        {{ ratio('satisfied_answers', 'csat_answers') }} as csat,
+        complaints,
+        tickets,
+        tickets_solved_at_once,
+        {{ ratio('tickets_solved_at_once', 'tickets') }} as first_contact_resolution,
+        list_tasks,
+        list_tasks_held_out,
+        list_tasks_done,
+        {{ ratio('list_tasks_done', 'list_tasks') }} as list_completion_rate,
+        profit_at_risk
+    from measured
+)
+
+select * from final

@@ -1,0 +1,313 @@
+{# One CTE per rule: customer_id, rule_code, reason_code, observed_on, fact. What a rule is worth stands in the seed
+   evidence_rule, which words name which reason in reason_word. A new rule is one more CTE and one more line there. #}
+{%- set rules = [
+    'complaint_unsolved', 'complaint_answered_badly', 'answered_late', 'named_subjects', 'low_score',
+    'product_returned', 'rep_departed', 'follow_up_missed', 'far_away', 'orders_on_discount',
+    'competitor_named', 'referrer_left', 'comes_when_reminded'
+] -%}
+
+with lifecycle as (
+    select * from {{ ref('customer_lifecycle') }}
+),
+
+purchases as (
+    select * from {{ ref('int_purchases') }}
+),
+
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
+reason_word as (
+    select * from {{ ref('reason_word') }}
+),
+
+-- only those who may be leaving, and only what was seen from shortly before their last order on
+at_risk as (
+    select
+        customer_id,
+        last_order_on,
+        expected_next_order_on,
+        {{ days_after('last_order_on', -var('evidence_days')) }} as evidence_from
+    from lifecycle
+    where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
+),
+
+tickets as (
+    select
+        tickets.*,
+        {{ days_between('tickets.opened_on', 'coalesce(tickets.resolved_on, ' ~ as_of() ~ ')') }} as open_days,
+        {{ days_between('tickets.opened_on', 'coalesce(tickets.first_response_on, ' ~ as_of() ~ ')') }} as waiting_days
+    from {{ ref('stg_tickets') }} as tickets
+    inner join at_risk on tickets.customer_id = at_risk.customer_id
+    where tickets.opened_on >= at_risk.evidence_from
+),
+
+complaints as (
+    select * from tickets
+    where kind = 'complaint'
+),
+
+low_surveys as (
+    select surveys.*
+    from {{ ref('stg_surveys') }} as surveys
+    inner join at_risk on surveys.customer_id = at_risk.customer_id
+    where
+        surveys.responded_on >= at_risk.evidence_from
+        and ((surveys.survey = 'csat' and surveys.score <= 2) or (surveys.survey = 'nps' and surveys.score <= 6))
+),
+
+lost_deals as (
+    select opportunities.*
+    from {{ ref('stg_opportunities') }} as opportunities
+    inner join at_risk on opportunities.customer_id = at_risk.customer_id
+    where not opportunities.won and opportunities.closed_on >= at_risk.evidence_from
+),
+
+complaint_unsolved as (
+    select
+        customer_id,
+        'complaint_unsolved' as rule_code,
+        'unresolved_problem' as reason_code,
+        opened_on as observed_on,
+        case
+            when resolved_on is null then 'complaint open for ' || cast(open_days as string) || ' days'
+            else 'complaint took ' || cast(open_days as string) || ' days to solve'
+        end as fact
+    from complaints
+    where open_days >= {{ var('slow_resolution_days') }}
+),
+
+complaint_answered_badly as (
+    select
+        customer_id,
+        'complaint_answered_badly' as rule_code,
+        'wrong_handling' as reason_code,
+        resolved_on as observed_on,
+        'answer to a complaint rated ' || cast(satisfaction as string) || ' of 5' as fact
+    from complaints
+    where satisfaction <= 2
+),
+
+answered_late as (
+    select
+        customer_id,
+        'answered_late' as rule_code,
+        'staff_neglect' as reason_code,
+        opened_on as observed_on,
+        'first answer to a ' || kind || ' took ' || cast(waiting_days as string) || ' days' as fact
+    from tickets
+    where waiting_days >= {{ var('slow_response_days') }}
+),
+
+subjects as (
+    select
+        customer_id,
+        'complaint_about' as rule_code,
+        opened_on as observed_on,
+        lower(coalesce(category, '') || ' ' || coalesce(cause, '')) as words,
+        'complaint about ' || coalesce(cause, category) as fact
+    from complaints
+    union all
+    select
+        customer_id,
+        'low_score_about' as rule_code,
+        responded_on as observed_on,
+        lower(topic) as words,
+        survey || ' score ' || cast(score as string) || ' for ' || topic as fact
+    from low_surveys
+    union all
+    select
+        customer_id,
+        'deal_lost_over' as rule_code,
+        closed_on as observed_on,
+        lower(loss_reason) as words,
+        'quotation lost over ' || loss_reason as fact
+    from lost_deals
+),
+
+named_subjects as (
+    select
+        subjects.customer_id,
+        subjects.rule_code,
+        reason_word.reason_code,
+        subjects.observed_on,
+        subjects.fact
+    from subjects
+    inner join reason_word on contains(subjects.words, reason_word.word)
+),
+
+low_score as (
+    select
+        customer_id,
+        'low_score' as rule_code,
+        'experience' as reason_code,
+        responded_on as observed_on,
+        survey || ' score ' || cast(score as string) as fact
+    from low_surveys
+    where topic is null
+),
+
+product_returned as (
+    select
+        at_risk.customer_id,
+        'product_returned' as rule_code,
+        'product_quality' as reason_code,
+        returns.returned_on as observed_on,
+        'goods returned on ' || cast(returns.returned_on as string) as fact
+    from {{ ref('int_returns') }} as returns
+    inner join at_risk on returns.customer_id = at_risk.customer_id
+    where returns.returned_on >= at_risk.evidence_from
+),
+
+rep_departed as (
+    select
+        at_risk.customer_id,
+        'rep_departed' as rule_code,
+        'relationship' as reason_code,
+        reps.departed_on as observed_on,
+        'the representative left on ' || cast(reps.departed_on as string) as fact
+    from at_risk
+    inner join customers on at_risk.customer_id = customers.customer_id
+    inner join {{ ref('stg_reps') }} as reps on customers.owner_id = reps.rep_id
+    where
+        reps.departed_on >= at_risk.evidence_from
+        and reps.departed_on <= at_risk.expected_next_order_on
+),
+
+interactions as (
+    select interactions.*
+    from {{ ref('stg_interactions') }} as interactions
+    inner join at_risk on interactions.customer_id = at_risk.customer_id
+),
+
+follow_up_missed as (
+    select
+        promised.customer_id,
+        'follow_up_missed' as rule_code,
+        'staff_neglect' as reason_code,
+        promised.next_follow_up_on as observed_on,
+        'contact promised for ' || cast(promised.next_follow_up_on as string) || ' did not take place' as fact
+    from interactions as promised
+    inner join at_risk on promised.customer_id = at_risk.customer_id
+    where
+        promised.next_follow_up_on >= at_risk.evidence_from
+        and {{ days_after('promised.next_follow_up_on', var('follow_up_grace_days')) }} < {{ as_of() }}
+        and not exists (
+            select 1
+            from interactions as kept
+            where
+                kept.customer_id = promised.customer_id
+                and kept.direction = 'outbound'
+                and kept.occurred_at > promised.occurred_at
+                and kept.occurred_on <= {{ days_after('promised.next_follow_up_on', var('follow_up_grace_days')) }}
+        )
+),
+
+far_away as (
+    select
+        at_risk.customer_id,
+        'far_away' as rule_code,
+        'closer_place' as reason_code,
+        at_risk.last_order_on as observed_on,
+        'lives ' || cast(cast(customers.distance_km as integer) as string) || ' km from the store' as fact
+    from at_risk
+    inner join customers on at_risk.customer_id = customers.customer_id
+    where customers.distance_km >= {{ var('far_away_km') }}
+),
+
+discounts as (
+    select
+        at_risk.customer_id,
+        at_risk.last_order_on,
+        count(*) as orders,
+        count(*) filter (where purchases.discount_amount > 0 or purchases.coupon_code is not null) as discounted
+    from purchases
+    inner join at_risk on purchases.customer_id = at_risk.customer_id
+    group by at_risk.customer_id, at_risk.last_order_on
+),
+
+orders_on_discount as (
+    select
+        customer_id,
+        'orders_on_discount' as rule_code,
+        'price' as reason_code,
+        last_order_on as observed_on,
+        cast(discounted as string) || ' of ' || cast(orders as string) || ' orders at a discount' as fact
+    from discounts
+    where orders >= 3 and discounted >= {{ var('discount_share') }} * orders
+),
+
+competitor_named as (
+    select
+        customer_id,
+        'competitor_named' as rule_code,
+        'competitor' as reason_code,
+        closed_on as observed_on,
+        'quotation lost to a competitor' as fact
+    from lost_deals
+    where competitor is not null
+),
+
+referrer_left as (
+    select
+        at_risk.customer_id,
+        'referrer_left' as rule_code,
+        'friends_advice' as reason_code,
+        referrers.last_order_on as observed_on,
+        'who recommended the company has left too' as fact
+    from at_risk
+    inner join customers on at_risk.customer_id = customers.customer_id
+    inner join lifecycle as referrers on customers.referred_by = referrers.customer_id
+    where referrers.lifecycle_stage = 'churned' and referrers.last_order_on <= at_risk.last_order_on
+),
+
+reminded_orders as (
+    select
+        interactions.customer_id,
+        count(distinct purchases.ordered_on) as orders,
+        max(purchases.ordered_on) as last_on
+    from interactions
+    inner join purchases
+        on
+            interactions.customer_id = purchases.customer_id
+            and purchases.ordered_on > interactions.occurred_on
+            and purchases.ordered_on <= {{ days_after('interactions.occurred_on', 14) }}
+    where interactions.direction = 'outbound' and interactions.outcome in ('reached', 'done')
+    group by interactions.customer_id
+),
+
+comes_when_reminded as (
+    select
+        customer_id,
+        'comes_when_reminded' as rule_code,
+        'needs_reminding' as reason_code,
+        last_on as observed_on,
+        cast(orders as string) || ' orders followed a reminder within two weeks' as fact
+    from reminded_orders
+    where orders >= 2
+),
+
+observed as (
+    {%- for rule in rules %}
+    select customer_id, rule_code, reason_code, observed_on, fact from {{ rule }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+-- five complaints are one sign, shown by its latest
+final as (
+    select
+        {{ as_of() }} as as_of_date,
+        customer_id,
+        rule_code,
+        reason_code,
+        observed_on,
+        fact
+    from observed
+    qualify row_number() over (
+        partition by customer_id, rule_code, reason_code order by observed_on desc, fact
+    ) = 1
+)
+
+select * from final
