@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.sources.sample import names
-from pipelines.sources.sample.campaigns import TITLES, Campaign
-from pipelines.sources.sample.columns import Columns, codes, decimals, moments, words
-from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import COMPLETED, Orders, customer_ids
-from pipelines.sources.sample.parameters import TACTICS, WINDOW_DAYS, Scale
-from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.campaigns import TITLES
+from pipelines.sources.sample.chunk import Chunk
+from pipelines.sources.sample.columns import Columns, decimals, moments, words
+from pipelines.sources.sample.identifiers import campaign_ids, customer_ids
+from pipelines.sources.sample.orders import COMPLETED
+from pipelines.sources.sample.parameters import TACTICS, WINDOW_DAYS
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 SENT_HOUR = 10 / 24
 CAMPAIGN_DAYS = 30
 
 
-def campaign_ids(number: npt.NDArray[np.integer]) -> pa.Array:
-    """Identifiers of campaigns."""
-    return codes("M", (number + 1, 3))
-
-
-def campaign_table(calendar: Seasons, plan: tuple[Campaign, ...]) -> Columns:
+def campaign_table(world: World) -> Columns:
     """Table `campaigns`."""
+    calendar, plan = world.calendar, world.campaigns
     tactics = np.array([c.tactic for c in plan], dtype=np.int64)
     start = calendar.months[np.array([c.month for c in plan], dtype=np.int64)].astype(float)
     dates = [calendar.date(day) for day in start]
@@ -46,11 +42,11 @@ def campaign_table(calendar: Seasons, plan: tuple[Campaign, ...]) -> Columns:
     }
 
 
-def member_table(
-    scale: Scale, calendar: Seasons, chunk: int, lived: Lives, made: Orders
-) -> Columns:
+def member_table(world: World, chunk: Chunk) -> Columns:
     """Table `campaign_members`. The arm is random; a response is an order within the window."""
-    rng = stream(scale.seed, Purpose.MEMBERS, chunk)
+    rng = world.stream(Purpose.MEMBERS, chunk.number)
+    calendar = world.calendar
+    lived, made = chunk.lived, chunk.made
     number = np.concatenate([np.full(len(m.customer), m.campaign.number) for m in lived.members])
     customer = np.concatenate([m.customer for m in lived.members])
     treated = np.concatenate([m.treated for m in lived.members])
@@ -80,7 +76,7 @@ def member_table(
     cost = np.array([round(tactic.unit_cost * 10_000) for tactic in TACTICS])
     return {
         "campaign_id": campaign_ids(number),
-        "customer_id": customer_ids(lived.who, customer),
+        "customer_id": customer_ids(chunk.who, customer),
         "assigned_at": moments(calendar.first_day, start),
         "arm": words(("control", "treatment"), treated.astype(np.int64)),
         "sent_at": moments(calendar.first_day, start + SENT_HOUR, null=~treated),

@@ -1,8 +1,4 @@
-"""Campaigns: which there were, whom they were open to, who was drawn into which arm.
-
-Every campaign is a randomised experiment on the customers it is open to. Whom it is open to is decided
-on what the company could see at the time (orders so far, consent, membership), never on the truth.
-"""
+"""Campaigns: which there were, when, and what each did to those it reached."""
 
 from __future__ import annotations
 
@@ -12,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.sources.sample import names
-from pipelines.sources.sample.customers import Customers
 from pipelines.sources.sample.parameters import RATES, TACTIC, Scale
 from pipelines.sources.sample.seasons import Seasons
 from pipelines.sources.sample.streams import Purpose, stream
@@ -43,7 +38,6 @@ TITLES = {
     "double_points": "双倍积分",
     "new_product": "新品上市",
 }
-OPEN_TO_ALL = 0.12  # of all buyers are let into a retain campaign whatever their silence
 
 
 @dataclass(frozen=True)
@@ -68,25 +62,6 @@ class Campaign:
     category: int
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What the company can see of its customers at the start of a month.
-
-    Attributes:
-        month: the month.
-        orders: orders so far.
-        silent: months since the month of the last order.
-        rhythm: mean months between orders so far; three where there was but one.
-        closed: whether they may not be drawn: a campaign touched them lately, or they withdrew.
-    """
-
-    month: int
-    orders: Ints
-    silent: Ints
-    rhythm: Floats
-    closed: Bools
-
-
 def campaigns(scale: Scale, calendar: Seasons) -> tuple[Campaign, ...]:
     """The campaigns of one world, in order of time."""
     rng = stream(scale.seed, Purpose.CAMPAIGN_PLAN)
@@ -108,26 +83,3 @@ def campaigns(scale: Scale, calendar: Seasons) -> tuple[Campaign, ...]:
             )
         )
     return tuple(plan)
-
-
-def open_to(
-    campaign: Campaign, who: Customers, seen: Seen, day: float, luck: npt.NDArray[np.float32]
-) -> Bools:
-    """Which customers a campaign is open to."""
-    overdue = seen.silent / np.maximum(seen.rhythm, 0.5)
-    match campaign.purpose:
-        case "retain":
-            wanted = (overdue >= 1) & (overdue < 3) & (seen.silent >= 1)  # noqa: PLR2004 watch, quasi
-            wanted |= luck < OPEN_TO_ALL
-        case "win_back":
-            wanted = (overdue >= 3) & (seen.silent >= 3)  # noqa: PLR2004 three missed: churned
-        case "care":
-            wanted = (seen.orders >= 3) & (who.rep >= 0)  # noqa: PLR2004 known customers
-        case "loyalty":
-            wanted = who.is_member
-        case _:
-            wanted = (who.first_category == campaign.category) | (
-                who.second_category == campaign.category
-            )
-    may_be_sent = who.consents[:, campaign.channel] & (who.withdrawn[:, campaign.channel] > day)
-    return wanted & may_be_sent & (seen.orders > 0) & ~seen.closed & ~who.is_test

@@ -1,7 +1,7 @@
-"""Columns of numpy numbers turned into Arrow columns of the contract's types, without a Python loop.
+"""Columns of numpy numbers turned into Arrow columns of the contract's types.
 
-A generated table is a plain dict from column names to Arrow arrays. Identifiers are padded numbers, so
-that text order is the order of the numbers.
+A generated table is a plain dict from column names to Arrow arrays. Identifiers are padded
+numbers, so that text order is the order of the numbers.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def hide(column: pa.Array, null: Bools | None) -> pa.Array:
 def at_hours(
     rng: np.random.Generator, day: npt.NDArray[np.floating], office: Bools | None = None
 ) -> npt.NDArray[np.float64]:
-    """Fractional days at a waking hour of the same day: nine to six at the office, till ten at home."""
+    """The same days at a waking hour: nine to six at the office, till ten at home."""
     uniform = rng.beta(1.6, 1.6, len(day))
     span = np.where(office, 9.0, 13.0) if office is not None else np.full(len(day), 9.0)
     return np.floor(day) + (9.0 + span * uniform) / 24

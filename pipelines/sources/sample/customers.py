@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from pipelines.sources.sample import names
 from pipelines.sources.sample.company import Company
-from pipelines.sources.sample.parameters import NONE, RATES, Scale
+from pipelines.sources.sample.parameters import NONE, RATES
 from pipelines.sources.sample.seasons import BUSINESS, CONSUMER, Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -97,11 +98,10 @@ class Customers:
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
-def make_customers(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, numbers: Ints
-) -> Customers:
+def make_customers(world: World, chunk: int, numbers: Ints) -> Customers:
     """The customers of one chunk."""
-    rng = stream(scale.seed, Purpose.CUSTOMERS, chunk)
+    rng = world.stream(Purpose.CUSTOMERS, chunk)
+    calendar, firm = world.calendar, world.company
     n = len(numbers)
     never = 10.0**6
 

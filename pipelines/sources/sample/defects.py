@@ -1,8 +1,9 @@
 """Bad rows, put in at a known rate: whoever reads the tables must find each of them and no other.
 
 Every bad row is an extra one with a key of its own, so the good rows stay as they were. Most are
-wrong in ways their column's type allows and stand at the end of the files. A time that is no time and an
-amount that is no number need text, so they come in a file of their own, `<table>/defects.parquet`.
+wrong in ways their column's type allows and stand at the end of the files. A time that is no time
+and an amount that is no number need text, so they come in a file of their own,
+`<table>/defects.parquet`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -83,7 +83,8 @@ DEFECTS: dict[str, tuple[Defect, ...]] = {
     "order_items": (
         REPEAT,
         _missing("product_id"),
-        Defect("unit_price_negative", "unit_price", Decimal("-1.0000"), rule="unit_price_below_minimum"),
+        Defect("unit_price_negative", "unit_price", Decimal("-1.0000"),
+               rule="unit_price_below_minimum"),
     ),
     "customers": (_missing("created_at"), _implausible("created_at", "1970", EPOCH)),
     "returns": (

@@ -1,5 +1,7 @@
-"""What ties customers to the company beside orders: consents, trainings, community, usage; what they say
-when they have left, and who wants to be forgotten."""
+"""What ties customers to the company beside orders, and what they say when the tie breaks.
+
+Consents, trainings, community, usage; feedback of the lost and requests to be forgotten.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +10,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.sources.sample import names, traces
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import (
     Columns,
     at_hours,
-    codes,
     decimals,
     moments,
     running,
     words,
 )
+from pipelines.sources.sample.identifiers import customer_ids, own_ids
 from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import customer_ids
-from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES, Scale
+from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES
 from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -34,10 +37,11 @@ USE_UNDER_CAUSE = 0.55  # factor while a cause is at work
 USE_WHEN_AWAY = 0.03
 
 
-def consent_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Columns:
+def consent_table(world: World, chunk: Chunk) -> Columns:
     """Table `consents`: what was given or refused at the start, and what was withdrawn later."""
-    rng = stream(scale.seed, Purpose.CONSENTS, chunk)
-    who, told = lived.who, lived.episodes
+    rng = world.stream(Purpose.CONSENTS, chunk.number)
+    calendar = world.calendar
+    who, told = chunk.who, chunk.lived.episodes
     n, channels = len(who), len(names.CONTACT_CHANNELS)
     recorded = who.consents | (rng.random((n, channels)) < 0.4)  # noqa: PLR2004 others were never asked
     asked, asked_channel = np.nonzero(recorded)
@@ -82,10 +86,11 @@ def consent_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> 
     }
 
 
-def training_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Columns:
+def training_table(world: World, chunk: Chunk) -> Columns:
     """Table `trainings`: the first one works (fates.py), some come again."""
-    rng = stream(scale.seed, Purpose.LEARNING, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.LEARNING, chunk.number)
+    calendar = world.calendar
+    who = chunk.who
     first = np.flatnonzero(who.trained < calendar.days)
     again = first[rng.random(len(first)) < 0.3]  # noqa: PLR2004 own assumption
     customer = np.concatenate([first, again])
@@ -96,7 +101,7 @@ def training_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) ->
     n = len(customer)
     completed = rng.random(n) < 0.86  # noqa: PLR2004 own assumption
     return {
-        "training_id": codes("E", (who.number[customer], 7), "-", (running(customer), 2)),
+        "training_id": own_ids("E", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "attended_at": moments(calendar.first_day, day),
         "course": words(names.COURSES, rng.integers(0, len(names.COURSES), n)),
@@ -105,32 +110,34 @@ def training_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) ->
     }
 
 
-def community_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Columns:
+def community_table(world: World, chunk: Chunk) -> Columns:
     """Table `community_events`."""
-    rng = stream(scale.seed, Purpose.COMMUNITY, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.COMMUNITY, chunk.number)
+    calendar = world.calendar
+    lived, who = chunk.lived, chunk.who
     takes_part = ~who.is_prospect & (rng.random(len(who)) < RATES.community_share)
     customer, day = _while_there(rng, lived, takes_part * ACTIVE_PER_MONTH, USE_WHEN_AWAY)
     customer, day = _by_time(customer, at_hours(rng, day), calendar)
     return {
-        "event_id": codes("V", (who.number[customer], 7), "-", (running(customer), 4)),
+        "event_id": own_ids("V", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "occurred_at": moments(calendar.first_day, day),
         "kind": words(names.COMMUNITY_KINDS, rng.integers(0, 5, len(customer))),
     }
 
 
-def usage_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Columns:
+def usage_table(world: World, chunk: Chunk) -> Columns:
     """Table `usage_events`: fewer while a cause is at work, hardly any once away."""
-    rng = stream(scale.seed, Purpose.USAGE, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.USAGE, chunk.number)
+    calendar = world.calendar
+    lived, who = chunk.lived, chunk.who
     habit = who.is_digital * ~who.is_prospect * rng.gamma(1.5, 1 / 1.5, len(who)) * USES_PER_MONTH
     customer, day = _while_there(rng, lived, habit, USE_WHEN_AWAY)
     customer, day = _by_time(customer, at_hours(rng, day), calendar)
     n = len(customer)
     telematics = who.is_service[customer] & (rng.random(n) < 0.4)  # noqa: PLR2004 own assumption
     return {
-        "event_id": codes("U", (who.number[customer], 7), "-", (running(customer), 4)),
+        "event_id": own_ids("U", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "occurred_at": moments(calendar.first_day, day),
         "kind": words(names.USAGE_KINDS, np.where(telematics, 2, rng.integers(0, 2, n))),
@@ -138,10 +145,11 @@ def usage_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Co
     }
 
 
-def feedback_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Columns:
+def feedback_table(world: World, chunk: Chunk) -> Columns:
     """Table `churn_feedback`: the true cause from most, another one from some."""
-    rng = stream(scale.seed, Purpose.FEEDBACK, chunk)
-    who, told = lived.who, lived.episodes
+    rng = world.stream(Purpose.FEEDBACK, chunk.number)
+    calendar = world.calendar
+    who, told = chunk.who, chunk.lived.episodes
     rows = np.flatnonzero(told.departed & (rng.random(len(told.cause)) < RATES.feedback_share))
     day = at_hours(rng, told.ended[rows] + rng.uniform(2, 60, len(rows)))
     in_time = (day < calendar.days) & ~(told.returned[rows] < day)
@@ -153,7 +161,7 @@ def feedback_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) ->
     customer = told.customer[rows]
     texts = [traces.NOTES[code][0].format(names.COMPETITORS[0]) for code in CODES]
     return {
-        "feedback_id": codes("D", (who.number[customer], 7), "-", (running(customer), 2)),
+        "feedback_id": own_ids("D", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "recorded_at": moments(calendar.first_day, day),
         "reason_code": words(CODES, stated),
@@ -161,14 +169,15 @@ def feedback_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) ->
     }
 
 
-def erasure_table(scale: Scale, calendar: Seasons, chunk: int, lived: Lives) -> Columns:
+def erasure_table(world: World, chunk: Chunk) -> Columns:
     """Table `erasure_requests`."""
-    rng = stream(scale.seed, Purpose.ERASURES, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.ERASURES, chunk.number)
+    calendar = world.calendar
+    who = chunk.who
     span = np.maximum(calendar.days - np.maximum(who.known, 0), 0) / 365
     # The first two customers ask whatever the size of the world, so that no sample is without any.
     asks = rng.random(len(who)) < RATES.erasures_per_million_a_year / 1e6 * span
-    asks[: RATES.least_erasures] |= chunk == 0
+    asks[: RATES.least_erasures] |= chunk.number == 0
     customer = np.flatnonzero(asks)
     start = np.maximum(who.known[customer], 0)
     day = at_hours(rng, start + rng.random(len(customer)) * (calendar.days - start - 1))

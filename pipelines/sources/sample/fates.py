@@ -1,15 +1,15 @@
-"""What happens to customers, month by month: causes, departures, returns, and what treatments change.
+"""What happens to customers, month by month: causes, departures, returns, treatments.
 
-The world is causal. Circumstances (a price rise, a competitor's opening, a representative who leaves)
-let a cause begin; while it lasts the customer buys less and may leave; it may pass; who left may come
-back; a treatment changes these chances by cause. All draws are made before the first month, so a
-customer's life under another treatment is the same life but for the treatment: that is how the truth
-knows what each treatment did (treatments.py).
+The world is causal. Circumstances (a price rise, a competitor's opening, a representative who
+leaves) let a cause begin; while it lasts the customer buys less and may leave; it may pass; who
+left may come back; a treatment changes these chances by cause. All draws are made before the first
+month, so a customer's life under another treatment is the same life but for the treatment: that is
+how the truth knows what each treatment did (lives.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -27,7 +27,8 @@ from pipelines.sources.sample.parameters import (
     RATES,
     TACTICS,
 )
-from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.purchase_times import PurchaseTimes
+from pipelines.sources.sample.world import World
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -42,7 +43,7 @@ RETURNS = np.array([cause.returns for cause in CAUSES] + [0.0])
 
 
 def _effects(of: str) -> Floats:
-    """Logarithms of the tactics' factors, shape (tactics + 1, causes + 1), neutral where unnamed."""
+    """Logarithms of the tactics' factors, shape (tactics + 1, causes + 1); 0 where unnamed."""
     table = np.zeros((len(TACTICS) + 1, len(CAUSES) + 1))
     for row, tactic in enumerate(TACTICS):
         for code, factor in getattr(tactic, of).items():
@@ -133,6 +134,37 @@ class Draws:
     def take(self, rows: Ints) -> Self:
         """The luck of the customers at these positions."""
         return type(self)(*(getattr(self, f.name)[:, rows] for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Some customers with all that was drawn for them before the first month.
+
+    Attributes:
+        rows: positions of the customers within their chunk.
+        who: the customers.
+        draws: their luck.
+        retail, service: moments of purchase of the whole chunk, in own time.
+    """
+
+    rows: Ints
+    who: Customers
+    draws: Draws
+    retail: PurchaseTimes
+    service: PurchaseTimes
+
+    def take(self, rows: Ints) -> Self:
+        """Those at these positions of the chunk; the cast must be the whole chunk."""
+        return replace(self, rows=rows, who=self.who.take(rows), draws=self.draws.take(rows))
+
+    def orders_between(self, start: tuple[Floats, Floats], end: tuple[Floats, Floats]) -> Ints:
+        """Orders of each customer between two moments given as (retail, service) own time."""
+        return sum(
+            times.until(self.rows, own_end) - times.until(self.rows, own_start)
+            for times, own_start, own_end in zip(
+                (self.retail, self.service), start, end, strict=True
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -232,10 +264,9 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
     return chances * np.minimum(1.0, MOST_ONSET / np.maximum(total, 1e-12))
 
 
-def live(
-    state: State, who: Customers, draws: Draws, firm: Company, calendar: Seasons, month: Month
-) -> Lived:
+def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
     """One month in the lives of some customers. Changes `state` to the start of the next month."""
+    who, draws, calendar, firm = cast.who, cast.draws, world.calendar, world.company
     now = month.number
     retail, service = state.retail.copy(), state.service.copy()
     length = month.end - month.start

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.sources.sample.campaigns import Campaign, campaigns
 from pipelines.sources.sample.campaign_tables import campaign_table, member_table
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import Columns
-from pipelines.sources.sample.company import Company, company
 from pipelines.sources.sample.customers import make_customers
 from pipelines.sources.sample.defects import Spoiler
 from pipelines.sources.sample.engagement import (
@@ -28,7 +27,8 @@ from pipelines.sources.sample.engagement import (
 from pipelines.sources.sample.interactions import interaction_table
 from pipelines.sources.sample.lives import lives
 from pipelines.sources.sample.loyalty import loyalty_table
-from pipelines.sources.sample.orders import item_table, order_table, orders, product_table
+from pipelines.sources.sample.order_tables import item_table, order_table, product_table
+from pipelines.sources.sample.orders import orders
 from pipelines.sources.sample.parameters import CHUNK, Scale
 from pipelines.sources.sample.profiles import (
     asset_table,
@@ -38,14 +38,34 @@ from pipelines.sources.sample.profiles import (
 )
 from pipelines.sources.sample.returns import return_table
 from pipelines.sources.sample.sales import opportunity_table
-from pipelines.sources.sample.seasons import Seasons, seasons
 from pipelines.sources.sample.service import survey_table, ticket_table
 from pipelines.sources.sample.timeline import purchases
 from pipelines.sources.sample.truth import defect_table, truth_tables, write_parameters
+from pipelines.sources.sample.world import World, make_world
 from pipelines.sources.sample.write import write_part, write_whole
 
-
 TABLES, TRUTH = "tables", "truth"
+# Tables that are made chunk by chunk; products, reps and campaigns are the same for all.
+CHUNK_TABLES: dict[str, Callable[[World, Chunk], Columns]] = {
+    "orders": order_table,
+    "order_items": item_table,
+    "customers": customer_table,
+    "contacts": contact_table,
+    "assets": asset_table,
+    "returns": return_table,
+    "interactions": interaction_table,
+    "tickets": ticket_table,
+    "surveys": survey_table,
+    "campaign_members": member_table,
+    "loyalty_ledger": loyalty_table,
+    "opportunities": opportunity_table,
+    "consents": consent_table,
+    "trainings": training_table,
+    "community_events": community_table,
+    "usage_events": usage_table,
+    "churn_feedback": feedback_table,
+    "erasure_requests": erasure_table,
+}
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,12 @@ def generate(
     Args:
         folder: receives `<table>/*.parquet` or `<table>.parquet` for each table of the contract.
         truth: receives what no pipeline may read.
-        customers, years, seed, last_day, lines_per_customer, defect_rate: see `Scale`.
+        customers: this and the following five as in `Scale`.
+        years: length of the history.
+        seed: which of the possible worlds.
+        last_day: the last day with data.
+        lines_per_customer: order lines per customer over the whole history, on average.
+        defect_rate: share of bad rows.
         progress: called with (customers done, customers in all) after each chunk.
     """
     scale = Scale(
@@ -91,18 +116,16 @@ def generate(
         lines_per_customer=lines_per_customer,
         defect_rate=defect_rate,
     )
-    calendar = seasons(scale.last_day, scale.years)
-    firm = company(scale, calendar)
-    plan = campaigns(scale, calendar)
+    world = make_world(scale)
     spoiler = Spoiler(scale)
     rows: Counter[str] = Counter()
-    rows["products"] = write_whole(folder, "products", product_table(firm))
-    rows["campaigns"] = write_whole(folder, "campaigns", campaign_table(calendar, plan))
-    rows["reps"] = write_whole(folder, "reps", rep_table(scale, calendar, firm))
+    rows["products"] = write_whole(folder, "products", product_table(world))
+    rows["campaigns"] = write_whole(folder, "campaigns", campaign_table(world))
+    rows["reps"] = write_whole(folder, "reps", rep_table(world))
     for chunk, first in enumerate(range(0, customers, CHUNK)):
         numbers = np.arange(first, min(first + CHUNK, customers))
         part = f"part-{chunk:05d}"
-        for place, table, columns in _chunk(scale, calendar, firm, plan, chunk, numbers):
+        for place, table, columns in _tables(world, chunk, numbers):
             if place == TRUTH:
                 write_part(truth, table, part, columns)
             else:
@@ -117,36 +140,14 @@ def generate(
     return Sample(scale, dict(rows))
 
 
-def _chunk(
-    scale: Scale,
-    calendar: Seasons,
-    firm: Company,
-    plan: tuple[Campaign, ...],
-    chunk: int,
-    numbers: npt.NDArray[np.int64],
+def _tables(
+    world: World, number: int, customers: npt.NDArray[np.int64]
 ) -> Iterator[tuple[str, str, Columns]]:
     """Where each table of one chunk of customers belongs, its name and its columns."""
-    who = make_customers(scale, calendar, firm, chunk, numbers)
-    lived = lives(scale, calendar, firm, plan, chunk, who)
-    bought = purchases(lived, calendar)
-    made = orders(scale, calendar, firm, plan, chunk, lived, bought)
-    yield TABLES, "orders", order_table(scale, calendar, chunk, who, made)
-    yield TABLES, "order_items", item_table(firm, who, made)
-    yield TABLES, "customers", customer_table(scale, calendar, firm, chunk, lived)
-    yield TABLES, "contacts", contact_table(scale, calendar, firm, chunk, lived)
-    yield TABLES, "assets", asset_table(scale, calendar, chunk, who)
-    yield TABLES, "returns", return_table(scale, calendar, firm, chunk, lived, made)
-    yield TABLES, "interactions", interaction_table(scale, calendar, firm, chunk, lived, made)
-    yield TABLES, "tickets", ticket_table(scale, calendar, firm, chunk, lived, made)
-    yield TABLES, "surveys", survey_table(scale, calendar, chunk, lived, made)
-    yield TABLES, "campaign_members", member_table(scale, calendar, chunk, lived, made)
-    yield TABLES, "loyalty_ledger", loyalty_table(scale, calendar, chunk, lived, made)
-    yield TABLES, "opportunities", opportunity_table(scale, calendar, firm, chunk, lived)
-    yield TABLES, "consents", consent_table(scale, calendar, chunk, lived)
-    yield TABLES, "trainings", training_table(scale, calendar, chunk, lived)
-    yield TABLES, "community_events", community_table(scale, calendar, chunk, lived)
-    yield TABLES, "usage_events", usage_table(scale, calendar, chunk, lived)
-    yield TABLES, "churn_feedback", feedback_table(scale, calendar, chunk, lived)
-    yield TABLES, "erasure_requests", erasure_table(scale, calendar, chunk, lived)
-    for table, columns in truth_tables(calendar, lived, made):
-        yield TRUTH, table, columns
+    lived = lives(world, number, make_customers(world, number, customers))
+    made = orders(world, number, lived, purchases(world.calendar, lived))
+    chunk = Chunk(number, lived, made)
+    for name, table in CHUNK_TABLES.items():
+        yield TABLES, name, table(world, chunk)
+    for name, columns in truth_tables(world, chunk):
+        yield TRUTH, name, columns

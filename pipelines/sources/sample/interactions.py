@@ -1,4 +1,4 @@
-"""Contacts between representatives and customers: revisits, care, service, follow-ups, exit calls."""
+"""Contacts between representatives and customers: revisits, care, follow-ups, exit calls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.sources.sample import names, traces
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import (
     Columns,
     at_hours,
-    codes,
     moments,
     running,
     together,
@@ -20,12 +20,14 @@ from pipelines.sources.sample.columns import (
 )
 from pipelines.sources.sample.company import Company
 from pipelines.sources.sample.fates import revisits
+from pipelines.sources.sample.identifiers import customer_ids, own_ids, rep_ids
 from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import COMPLETED, Orders, customer_ids
-from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES, Scale
-from pipelines.sources.sample.profiles import owner_at, rep_ids, rep_left
+from pipelines.sources.sample.orders import COMPLETED, Orders
+from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES
+from pipelines.sources.sample.profiles import owner_at, rep_left
 from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -59,12 +61,11 @@ GRACE_DAYS = 4.0  # by which kept promises may be late
 NOTED_SHARE = 0.25  # of ordinary contacts with a note
 
 
-def interaction_table(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, lived: Lives, made: Orders
-) -> Columns:
+def interaction_table(world: World, chunk: Chunk) -> Columns:
     """Table `interactions`."""
-    rng = stream(scale.seed, Purpose.INTERACTIONS, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.INTERACTIONS, chunk.number)
+    calendar, firm = world.calendar, world.company
+    lived, made, who = chunk.lived, chunk.made, chunk.who
     contacts = [
         *_revisits(rng, lived, firm),
         _care(rng, calendar, lived),
@@ -81,7 +82,7 @@ def interaction_table(
     spoken = (rows["outcome"] == REACHED) | (rows["outcome"] == DONE)
     noted = spoken & (rng.random(n) < NOTED_SHARE)
     return {
-        "interaction_id": codes("I", (who.number[customer], 7), "-", (running(customer), 4)),
+        "interaction_id": own_ids("I", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "occurred_at": moments(calendar.first_day, rows["day"]),
         "channel": words(CHANNELS, rows["channel"]),
@@ -132,7 +133,9 @@ def _revisits(rng: np.random.Generator, lived: Lives, firm: Company) -> list[dic
     customers: list[Ints] = []
     days: list[Floats] = []
     for month in lived.months:
-        done = revisits(who, firm, lived.draws.revisit[month.number]) & (who.joined < month.start)
+        done = revisits(who, firm, lived.cast.draws.revisit[month.number]) & (
+            who.joined < month.start
+        )
         rows = np.flatnonzero(done)
         customers.append(rows)
         days.append(month.start + rng.uniform(0, 20, len(rows)))

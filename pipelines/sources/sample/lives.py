@@ -1,21 +1,23 @@
 """The whole history of a chunk of customers, with its campaigns, and what each treatment did.
 
 Months are lived one after the other (fates.py); at the start of a month its campaigns draw their
-members from what can be seen by then. Afterwards every member's next months are lived once more under
-either arm, with the same luck: the difference is that treatment's true effect on that customer.
+members from what can be seen by then. Afterwards every member's next months are lived once more
+under either arm, with the same luck: the difference is that treatment's true effect on that
+customer.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.sources.sample.campaigns import Campaign, Seen, open_to
-from pipelines.sources.sample.company import Company
+from pipelines.sources.sample.campaigns import Campaign
 from pipelines.sources.sample.customers import Customers
-from pipelines.sources.sample.fates import Draws, Lived, Month, State, live
+from pipelines.sources.sample.eligibility import Seen, open_to
+from pipelines.sources.sample.fates import Cast, Draws, Lived, Month, State, live
 from pipelines.sources.sample.parameters import (
     CAUSE,
     EFFECT_MONTHS,
@@ -23,17 +25,18 @@ from pipelines.sources.sample.parameters import (
     RATES,
     TACTICS,
     WINDOW_DAYS,
-    Scale,
 )
 from pipelines.sources.sample.purchase_times import PurchaseTimes, purchase_times
 from pipelines.sources.sample.seasons import FUTURE_MONTHS, Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
 
+LONG_AGO = -(10**6)  # a month that nobody remembers
 FRIEND_MONTHS = 3  # months for which a referrer's departure makes the friend think
 
 
@@ -103,11 +106,9 @@ class Lives:
     """Everything that happened to a chunk of customers.
 
     Attributes:
-        who: the customers.
-        retail, service: their moments of purchase.
+        cast: the customers and what was drawn for them.
         lived: what each month did.
         months: what each month brought.
-        draws: their luck.
         cause: cause at work in each month, NONE where there was none, shape (months, n).
         episodes: causes that began.
         members: campaign members, campaign by campaign.
@@ -117,12 +118,9 @@ class Lives:
         outlook: what the time after the last day brings.
     """
 
-    who: Customers
-    retail: PurchaseTimes
-    service: PurchaseTimes
+    cast: Cast
     lived: tuple[Lived, ...]
     months: tuple[Month, ...]
-    draws: Draws
     cause: Codes
     episodes: Episodes
     members: tuple[Members, ...]
@@ -130,91 +128,78 @@ class Lives:
     final: State
     outlook: Outlook
 
+    @property
+    def who(self) -> Customers:
+        """The customers themselves."""
+        return self.cast.who
 
-def lives(
-    scale: Scale,
-    calendar: Seasons,
-    firm: Company,
-    plan: tuple[Campaign, ...],
-    chunk: int,
-    who: Customers,
-) -> Lives:
+
+def lives(world: World, chunk: int, who: Customers) -> Lives:
     """Live the history of one chunk of customers."""
+    calendar = world.calendar
     n, count = len(who), len(calendar.months) - 1
-    retail, service = _purchases(scale, calendar, chunk, who)
-    draws = Draws.make(stream(scale.seed, Purpose.FATES, chunk), count + FUTURE_MONTHS, n)
-    rng = stream(scale.seed, Purpose.TREATMENTS, chunk)
+    draws = Draws.make(world.stream(Purpose.FATES, chunk), count + FUTURE_MONTHS, n)
+    cast = Cast(np.arange(n), who, draws, *_purchases(world, chunk, who))
+    rng = world.stream(Purpose.TREATMENTS, chunk)
 
     state = State.before_all(n)
-    watch = _Watch(who, retail, service)
+    watch = _Watch(cast)
     lived: list[Lived] = []
-    months: list[Month] = []
     drawn: list[_Drawn] = []
     treatment = np.full((count, n), NONE, np.int16)
     cooling_until = np.zeros(n, np.int64)
-    left_month = np.full(n, -(10**6))
-    for number in range(count):
-        edges = float(calendar.months[number]), float(calendar.months[number + 1])
-        month = Month(number, *edges, friend_left=_friend_left(who, left_month, number))
-        months.append(month)
+    left_month = np.full(n, LONG_AGO)
+
+    edges = [*itertools.pairwise(calendar.months.astype(float)), *calendar.future]
+    months: list[Month] = []
+    for number, (start, end) in enumerate(edges):
+        since = number - left_month[np.maximum(who.referrer, 0)]
+        friend_left = (who.referrer != NONE) & (since <= FRIEND_MONTHS)
+        months.append(Month(number, start, end, friend_left))
+        if number >= count:
+            continue  # the future is lived below, once under every treatment
         closed = who.closes_account & (state.gone == CAUSE["life_change"])
-        seen = watch.look(number, month.start, state, closed | (cooling_until > number))
-        for campaign in (c for c in plan if c.month == number):
+        seen = watch.look(number, start, state, closed | (cooling_until > number))
+        for campaign in (c for c in world.campaigns if c.month == number):
             luck = rng.random((4, n), np.float32)
             rows = np.flatnonzero(
-                open_to(campaign, who, seen, month.start, luck[0])
+                open_to(campaign, who, seen, start, luck[0])
                 & (luck[1] < campaign.share)
                 & (cooling_until <= number)  # two campaigns may begin in one month
             )
             treated = luck[2, rows] >= RATES.control_share
             reached = luck[3, rows] < who.reach[rows, campaign.channel]
             drawn.append(_Drawn(campaign, rows, treated, reached, state.take(rows)))
-            state.treat(rows[treated & reached], campaign.tactic)
-            cooling_until[rows] = number + RATES.cooling_months
             sent = rows[treated & reached]
+            state.treat(sent, campaign.tactic)
+            cooling_until[rows] = number + RATES.cooling_months
             treatment[number : number + EFFECT_MONTHS, sent] = campaign.number
-        lived.append(live(state, who, draws, firm, calendar, month))
+        lived.append(live(state, cast, world, months[-1]))
         left_month[lived[-1].departed] = number
 
-    future = [
-        Month(number, *edges, friend_left=_friend_left(who, left_month, number))
-        for number, edges in enumerate(calendar.future, start=count)
-    ]
-    either = (who, retail, service, draws, firm, calendar)
-    members = tuple(_under_either_arm(d, *either, months + future) for d in drawn)
     return Lives(
-        who=who,
-        retail=retail,
-        service=service,
+        cast=cast,
         lived=tuple(lived),
-        months=tuple(months),
-        draws=draws,
+        months=tuple(months[:count]),
         cause=np.stack([month.cause for month in lived]),
         episodes=_episodes(lived, calendar),
-        members=members,
+        members=tuple(_under_either_arm(d, cast, world, months) for d in drawn),
         treatment=treatment,
         final=state,
-        outlook=_outlook(state, *either, future),
+        outlook=_outlook(state, cast, world, months[count:]),
     )
 
 
-def _friend_left(who: Customers, left_month: Ints, number: int) -> Bools:
-    """Whether each customer's referrer left lately."""
-    since = number - left_month[np.maximum(who.referrer, 0)]
-    return (who.referrer != NONE) & (since <= FRIEND_MONTHS)
-
-
-def _purchases(
-    scale: Scale, calendar: Seasons, chunk: int, who: Customers
-) -> tuple[PurchaseTimes, PurchaseTimes]:
-    rng = stream(scale.seed, Purpose.PURCHASE_TIMES, chunk)
-    end = calendar.future[-1][1]
-    total = calendar.busy_at(np.full(len(who), end), who.profile)
-    left = total - calendar.busy_at(who.joined, who.profile)
-    first_is_service = who.is_service
+def _purchases(world: World, chunk: int, who: Customers) -> tuple[PurchaseTimes, PurchaseTimes]:
+    """Moments of purchase, retail and service, enough for the future as well."""
+    rng = world.stream(Purpose.PURCHASE_TIMES, chunk)
+    end = np.full(len(who), world.calendar.future[-1][1])
+    left = world.calendar.busy_at(end, who.profile) - world.calendar.busy_at(
+        who.joined, who.profile
+    )
     return (
-        purchase_times(rng, left * who.retail_rate, who.retail_shape, ~first_is_service),
-        purchase_times(rng, left * who.service_rate, who.service_shape, first_is_service),
+        purchase_times(rng, left * who.retail_rate, who.retail_shape, ~who.is_service),
+        purchase_times(rng, left * who.service_rate, who.service_shape, who.is_service),
     )
 
 
@@ -232,22 +217,19 @@ class _Drawn:
 class _Watch:
     """Keeps what the company can see while the months go by."""
 
-    def __init__(self, who: Customers, retail: PurchaseTimes, service: PurchaseTimes) -> None:
-        self.who, self.retail, self.service = who, retail, service
-        self.rows = np.arange(len(who))
-        nowhen = np.full(len(who), -0.5)  # own time before the first purchase, which is at 0
-        self.before = self._until(nowhen, nowhen)
-        self.orders = np.zeros(len(who), np.int64)
-        self.first = np.zeros(len(who), np.int64)
-        self.last = np.zeros(len(who), np.int64)
-
-    def _until(self, retail: Floats, service: Floats) -> Ints:
-        return self.retail.until(self.rows, retail) + self.service.until(self.rows, service)
+    def __init__(self, cast: Cast) -> None:
+        n = len(cast.rows)
+        self.cast = cast
+        self.before_all = (np.full(n, -0.5), np.full(n, -0.5))  # the first purchase is at 0
+        self.orders = np.zeros(n, np.int64)
+        self.first = np.zeros(n, np.int64)
+        self.last = np.zeros(n, np.int64)
 
     def look(self, month: int, start: float, state: State, closed: Bools) -> Seen:
         """What can be seen at the start of a month."""
-        joined = ~self.who.is_prospect & (self.who.joined < start)
-        orders = np.where(joined, self._until(state.retail, state.service) - self.before, 0)
+        joined = ~self.cast.who.is_prospect & (self.cast.who.joined < start)
+        so_far = self.cast.orders_between(self.before_all, (state.retail, state.service))
+        orders = np.where(joined, so_far, 0)
         grew = orders > self.orders
         self.first = np.where(grew & (self.orders == 0), month - 1, self.first)
         self.last = np.where(grew, month - 1, self.last)
@@ -256,85 +238,60 @@ class _Watch:
         return Seen(month, orders, month - self.last, rhythm, closed)
 
 
-def _under_either_arm(
-    drawn: _Drawn,
-    who: Customers,
-    retail: PurchaseTimes,
-    service: PurchaseTimes,
-    draws: Draws,
-    firm: Company,
-    calendar: Seasons,
-    months: list[Month],
-) -> Members:
-    rows, campaign = drawn.rows, drawn.campaign
-    some, luck = who.take(rows), draws.take(rows)
+def _under_either_arm(drawn: _Drawn, cast: Cast, world: World, months: list[Month]) -> Members:
+    """The window of a campaign, lived by its members without and with the treatment."""
+    campaign, some = drawn.campaign, cast.take(drawn.rows)
     window_ends = months[campaign.month].start + WINDOW_DAYS
     orders, stays = [], []
     for treated in (False, True):
-        state = drawn.state.take(np.arange(len(rows)))
+        state = drawn.state.take(np.arange(len(drawn.rows)))
         if treated:
             state.treat(np.flatnonzero(drawn.reached), campaign.tactic)
-        spent = [state.retail.copy(), state.service.copy()]
+        start = end = (state.retail, state.service)
         for month in months[campaign.month :]:
             if month.start >= window_ends:
                 break
-            their_month = replace(month, friend_left=month.friend_left[rows])
-            lived = live(state, some, luck, firm, calendar, their_month)
+            theirs = replace(month, friend_left=month.friend_left[drawn.rows])
+            lived = live(state, some, world, theirs)
             until = np.minimum(lived.end, window_ends)
-            busy = lived.speed * np.maximum(
-                calendar.busy_at(until, some.profile) - calendar.busy_at(lived.begin, some.profile),
-                0.0,
-            )
-            reached_own = (
-                lived.retail + busy * some.retail_rate,
-                lived.service + busy * some.service_rate,
-            )
+            end = _own_time(some.who, lived, world.calendar, until)
             there = (lived.speed > 0) & (lived.begin <= until) & (lived.end >= until)
             there &= ~lived.departed | (lived.end > window_ends)
-        orders.append(
-            retail.until(rows, reached_own[0])
-            - retail.until(rows, spent[0])
-            + service.until(rows, reached_own[1])
-            - service.until(rows, spent[1])
-        )
+        orders.append(some.orders_between(start, end))
         stays.append(there)
     return Members(
         campaign=campaign,
-        customer=rows,
+        customer=drawn.rows,
         treated=drawn.treated,
         reached=drawn.reached,
         cause=drawn.state.cause,
         away=~drawn.state.present,
         orders=np.stack(orders),
         stays=np.stack(stays),
-        complete=window_ends <= calendar.days,
+        complete=window_ends <= world.calendar.days,
     )
 
 
-def _outlook(
-    final: State,
-    who: Customers,
-    retail: PurchaseTimes,
-    service: PurchaseTimes,
-    draws: Draws,
-    firm: Company,
-    calendar: Seasons,
-    future: list[Month],
-) -> Outlook:
-    everybody = np.arange(len(who))
+def _own_time(
+    who: Customers, lived: Lived, calendar: Seasons, until: Floats
+) -> tuple[Floats, Floats]:
+    """Own time, retail and service, at a moment within the month lived."""
+    busy = calendar.busy_at(until, who.profile) - calendar.busy_at(lived.begin, who.profile)
+    spent = lived.speed * np.maximum(busy, 0.0)
+    return lived.retail + spent * who.retail_rate, lived.service + spent * who.service_rate
+
+
+def _outlook(final: State, cast: Cast, world: World, future: list[Month]) -> Outlook:
+    """The future of all, without treatment and under each tactic."""
     orders, stays = [], []
+    start = (final.retail, final.service)
     for tactic in (NONE, *range(len(TACTICS))):
-        state = final.take(everybody)
+        state = final.take(cast.rows)
         if tactic != NONE:
-            state.treat(everybody, tactic)
+            state.treat(cast.rows, tactic)
         for month in future:
-            live(state, who, draws, firm, calendar, month)
-        orders.append(
-            retail.until(everybody, state.retail)
-            - retail.until(everybody, final.retail)
-            + service.until(everybody, state.service)
-            - service.until(everybody, final.service)
-        )
+            live(state, cast, world, month)
+        orders.append(cast.orders_between(start, (state.retail, state.service)))
         stays.append(state.present)
     return Outlook(np.stack(orders), np.stack(stays))
 

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.sources.sample.columns import Columns, codes, decimals, moments, running, words
-from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import COMPLETED, Orders, customer_ids, order_ids
-from pipelines.sources.sample.parameters import RATES, Scale
-from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.chunk import Chunk
+from pipelines.sources.sample.columns import Columns, decimals, moments, running, words
+from pipelines.sources.sample.identifiers import customer_ids, order_ids, own_ids
+from pipelines.sources.sample.orders import COMPLETED
+from pipelines.sources.sample.parameters import RATES
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 KINDS = ("earn", "redeem", "expire")
 EARN, REDEEM, EXPIRE = range(3)
 CENTS_PER_POINT = 1_000  # one point for every ten currency units
 
 
-def loyalty_table(
-    scale: Scale, calendar: Seasons, chunk: int, lived: Lives, made: Orders
-) -> Columns:
-    """Table `loyalty_ledger`. A redemption takes the whole balance, so no balance is ever negative."""
-    rng = stream(scale.seed, Purpose.LOYALTY, chunk)
-    who = lived.who
+def loyalty_table(world: World, chunk: Chunk) -> Columns:
+    """Table `loyalty_ledger`. A redemption takes the whole balance; none is ever negative."""
+    rng = world.stream(Purpose.LOYALTY, chunk.number)
+    calendar = world.calendar
+    made, who = chunk.made, chunk.who
     counts = who.is_member[made.customer] & (made.status == COMPLETED)
     earning = np.flatnonzero(counts)
     customer, n = made.customer[earning], len(earning)
@@ -54,7 +53,7 @@ def loyalty_table(
     owner, posted, amount, kind, order = (c[by_time] for c in (owner, posted, amount, kind, order))
     ids = order_ids(who, made.customer[order], made.running[order])
     return {
-        "entry_id": codes("L", (who.number[owner], 7), "-", (running(owner), 4)),
+        "entry_id": own_ids("L", who, owner, running(owner)),
         "customer_id": customer_ids(who, owner),
         "posted_at": moments(calendar.first_day, np.minimum(posted, calendar.days - 1e-4)),
         "points": decimals(amount * 100, 18, 2),

@@ -1,7 +1,7 @@
-"""Names of people, places and things. All made up; domains and numbers are those set aside for examples.
+"""Names of people, places and things, all made up.
 
-Mail addresses end in example.com, example.org or example.net (RFC 2606); telephone numbers carry the
-unassigned prefix 000 after the country code, so that none of them can ring.
+Mail addresses end in example.com, example.org or example.net (RFC 2606); telephone numbers carry
+the unassigned prefix 000 after the country code, so that none of them can ring.
 """
 
 from __future__ import annotations
@@ -12,27 +12,29 @@ SURNAMES = (
     "蕭", "蔡", "潘", "田", "董", "袁", "于", "余", "葉", "蔣", "杜", "蘇", "魏", "程", "呂", "丁",
 )  # fmt: skip
 GIVEN_NAMES = (
-    "伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明",
-    "超", "秀英", "霞", "平", "刚", "桂英", "文", "辉", "鑫", "建华", "志强", "嘉怡", "俊杰", "梓涵",
-    "雨桐", "子轩", "欣怡", "家豪", "淑芬", "雅婷", "宗翰", "怡君", "志明", "美玲", "浩然", "思远",
+    "伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟",
+    "涛", "明", "超", "秀英", "霞", "平", "刚", "桂英", "文", "辉", "鑫", "建华", "志强", "嘉怡",
+    "俊杰", "梓涵", "雨桐", "子轩", "欣怡", "家豪", "淑芬", "雅婷", "宗翰", "怡君", "志明", "美玲", "浩然", "思远",
 )  # fmt: skip
 LATIN_SURNAMES = (
-    "wang", "li", "zhang", "liu", "chen", "yang", "huang", "zhao", "wu", "zhou", "xu", "sun", "ma", "zhu",
-    "hu", "guo", "he", "lin", "gao", "luo", "zheng", "liang", "xie", "song", "tang", "xu", "deng", "feng",
-    "han", "cao", "zeng", "peng", "xiao", "cai", "pan", "tian", "dong", "yuan", "yu", "yu", "ye", "jiang",
-    "du", "su", "wei", "cheng", "lu", "ding",
+    "wang", "li", "zhang", "liu", "chen", "yang", "huang", "zhao", "wu", "zhou", "xu",
+    "sun", "ma", "zhu", "hu", "guo", "he", "lin", "gao", "luo", "zheng", "liang",
+    "xie", "song", "tang", "xu", "deng", "feng", "han", "cao", "zeng", "peng", "xiao",
+    "cai", "pan", "tian", "dong", "yuan", "yu", "yu", "ye", "jiang", "du", "su",
+    "wei", "cheng", "lu", "ding",
 )  # fmt: skip
 WESTERN_SURNAMES = (
     "Smith", "Jones", "Miller", "Garcia", "Martin", "Brown", "Wilson", "Müller", "Rossi", "Novak",
     "Silva", "Kim", "Tan", "Wong", "Chan", "Lee", "Ng", "O'Brien", "Andersen", "Dubois",
 )  # fmt: skip
 WESTERN_GIVEN_NAMES = (
-    "Anna", "Peter", "Mary", "David", "Emma", "John", "Sophie", "Michael", "Laura", "Daniel", "Grace",
-    "Kevin", "Julia", "Tony", "Carmen", "Eric", "Vivian", "Jason", "Karen", "Simon",
+    "Anna", "Peter", "Mary", "David", "Emma", "John", "Sophie", "Michael", "Laura", "Daniel",
+    "Grace", "Kevin", "Julia", "Tony", "Carmen", "Eric", "Vivian", "Jason", "Karen", "Simon",
 )  # fmt: skip
 COMPANY_WORDS = (
-    "恒通", "华盛", "金源", "东方", "宏达", "瑞丰", "天成", "鼎新", "远航", "博大", "中兴泰", "联创", "海川",
-    "永信", "百川", "启明", "盛世", "嘉利", "宝来", "新纪元", "長榮達", "永豐源", "鴻圖", "大正",
+    "恒通", "华盛", "金源", "东方", "宏达", "瑞丰", "天成", "鼎新", "远航", "博大", "中兴泰",
+    "联创", "海川", "永信", "百川", "启明", "盛世", "嘉利", "宝来", "新纪元", "長榮達", "永豐源",
+    "鴻圖", "大正",
 )  # fmt: skip
 COMPANY_KINDS = (
     "物流",
@@ -71,7 +73,8 @@ REGIONS = (
     ("台湾", 0.08, ("台北", "台中", "高雄"), "TW"),
 )
 
-# Category: share of retail lines, median price, share of the price that it costs, words of its products.
+# Category: share of retail lines, median price, share of the price that it costs, words of its
+# products.
 CATEGORIES = (
     ("consumables", 0.26, 38.0, 0.52, ("机油", "滤芯", "润滑脂", "清洗剂", "冷却液", "玻璃水")),
     ("parts", 0.18, 120.0, 0.56, ("刹车片", "轮胎", "蓄电池", "火花塞", "皮带", "轴承")),

@@ -78,12 +78,12 @@ class Cause:
     returns: float
 
 
-# Shares that depart: TARP 1979/1986 (loyal after a problem above 100 dollars / of 1-5 dollars: silent
-# 9/37%, complained and unsatisfied 19/46%, satisfied 54/70%, satisfied quickly 82/95%).
-# Relative frequency: Keaveney 1995 (core failure before encounter failure, price, inconvenience, response
-# to failure, competition), with more weight on place, after East et al. 2001 (about half of the
-# switching in located services is about access).
-# Returns: Kumar, Bhagwat & Zhang 2015 (price leavers come back more readily than service leavers).
+# Shares that depart: TARP 1979/1986 (loyal after a problem above 100 dollars / of 1-5 dollars:
+# silent 9/37%, complained and unsatisfied 19/46%, satisfied 54/70%, satisfied quickly 82/95%).
+# Relative frequency: Keaveney 1995 (core failure before encounter failure, price, inconvenience,
+# response to failure, competition), with more weight on place, after East et al. 2001 (about half
+# of the switching in located services is about access). Returns: Kumar, Bhagwat & Zhang 2015
+# (price leavers come back more readily than service leavers).
 CAUSES = (
     # internal: ours to mend
     Cause("unresolved_problem", 0.0085, 0.30, 0.14, 0.60, 0.004),
@@ -134,11 +134,11 @@ class Tactic:
 EFFECT_MONTHS = 3  # months that a treatment works; own assumption, the 90 days most tests look at
 
 # Which treatment helps against which cause: Kumar, Bhagwat & Zhang 2015 (price offers for price
-# leavers, service upgrades for service leavers); TARP (solving the problem: from 19-46% to 54-95% loyal,
-# i.e. the share lost falls by about half); Gurol-Urganci et al. 2013 (reminders: attendance
+# leavers, service upgrades for service leavers); TARP (solving the problem: from 19-46% to 54-95%
+# loyal, i.e. the share lost falls by about half); Gurol-Urganci et al. 2013 (reminders: attendance
 # 67.8% -> 78.6%, so a third of the missed ones come); Ascarza 2018 (effects differ widely between
-# customers and do not follow the risk). Purchase factors: Hillstrom's test (visits +4.5 points on 10.6%,
-# conversions +0.3 points on 0.6% within two weeks, diluted here over three months).
+# customers and do not follow the risk). Purchase factors: Hillstrom's test (visits +4.5 points on
+# 10.6%, conversions +0.3 points on 0.6% within two weeks, diluted here over three months).
 TACTICS = (
     Tactic(
         "voucher",
@@ -236,7 +236,8 @@ class Rates:
     twin_profile_share: float = 0.01  # a second record of somebody: 1% is what well-run CRMs reach
     missing_share: float = 0.12  # of each optional profile field left empty
 
-    # -- how they buy: gamma-distributed rates and exponential gaps (Ehrenberg's NBD; Schmittlein, Morrison &
+    # -- how they buy: gamma-distributed rates and exponential gaps (Ehrenberg's NBD; Schmittlein,
+    # Morrison &
     #    Colombo 1987), less regular for persons, more for companies and serviced machines --
     retail_shape: float = 0.50  # gamma shape of the rates; Fader, Hardie & Lee 2005: CDNOW 0.55
     consumer_orders_per_year: float = 4.3
@@ -277,7 +278,8 @@ class Rates:
     price_rise_factor: float = 4.5  # on the onset of `price`
     openings_per_region: float = 1.2  # competitors' openings in the whole history; own assumption
     opening_felt_months: int = 4
-    #   closer_place: Singh, Hansen & Blattberg 2006: the incumbent lost 17% of volume, mostly visits
+    #   closer_place: Singh, Hansen & Blattberg 2006: the incumbent lost 17% of volume, mostly
+    #   visits
 
     # -- campaigns --
     campaigns_per_year: int = 9

@@ -1,4 +1,4 @@
-"""What the CRM knows of the customers: profiles with their versions, contact persons, assets, reps."""
+"""What the CRM knows of the customers: profiles and versions, contact persons, assets, reps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.sources.sample import names
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import (
     Columns,
     cents,
@@ -21,11 +22,17 @@ from pipelines.sources.sample.columns import (
 )
 from pipelines.sources.sample.company import STAYS, Company
 from pipelines.sources.sample.customers import Customers
-from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import customer_ids, owns_machines
-from pipelines.sources.sample.parameters import CAUSE, NONE, RATES, Scale
-from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.identifiers import (
+    asset_ids,
+    customer_ids,
+    own_ids,
+    rep_ids,
+    store_ids,
+)
+from pipelines.sources.sample.orders import owns_machines
+from pipelines.sources.sample.parameters import CAUSE, NONE, RATES
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -62,17 +69,11 @@ def owner_at(who: Customers, firm: Company, customer: Ints, day: Floats) -> Ints
     return np.where(handed, firm.rep_successor[np.maximum(rep, 0)], rep)
 
 
-def rep_ids(rep: Ints) -> pa.Array:
-    """Identifiers of representatives; null where there is none."""
-    return codes("R", (np.maximum(rep, 0) + 1, 4), null=rep < 0)
-
-
-def customer_table(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, lived: Lives
-) -> Columns:
+def customer_table(world: World, chunk: Chunk) -> Columns:
     """Table `customers`: one row per customer and version."""
-    rng = stream(scale.seed, Purpose.PROFILES, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.PROFILES, chunk.number)
+    calendar, firm = world.calendar, world.company
+    lived, who = chunk.lived, chunk.who
     n = len(who)
     end = calendar.days - 1e-4
     moves = np.full(n, NEVER)
@@ -150,12 +151,10 @@ def customer_table(
             np.where(some(), NONE, (who.reach * rng.uniform(0.6, 1.4, (n, 4))).argmax(1)[customer]),
         ),
         "owner_id": rep_ids(owner_at(who, firm, customer, written)),
-        "home_store_id": codes("S", (who.store[customer] + 1, 3)),
+        "home_store_id": store_ids(who.store[customer]),
         "distance_km": decimals(cents(distance), 10, 2),
-        "referred_by": codes(
-            "C",
-            (who.number[np.maximum(who.referrer, 0)][customer], 7),
-            null=who.referrer[customer] < 0,
+        "referred_by": hide(
+            customer_ids(who, np.maximum(who.referrer, 0)[customer]), who.referrer[customer] < 0
         ),
         "crm_grade": words(("D", "C", "B", "A"), grade[customer]),
         "demand_tags": hide(tags.cast(pa.string()).take(pa.array(customer)), some()),
@@ -208,12 +207,11 @@ def _tag_pairs() -> list[str]:
     return [f"{first},{second}" for first in categories for second in categories]
 
 
-def contact_table(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, lived: Lives
-) -> Columns:
-    """Table `contacts`: the people of business customers; a successor is a new version of the row."""
-    rng = stream(scale.seed, Purpose.CONTACTS, chunk)
-    who = lived.who
+def contact_table(world: World, chunk: Chunk) -> Columns:
+    """Table `contacts`: people of business customers; a successor is a new version of the row."""
+    rng = world.stream(Purpose.CONTACTS, chunk.number)
+    calendar, firm = world.calendar, world.company
+    lived, who = chunk.lived, chunk.who
     people = np.where(who.is_business, 1 + rng.poisson(0.8, len(who)), 0)
     customer = np.repeat(np.arange(len(who)), people)
     position = np.arange(len(customer)) - (people.cumsum() - people)[customer]
@@ -234,7 +232,7 @@ def contact_table(
     n = len(customer)
     person = _Persons(rng, n, western=0.1)
     return {
-        "contact_id": codes("K", (who.number[customer], 7), "-", (position + 1, 2)),
+        "contact_id": own_ids("K", who, customer, position + 1),
         "customer_id": customer_ids(who, customer),
         "name": person.name,
         "role": words(names.CONTACT_ROLES, position % len(names.CONTACT_ROLES)),
@@ -245,15 +243,17 @@ def contact_table(
 
 
 def rep_left(who: Customers, firm: Company, customer: Ints, day: Floats) -> Bools:
-    """Whether the customer's representative left within the four months before (or the one after)."""
+    """Whether the customer's representative left in the four months before or the one after."""
     rep = who.rep[customer]
     since = day - firm.rep_departs[np.maximum(rep, 0)]
     return (rep >= 0) & (since > -31) & (since < 125)  # noqa: PLR2004 as long as it can still begin
 
 
-def asset_table(scale: Scale, calendar: Seasons, chunk: int, who: Customers) -> Columns:
+def asset_table(world: World, chunk: Chunk) -> Columns:
     """Table `assets`."""
-    rng = stream(scale.seed, Purpose.ASSETS, chunk)
+    rng = world.stream(Purpose.ASSETS, chunk.number)
+    calendar = world.calendar
+    who = chunk.who
     owned = np.where(who.is_service, np.maximum(who.assets, 1), 0)
     customer = np.repeat(np.arange(len(who)), owned)
     position = np.arange(len(customer)) - (owned.cumsum() - owned)[customer]
@@ -264,7 +264,7 @@ def asset_table(scale: Scale, calendar: Seasons, chunk: int, who: Customers) -> 
         (rng.random(n) < 0.15).astype(int),  # noqa: PLR2004
     )
     return {
-        "asset_id": codes("A", (who.number[customer], 7), "-", (position + 1, 2)),
+        "asset_id": asset_ids(who, customer, position),
         "customer_id": customer_ids(who, customer),
         "kind": words(("car", "truck", "machine", "forklift"), kind),
         "service_interval_days": pa.array(who.interval[customer]),
@@ -272,9 +272,10 @@ def asset_table(scale: Scale, calendar: Seasons, chunk: int, who: Customers) -> 
     }
 
 
-def rep_table(scale: Scale, calendar: Seasons, firm: Company) -> Columns:
+def rep_table(world: World) -> Columns:
     """Table `reps`."""
-    rng = stream(scale.seed, Purpose.REPS)
+    rng = world.stream(Purpose.REPS)
+    calendar, firm = world.calendar, world.company
     rep = np.arange(firm.reps)
     teams = [f"{region[0]}队" for region in names.REGIONS]
     manager = firm.rep_region  # the first representative of each region leads its team

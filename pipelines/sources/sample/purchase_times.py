@@ -1,9 +1,9 @@
 """When customers would buy: the moments of purchase in each customer's own time.
 
-A customer's own time runs faster when busy, slower under a cause, and stands still while away. In that
-time purchases are a renewal process drawn once, before anything happens. What befalls the customer
-only bends the way from own time to the calendar, so that the same customer with and without a
-treatment can be compared purchase by purchase.
+A customer's own time runs faster when busy, slower under a cause, and stands still while away. In
+that time purchases are a renewal process drawn once, before anything happens. What befalls the
+customer only bends the way from own time to the calendar, so that the same customer with and
+without a treatment can be compared purchase by purchase.
 """
 
 from __future__ import annotations

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipelines.sources.sample import traces
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import (
     Columns,
     at_hours,
-    codes,
     decimals,
     moments,
     running,
     words,
 )
-from pipelines.sources.sample.company import Company
-from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import (
-    COMPLETED,
-    RETURNED,
-    Orders,
-    customer_ids,
-    order_ids,
-    product_ids,
-)
-from pipelines.sources.sample.parameters import CAUSE, NONE, RATES, Scale
-from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.identifiers import customer_ids, order_ids, own_ids, product_ids
+from pipelines.sources.sample.orders import COMPLETED, RETURNED
+from pipelines.sources.sample.parameters import CAUSE, NONE, RATES
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Ints = npt.NDArray[np.int64]
 
@@ -37,15 +28,14 @@ REASON_SHARES = (0.10, 0.10, 0.24, 0.44, 0.12)  # own assumption; NRF does not s
 QUALITY_SHARES = (0.65, 0.35)  # of a quality cause's returns: defective, poor quality
 
 
-def return_table(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, lived: Lives, made: Orders
-) -> Columns:
+def return_table(world: World, chunk: Chunk) -> Columns:
     """Table `returns`: the whole of a returned order, one line of the others."""
-    rng = stream(scale.seed, Purpose.RETURNS, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.RETURNS, chunk.number)
+    calendar, firm = world.calendar, world.company
+    lived, made, who = chunk.lived, chunk.made, chunk.who
     whole = np.flatnonzero(made.status == RETURNED)
     goods = (made.asset == NONE) & (made.status == COMPLETED)
-    flawed = firm.products.flaws[made.line_product[made.first_line]]
+    flawed = firm.products.flaws[made.lines.product[made.lines.first]]
     part = np.flatnonzero(goods & (rng.random(len(made)) < RATES.return_share * flawed))
     told = lived.episodes
     bad = np.flatnonzero(
@@ -72,19 +62,17 @@ def return_table(
     kept = day < calendar.days
     order, day, reason, is_whole = (c[kept] for c in (order, day, reason, is_whole))
 
-    line = made.first_line[order]
-    units = np.where(is_whole, made.line_quantity[line], 1)
-    price = made.line_price[line] - made.line_discount[line] // made.line_quantity[line]
+    customer, line = made.customer[order], made.lines.first[order]
+    units = np.where(is_whole, made.lines.quantity[line], 1)
+    price = made.lines.price[line] - made.lines.discount[line] // made.lines.quantity[line]
     amount = np.where(is_whole, made.gross[order] - made.discount[order], price * units)
     return {
-        "return_id": codes(
-            "X", (who.number[made.customer[order]], 7), "-", (running(made.customer[order]), 3)
-        ),
-        "order_id": order_ids(who, made.customer[order], made.running[order]),
-        "customer_id": customer_ids(who, made.customer[order]),
+        "return_id": own_ids("X", who, customer, running(customer)),
+        "order_id": order_ids(who, customer, made.running[order]),
+        "customer_id": customer_ids(who, customer),
         "returned_at": moments(calendar.first_day, day),
         "amount": decimals(amount, 18, 2),
         "quantity": decimals(units * 1000, 18, 3),
-        "product_id": words(product_ids(firm), np.where(is_whole, NONE, made.line_product[line])),
+        "product_id": words(product_ids(firm), np.where(is_whole, NONE, made.lines.product[line])),
         "reason": words(REASONS, reason),
     }

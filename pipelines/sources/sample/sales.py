@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.sources.sample import names, traces
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import (
     Columns,
     at_hours,
     cents,
-    codes,
     dates,
     decimals,
     moments,
     running,
     words,
 )
-from pipelines.sources.sample.company import Company
-from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import customer_ids
-from pipelines.sources.sample.parameters import CAUSE, NONE, Scale
-from pipelines.sources.sample.profiles import owner_at, rep_ids
-from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.identifiers import customer_ids, own_ids, rep_ids
+from pipelines.sources.sample.parameters import CAUSE, NONE
+from pipelines.sources.sample.profiles import owner_at
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 STAGES = ("proposal", "negotiation", "won", "lost")
 PROPOSAL, NEGOTIATION, WON, LOST = range(4)
@@ -36,12 +33,12 @@ WON_SHARE = 0.45  # own assumption; of open quotes of customers with no cause at
 DECIDED_DAYS = 30.0  # mean
 
 
-def opportunity_table(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, lived: Lives
-) -> Columns:
+def opportunity_table(world: World, chunk: Chunk) -> Columns:
     """Table `opportunities`."""
-    rng = stream(scale.seed, Purpose.OPPORTUNITIES, chunk)
-    who, told = lived.who, lived.episodes
+    rng = world.stream(Purpose.OPPORTUNITIES, chunk.number)
+    calendar, firm = world.calendar, world.company
+    lived, who = chunk.lived, chunk.who
+    told = lived.episodes
     span = np.where(who.is_business, np.maximum(calendar.days - who.joined, 0), 0)
     count = rng.poisson(QUOTES_PER_YEAR * span / 365)
     customer = np.repeat(np.arange(len(who)), count)
@@ -79,7 +76,7 @@ def opportunity_table(
     lost = ~is_open & ~won
     stage = np.where(is_open, rng.integers(0, 2, n), np.where(won, WON, LOST))
     return {
-        "opportunity_id": codes("F", (who.number[customer], 7), "-", (running(customer), 3)),
+        "opportunity_id": own_ids("F", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "owner_id": rep_ids(owner_at(who, firm, customer, day)),
         "stage": words(STAGES, stage),

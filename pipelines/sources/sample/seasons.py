@@ -1,13 +1,14 @@
 """The calendar of the company: how busy each day is, and the way between days and busyness.
 
-Busy time is the day count with every day weighted by how busy it is; its mean day counts 1. A customer
-who buys at a constant rate in busy time buys more before Christmas and hardly at all on the days of
-Chinese New Year.
+Busy time is the day count with every day weighted by how busy it is; its mean day counts 1. A
+customer who buys at a constant rate in busy time buys more before Christmas and hardly at all on
+the days of Chinese New Year.
 """
 
 from __future__ import annotations
 
 import datetime
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,8 @@ import numpy.typing as npt
 Days = npt.NDArray[np.float64]
 
 CONSUMER, BUSINESS = 0, 1
-# The world goes on beyond the last day with data, as long as an effect is counted; the truth tells of
-# that time, the tables do not.
+# The world goes on beyond the last day with data, as long as an effect is counted; the truth tells
+# of that time, the tables do not.
 FUTURE_MONTHS, FUTURE_MONTH_DAYS = 3, 30
 
 # First day of the Chinese year; outside these years the holiday is left out.
@@ -68,7 +69,7 @@ class Seasons:
     def future(self) -> list[tuple[float, float]]:
         """Start and end of the months after the last day with data."""
         edges = [float(self.days + FUTURE_MONTH_DAYS * k) for k in range(FUTURE_MONTHS + 1)]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def busy_at(self, day: Days, profile: npt.NDArray[np.int8]) -> Days:
         """Busy time at a moment given as a fractional day number."""

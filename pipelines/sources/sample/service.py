@@ -9,22 +9,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.sources.sample import traces
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import (
     Columns,
     at_hours,
-    codes,
     moments,
     running,
     together,
     words,
 )
-from pipelines.sources.sample.company import Company
+from pipelines.sources.sample.identifiers import customer_ids, own_ids, product_ids, rep_ids
 from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import COMPLETED, Orders, customer_ids, product_ids
-from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES, Scale
-from pipelines.sources.sample.profiles import owner_at, rep_ids
-from pipelines.sources.sample.seasons import Seasons
-from pipelines.sources.sample.streams import Purpose, stream
+from pipelines.sources.sample.orders import COMPLETED, Orders
+from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES
+from pipelines.sources.sample.profiles import owner_at
+from pipelines.sources.sample.streams import Purpose
+from pipelines.sources.sample.world import World
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -44,12 +44,11 @@ SURVEY_DAYS = 14  # within which an answer comes
 NPS_MONTHS = (3, 9)  # April and October
 
 
-def ticket_table(
-    scale: Scale, calendar: Seasons, firm: Company, chunk: int, lived: Lives, made: Orders
-) -> Columns:
+def ticket_table(world: World, chunk: Chunk) -> Columns:
     """Table `tickets`: traces of causes among ordinary questions, complaints and praise."""
-    rng = stream(scale.seed, Purpose.TICKETS, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.TICKETS, chunk.number)
+    calendar, firm = world.calendar, world.company
+    lived, made, who = chunk.lived, chunk.made, chunk.who
     rows = together(
         [
             *(_of_cause(rng, lived, CAUSE[code], trace) for code, trace in traces.TICKETS.items()),
@@ -70,14 +69,14 @@ def ticket_table(
     rows = {name: column[kept] for name, column in rows.items()}
     order = order[kept]
     customer, n = rows["customer"], len(order)
-    product = made.line_product[made.first_line[order]] if n else order
+    product = made.lines.product[made.lines.first[order]] if n else order
     about_product = np.isin(
         rows["category"], [CATEGORIES.index("product"), CATEGORIES.index("usage")]
     )
     owner = owner_at(who, firm, customer, rows["day"])
     unresolved = ~(rows["resolved"] < calendar.days)
     return {
-        "ticket_id": codes("T", (who.number[customer], 7), "-", (running(customer), 3)),
+        "ticket_id": own_ids("T", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "opened_at": moments(calendar.first_day, rows["day"]),
         "kind": words(traces.TICKET_KINDS, rows["kind"]),
@@ -210,12 +209,11 @@ def _severity(rng: np.random.Generator, course: Ints) -> Ints:
     return (rng.random(len(course))[:, None] > SEVERITY_SHARES.cumsum(1)[course]).sum(1).clip(0, 2)
 
 
-def survey_table(
-    scale: Scale, calendar: Seasons, chunk: int, lived: Lives, made: Orders
-) -> Columns:
+def survey_table(world: World, chunk: Chunk) -> Columns:
     """Table `surveys`: satisfaction after orders, NPS twice a year; most are never answered."""
-    rng = stream(scale.seed, Purpose.SURVEYS, chunk)
-    who = lived.who
+    rng = world.stream(Purpose.SURVEYS, chunk.number)
+    calendar = world.calendar
+    lived, made, who = chunk.lived, chunk.made, chunk.who
     asked = np.flatnonzero((rng.random(len(made)) < RATES.csat_share) & (made.status == COMPLETED))
     parts = [
         {
@@ -224,7 +222,7 @@ def survey_table(
             "nps": np.zeros(len(asked), np.int64),
         }
     ]
-    for month, start in enumerate(calendar.months[:-1]):
+    for start in calendar.months[:-1]:
         if calendar.date(start).month - 1 in NPS_MONTHS:
             known = ~who.is_prospect & (who.joined < start - 20)
             rows = np.flatnonzero(known & (rng.random(len(who)) < RATES.nps_share))
@@ -260,7 +258,7 @@ def survey_table(
     topic = np.where(named, of_cause, ordinary)
     comment = np.where(score <= np.where(nps == 1, 6, 3), 1, 0) + 2 * (rng.random(n) < 0.5)  # noqa: PLR2004
     return {
-        "response_id": codes("Q", (who.number[customer], 7), "-", (running(customer), 3)),
+        "response_id": own_ids("Q", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
         "survey": words(("csat", "nps"), nps),
         "sent_at": moments(calendar.first_day, day),

@@ -37,11 +37,11 @@ class Purchases:
         return len(self.customer)
 
 
-def purchases(lived: Lives, calendar: Seasons) -> Purchases:
+def purchases(calendar: Seasons, lived: Lives) -> Purchases:
     """All purchases of a chunk."""
     streams = [
-        _on_calendar(lived, calendar, lived.retail, "retail"),
-        _on_calendar(lived, calendar, lived.service, "service"),
+        _on_calendar(calendar, lived, "retail"),
+        _on_calendar(calendar, lived, "service"),
     ]
     customer, day, month, visit = (
         np.concatenate(columns) for columns in zip(*streams, strict=True)
@@ -51,17 +51,16 @@ def purchases(lived: Lives, calendar: Seasons) -> Purchases:
     return Purchases(customer[order], day[order], month[order], is_service[order], visit[order])
 
 
-def _on_calendar(
-    lived: Lives, calendar: Seasons, times: PurchaseTimes, stream: str
-) -> tuple[Ints, Floats, Ints, Ints]:
+def _on_calendar(calendar: Seasons, lived: Lives, stream: str) -> tuple[Ints, Floats, Ints, Ints]:
     """Customer, day, month and running number of the purchases of one stream."""
     who, months = lived.who, len(lived.lived)
-    rate = getattr(who, f"{stream}_rate")
+    rate: Floats = getattr(who, f"{stream}_rate")
+    times: PurchaseTimes = getattr(lived.cast, stream)
     starts = np.stack([getattr(month, stream) for month in lived.lived], axis=1)
     ends = np.column_stack([starts[:, 1:], getattr(lived.final, stream)])
     # The month of a purchase is the first that ends after it: while a customer is away own time
-    # stands still, and such a month ends where it began. Compared as keys throughout, because adding
-    # the customer's number rounds.
+    # stands still, and such a month ends where it began. Compared as keys throughout, because
+    # adding the customer's number rounds.
     keys = np.arange(len(who))[:, None] * LONGEST + ends
     came_true = times.key < keys[times.customer, -1]
     customer, moment = times.customer[came_true], times.moment[came_true]

@@ -1,8 +1,8 @@
-"""What each cause leaves behind in the tables, and how often: the evidence a reason is inferred from.
+"""What each cause leaves behind in the tables: the evidence a reason is inferred from.
 
-A trace is left while the cause lasts, whether or not the customer leaves in the end, and some traces
-appear without a cause (`Rates.noise_trace` and the ordinary questions and complaints). All shares are
-own assumptions; they stand for a company that records most, not all, of what it hears.
+A trace is left while the cause lasts, whether or not the customer leaves in the end, and some
+traces appear without a cause (`Rates.noise_trace` and the ordinary questions and complaints). All
+shares are own assumptions; they stand for a company that records most, not all, of what it hears.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What really happened, for tests alone: no pipeline may read it.
 
-Written apart from the tables, in a folder of its own. Per customer, per cause that began, per member
-of a campaign under either arm, and for the ninety days after the last day with data.
+Written apart from the tables, in a folder of its own. Per customer, per cause that began, per
+member of a campaign under either arm, and for the ninety days after the last day with data.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.sources.sample import names
-from pipelines.sources.sample.campaign_tables import campaign_ids
+from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import Columns, moments, words
+from pipelines.sources.sample.identifiers import campaign_ids, customer_ids
 from pipelines.sources.sample.lives import Lives
-from pipelines.sources.sample.orders import COMPLETED, Orders, customer_ids
+from pipelines.sources.sample.orders import COMPLETED, Orders
 from pipelines.sources.sample.parameters import CAUSES, CODES, NONE, RATES, TACTICS, Scale
 from pipelines.sources.sample.seasons import Seasons
+from pipelines.sources.sample.world import World
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,11 +31,11 @@ STAGES = ("prospect", "present", "under_cause", "departed")
 OUTCOMES = ("lasts", "healed", "departed")
 
 
-def truth_tables(calendar: Seasons, lived: Lives, made: Orders) -> Iterator[tuple[str, Columns]]:
+def truth_tables(world: World, chunk: Chunk) -> Iterator[tuple[str, Columns]]:
     """The truth of one chunk, table by table."""
-    worth = _worth(lived, made)
+    lived, worth = chunk.lived, _worth(chunk.lived, chunk.made)
     yield "customers", _customers(lived, worth)
-    yield "causes", _causes(calendar, lived)
+    yield "causes", _causes(world.calendar, lived)
     yield "treatments", _treatments(lived, worth)
     yield "outlook", _outlook(lived, worth)
 
