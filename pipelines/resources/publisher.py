@@ -14,8 +14,6 @@ no reader waits for a run and no run for a reader (docs/adr/0002).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import re
@@ -23,123 +21,43 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
-from pipelines.durable import fsync_directory, fsync_file, replace_link, write_atomically
+from pipelines.durable import fsync_directory, replace_link
 from pipelines.errors import PublishError
 from pipelines.resources.journal import append_line, read_lines
 from pipelines.resources.open_files import is_open, open_inodes
-from pipelines.resources.warehouse import Engine, Warehouse, literal, quoted
+from pipelines.resources.version import (
+    DATABASE,
+    VERSION_TABLE,
+    PublishedTable,
+    PublishedVersion,
+    seal,
+    write_version,
+)
+from pipelines.resources.warehouse import Warehouse
+
+__all__ = ["Publication", "PublishedTable", "PublishedVersion", "Publisher"]
 
 log = logging.getLogger(__name__)
 
-DATABASE = "homing.duckdb"
-RESTRICTED = "restricted"
-# Drivers of BI tools lag: a file in DuckDB 2.0's own format cannot be opened by 1.x.
-STORAGE_VERSION = "v1.2.0"
-# The table that says to a reader of the open file which version it reads.
-VERSION_TABLE = "published_version"
-
-_FORMAT = 1
+# What a full disk or a missing permission raises. Other errors of DuckDB may quote data, and what
+# they say would go into a message for everyone.
+_CANNOT_WRITE = (
+    OSError,
+    duckdb.IOException,
+    duckdb.TransactionException,
+    duckdb.OutOfMemoryException,
+    duckdb.FatalException,
+)
 _LEFTOVER = ".tmp-"
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _VERSION_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{6,64}")
-
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """A table of the warehouse that is published.
-
-    Attributes:
-        name: its name in the warehouse and for readers.
-        order_by: its unique key; rows are written in this order, so equal rows are equal bytes.
-        side: `open`, or `restricted` for personal data: a Parquet file in a folder only its owner
-            may enter, and in no database.
-        description: what BI tools show for the table.
-        columns: what they show for its columns.
-    """
-
-    name: str
-    order_by: tuple[str, ...]
-    side: Literal["open", "restricted"] = "open"
-    description: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def file(self) -> str:
-        """Path of its Parquet file inside a version."""
-        folder = f"{RESTRICTED}/" if self.side == "restricted" else ""
-        return f"{folder}{self.name}.parquet"
-
-
-@dataclass(frozen=True)
-class PublishedVersion:
-    """A version as readers see it.
-
-    Attributes:
-        path: its folder.
-    """
-
-    path: Path
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        """What version.json holds: id, as_of, inputs, code, tables, and what the run added."""
-        facts: dict[str, Any] = json.loads((self.path / "version.json").read_bytes())
-        return facts
-
-    @property
-    def id(self) -> str:
-        """The id: the name of its folder."""
-        return self.path.name
-
-    @property
-    def as_of(self) -> date:
-        """The day it speaks for."""
-        return date.fromisoformat(self.facts["as_of"])
-
-    @property
-    def database(self) -> Path:
-        """The DuckDB file with all open tables."""
-        return self.path / DATABASE
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Rows per table."""
-        return {name: table["rows"] for name, table in self.facts["tables"].items()}
-
-    def parquet(self, table: str) -> Path:
-        """The Parquet file of a table."""
-        return self.path / str(self.facts["tables"][table]["file"])
-
-    def files(self) -> list[Path]:
-        """Database and Parquet files."""
-        return [self.database, *map(self.parquet, self.facts["tables"])]
-
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Read the open tables, for use in a `with`."""
-        return Engine().connect(self.database)
-
-    def is_complete(self) -> bool:
-        """Whether every file it names is there (contents: see `damage`)."""
-        try:
-            return all(file.is_file() for file in self.files())
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-
-    def damage(self) -> list[str]:
-        """Names of tables whose Parquet bytes are not those that were published."""
-        return [
-            name
-            for name, table in self.facts["tables"].items()
-            if _sha256(self.parquet(name)) != table["sha256"]
-        ]
 
 
 @dataclass(frozen=True)
@@ -324,13 +242,9 @@ class Publisher:
         aside = self._versions / f"{_LEFTOVER}{os.getpid()}" / final.id
         aside.mkdir(parents=True)
         try:
-            written = _write_tables(aside, tables, warehouse, version_id=final.id, facts=facts)
-            about = {**facts, "format": _FORMAT, "id": final.id, "tables": written}
-            text = json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True)
-            write_atomically(aside / "version.json", text.encode() + b"\n")
-            built = PublishedVersion(aside)
+            built = write_version(aside, tables, warehouse, facts)
             audit(built)
-            _seal(built)
+            seal(built)
             if final.path.exists():
                 # Somebody deleted files of it. Not a version any more, so out of the way.
                 final.path.rename(aside.with_suffix(".damaged"))
@@ -391,7 +305,7 @@ class Publisher:
     def _explained(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, duckdb.Error) as error:
+        except _CANNOT_WRITE as error:
             try:
                 current = self.current()
             except PublishError:
@@ -425,158 +339,12 @@ def _is_version_id(name: str) -> bool:
     return _VERSION_ID.fullmatch(name) is not None
 
 
-def _write_tables(
-    folder: Path,
-    tables: Sequence[PublishedTable],
-    warehouse: Warehouse,
-    *,
-    version_id: str,
-    facts: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write all tables and describe what was written."""
-    (folder / RESTRICTED).mkdir(mode=0o700)
-    database = folder / DATABASE
-    with warehouse.connect() as connection:
-        connection.execute(
-            f"attach {literal(database)} as published (storage_version {literal(STORAGE_VERSION)})"
-        )
-        written = {
-            table.name: _write_table(connection, folder, table)
-            for table in sorted(tables, key=lambda table: table.name)
-        }
-        connection.execute(
-            f"create table published.main.{VERSION_TABLE} as"
-            " select ?::varchar as version_id, ?::date as as_of, ?::varchar as inputs,"
-            " ?::varchar as code",
-            [version_id, facts["as_of"], facts["inputs"], facts["code"]],
-        )
-        connection.execute(
-            f"comment on table published.main.{VERSION_TABLE} is 'Which version this is: one row.'"
-        )
-        connection.execute("detach published")
-    _recount(database, tables, written)
-    return written
-
-
-def _write_table(
-    connection: duckdb.DuckDBPyConnection, folder: Path, table: PublishedTable
-) -> dict[str, Any]:
-    columns = _columns(connection, table)
-    if missing := [column for column in table.order_by if column not in columns]:
-        raise PublishError(
-            f"{table.name} should be ordered by {', '.join(table.order_by)}, but has no "
-            f"{', '.join(missing)}: correct meta.unique_key in dbt"
-        )
-    key = ", ".join(map(quoted, table.order_by))
-    parquet = folder / table.file
-    source = f"(select * from {quoted(table.name)} order by {key})"
-    connection.execute(f"copy {source} to {literal(parquet)} (format parquet, compression zstd)")
-    rows, repeated = connection.execute(
-        "select coalesce(sum(n), 0)::bigint, count(*) filter (n > 1) from"
-        f" (select count(*) as n from read_parquet(?) group by {key})",
-        [str(parquet)],
-    ).fetchall()[0]
-    if repeated:
-        raise PublishError(
-            f"{table.name}: {repeated} values of its key ({', '.join(table.order_by)}) are on "
-            "several rows, so the order of its rows is not defined; correct the table or "
-            "meta.unique_key in dbt"
-        )
-    _check_types(connection, table, columns, parquet)
-    if table.side == "open":
-        connection.execute(
-            f"create table published.main.{quoted(table.name)} as select * from read_parquet(?)",
-            [str(parquet)],
-        )
-        _comment(connection, table, columns)
-    return {
-        "file": table.file,
-        "side": table.side,
-        "order_by": list(table.order_by),
-        "rows": rows,
-        "sha256": _sha256(parquet),
-        "columns": columns,
-    }
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> dict[str, str]:
-    try:
-        described = connection.execute(f"describe {quoted(table.name)}").fetchall()
-    except duckdb.CatalogException:
-        raise PublishError(
-            f"{table.name} should be published, but the warehouse has no such table: "
-            "see in dbt's log why it was not built"
-        ) from None
-    return {name: kind for name, kind, *_ in described}
-
-
-def _check_types(
-    connection: duckdb.DuckDBPyConnection,
-    table: PublishedTable,
-    columns: Mapping[str, str],
-    parquet: Path,
-) -> None:
-    # Parquet has no HUGEINT, which is what sum() of integers gives: it would become DOUBLE, and
-    # exact counts would come back as floats.
-    described = connection.execute("describe select * from read_parquet(?)", [str(parquet)])
-    kept = {name: kind for name, kind, *_ in described.fetchall()}
-    if changed := [name for name, kind in columns.items() if kept[name] != kind]:
-        raise PublishError(
-            f"{table.name}: Parquet cannot hold "
-            + ", ".join(f"{name} as {columns[name]} (only as {kept[name]})" for name in changed)
-            + "; cast it in the table"
-        )
-
-
-def _comment(
-    connection: duckdb.DuckDBPyConnection, table: PublishedTable, columns: Iterable[str]
-) -> None:
-    name = f"published.main.{quoted(table.name)}"
-    if table.description:
-        connection.execute(f"comment on table {name} is {literal(table.description)}")
-    for column in columns:
-        if text := table.columns.get(column):
-            connection.execute(f"comment on column {name}.{quoted(column)} is {literal(text)}")
-
-
-def _recount(
-    database: Path, tables: Iterable[PublishedTable], written: Mapping[str, Mapping[str, Any]]
-) -> None:
-    # Closing a database after a full disk was seen to succeed: count what can be read again.
-    with Engine().connect(database) as connection:
-        for table in tables:
-            if table.side == "open":
-                count = f"select count(*) from {quoted(table.name)}"
-                rows = connection.execute(count).fetchall()[0][0]
-                if rows != written[table.name]["rows"]:
-                    raise PublishError(
-                        f"{table.name} has {written[table.name]['rows']} rows, but only {rows} "
-                        f"reached {DATABASE}; check the disk"
-                    )
-
-
-def _seal(version: PublishedVersion) -> None:
-    """Force a built version to disk, and take away the right to write it."""
-    restricted = version.path / RESTRICTED
-    for file in (*version.files(), version.path / "version.json"):
-        fsync_file(file)
-        # A BI tool that opens the served file for writing is refused instead of changing it.
-        file.chmod(0o400 if file.parent == restricted else 0o444)
-    fsync_directory(restricted)
-    fsync_directory(version.path)
-
-
 def _remove(path: Path) -> None:
     """Remove a folder, or a link without looking where it leads."""
     if path.is_symlink():
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,289 @@
+"""A version: the tables that are published, as files that say the same thing for everyone.
+
+Here: what a version's folder holds, how its files are written and read.
+Not here: when one is built, shown or removed (publisher.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from pipelines.durable import fsync_directory, fsync_file, write_atomically
+from pipelines.errors import PublishError
+from pipelines.resources.warehouse import Engine, Warehouse, literal, quoted
+
+DATABASE = "homing.duckdb"
+RESTRICTED = "restricted"
+# Drivers of BI tools lag: a file in DuckDB 2.0's own format cannot be opened by 1.x.
+STORAGE_VERSION = "v1.2.0"
+# The table that says to a reader of the open file which version it reads.
+VERSION_TABLE = "published_version"
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table of the warehouse that is published.
+
+    Attributes:
+        name: its name in the warehouse and for readers.
+        order_by: its unique key; rows are written in this order, so equal rows are equal bytes.
+        side: `open`, or `restricted` for personal data: a Parquet file in a folder only its owner
+            may enter, and in no database.
+        description: what BI tools show for the table.
+        columns: what they show for its columns.
+    """
+
+    name: str
+    order_by: tuple[str, ...]
+    side: Literal["open", "restricted"] = "open"
+    description: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        """Path of its Parquet file inside a version."""
+        folder = f"{RESTRICTED}/" if self.side == "restricted" else ""
+        return f"{folder}{self.name}.parquet"
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """A version as readers see it.
+
+    Attributes:
+        path: its folder.
+    """
+
+    path: Path
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What version.json holds: id, as_of, inputs, code, tables, and what the run added."""
+        facts: dict[str, Any] = json.loads((self.path / "version.json").read_bytes())
+        return facts
+
+    @property
+    def id(self) -> str:
+        """The id: the name of its folder."""
+        return self.path.name
+
+    @property
+    def as_of(self) -> date:
+        """The day it speaks for."""
+        return date.fromisoformat(self.facts["as_of"])
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB file with all open tables."""
+        return self.path / DATABASE
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows per table."""
+        return {name: table["rows"] for name, table in self.facts["tables"].items()}
+
+    def parquet(self, table: str) -> Path:
+        """The Parquet file of a table."""
+        return self.path / str(self.facts["tables"][table]["file"])
+
+    def files(self) -> list[Path]:
+        """Database and Parquet files."""
+        return [self.database, *map(self.parquet, self.facts["tables"])]
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Read the open tables, for use in a `with`."""
+        return Engine().connect(self.database)
+
+    def is_complete(self) -> bool:
+        """Whether every file it names is there (contents: see `damage`)."""
+        try:
+            return all(file.is_file() for file in self.files())
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def damage(self) -> list[str]:
+        """Names of tables whose Parquet bytes are not those that were published."""
+        return [
+            name
+            for name, table in self.facts["tables"].items()
+            if _sha256(self.parquet(name)) != table["sha256"]
+        ]
+
+
+def write_version(
+    folder: Path,
+    tables: Sequence[PublishedTable],
+    warehouse: Warehouse,
+    facts: Mapping[str, Any],
+) -> PublishedVersion:
+    """Write all tables and version.json into an empty folder named like the version.
+
+    Args:
+        folder: where to; nobody may be reading it.
+        tables: what to write.
+        warehouse: where the tables are.
+        facts: what version.json says beside the tables; as_of, inputs and code at least.
+
+    Raises:
+        PublishError: a table is not as promised.
+        OSError, duckdb.Error: the disk is full, the folder may not be written, ...
+    """
+    about = {**facts, "format": _FORMAT, "id": folder.name}
+    about["tables"] = _write_tables(folder, tables, warehouse, about)
+    text = json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True)
+    write_atomically(folder / "version.json", text.encode() + b"\n")
+    return PublishedVersion(folder)
+
+
+def seal(version: PublishedVersion) -> None:
+    """Force a built version to disk, and take away the right to write it."""
+    restricted = version.path / RESTRICTED
+    for file in (*version.files(), version.path / "version.json"):
+        fsync_file(file)
+        # A BI tool that opens the served file for writing is refused instead of changing it.
+        file.chmod(0o400 if file.parent == restricted else 0o444)
+    fsync_directory(restricted)
+    fsync_directory(version.path)
+
+
+def _write_tables(
+    folder: Path,
+    tables: Sequence[PublishedTable],
+    warehouse: Warehouse,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    (folder / RESTRICTED).mkdir(mode=0o700)
+    database = folder / DATABASE
+    with warehouse.connect() as connection:
+        connection.execute(
+            f"attach {literal(database)} as published (storage_version {literal(STORAGE_VERSION)})"
+        )
+        written = {
+            table.name: _write_table(connection, folder, table)
+            for table in sorted(tables, key=lambda table: table.name)
+        }
+        connection.execute(
+            f"create table published.main.{VERSION_TABLE} as"
+            " select ?::varchar as version_id, ?::date as as_of, ?::varchar as inputs,"
+            " ?::varchar as code",
+            [about["id"], about["as_of"], about["inputs"], about["code"]],
+        )
+        connection.execute(
+            f"comment on table published.main.{VERSION_TABLE} is 'Which version this is: one row.'"
+        )
+        connection.execute("detach published")
+    _recount(database, tables, written)
+    return written
+
+
+def _write_table(
+    connection: duckdb.DuckDBPyConnection, folder: Path, table: PublishedTable
+) -> dict[str, Any]:
+    columns = _columns(connection, table)
+    if missing := [column for column in table.order_by if column not in columns]:
+        raise PublishError(
+            f"{table.name} should be ordered by {', '.join(table.order_by)}, but has no "
+            f"{', '.join(missing)}: correct meta.unique_key in dbt"
+        )
+    key = ", ".join(map(quoted, table.order_by))
+    parquet = folder / table.file
+    source = f"(select * from {quoted(table.name)} order by {key})"
+    connection.execute(f"copy {source} to {literal(parquet)} (format parquet, compression zstd)")
+    rows, repeated = connection.execute(
+        "select coalesce(sum(n), 0)::bigint, count(*) filter (n > 1) from"
+        f" (select count(*) as n from read_parquet(?) group by {key})",
+        [str(parquet)],
+    ).fetchall()[0]
+    if repeated:
+        raise PublishError(
+            f"{table.name}: {repeated} values of its key ({', '.join(table.order_by)}) are on "
+            "several rows, so the order of its rows is not defined; correct the table or "
+            "meta.unique_key in dbt"
+        )
+    _check_types(connection, table, columns, parquet)
+    if table.side == "open":
+        connection.execute(
+            f"create table published.main.{quoted(table.name)} as select * from read_parquet(?)",
+            [str(parquet)],
+        )
+        _comment(connection, table, columns)
+    return {
+        "file": table.file,
+        "side": table.side,
+        "order_by": list(table.order_by),
+        "rows": rows,
+        "sha256": _sha256(parquet),
+        "columns": columns,
+    }
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: PublishedTable) -> dict[str, str]:
+    try:
+        described = connection.execute(f"describe {quoted(table.name)}").fetchall()
+    except duckdb.CatalogException:
+        raise PublishError(
+            f"{table.name} should be published, but the warehouse has no such table: "
+            "see in dbt's log why it was not built"
+        ) from None
+    return {name: kind for name, kind, *_ in described}
+
+
+def _check_types(
+    connection: duckdb.DuckDBPyConnection,
+    table: PublishedTable,
+    columns: Mapping[str, str],
+    parquet: Path,
+) -> None:
+    # Parquet has no HUGEINT, which is what sum() of integers gives: it would become DOUBLE, and
+    # exact counts would come back as floats.
+    described = connection.execute("describe select * from read_parquet(?)", [str(parquet)])
+    kept = {name: kind for name, kind, *_ in described.fetchall()}
+    if changed := [name for name, kind in columns.items() if kept[name] != kind]:
+        raise PublishError(
+            f"{table.name}: Parquet cannot hold "
+            + ", ".join(f"{name} as {columns[name]} (only as {kept[name]})" for name in changed)
+            + "; cast it in the table"
+        )
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection, table: PublishedTable, columns: Iterable[str]
+) -> None:
+    name = f"published.main.{quoted(table.name)}"
+    if table.description:
+        connection.execute(f"comment on table {name} is {literal(table.description)}")
+    for column in columns:
+        if text := table.columns.get(column):
+            connection.execute(f"comment on column {name}.{quoted(column)} is {literal(text)}")
+
+
+def _recount(
+    database: Path, tables: Iterable[PublishedTable], written: Mapping[str, Mapping[str, Any]]
+) -> None:
+    # Closing a database after a full disk was seen to succeed: count what can be read again.
+    with Engine().connect(database) as connection:
+        for table in tables:
+            if table.side == "open":
+                count = f"select count(*) from {quoted(table.name)}"
+                rows = connection.execute(count).fetchall()[0][0]
+                if rows != written[table.name]["rows"]:
+                    raise PublishError(
+                        f"{table.name} has {written[table.name]['rows']} rows, but only {rows} "
+                        f"reached {DATABASE}; check the disk"
+                    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
