@@ -272,8 +272,7 @@ class Translation:
 
     @contextmanager
     def _session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        config = {"threads": 1, "enable_external_access": False}
-        with duckdb.connect(config=config) as session:
+        with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as session:
             session.execute(f"set TimeZone = {_as_literal(self._timezone)}")
             session.execute("set lock_configuration = true")
             yield session

@@ -240,12 +240,13 @@ class _Records:
             if match and (is_last or match.end() < len(data) or data.endswith((b"\n", b"\r"))):
                 position = match.end()
                 continue
-            is_unfinished = not is_last and self._beginning.match(data, position)
-            if is_unfinished and len(data) - position <= LONGEST_RECORD_BYTES:
+            line_end = _LINE_END.search(data, position)
+            assert line_end is not None  # the end of the data is one
+            is_unfinished = self._beginning.match(data, position) or not line_end.group()
+            if is_unfinished and not is_last and len(data) - position <= LONGEST_RECORD_BYTES:
                 break
             pieces += [data[kept_from:position], NO_RECORD.encode(), b"\n"]
-            line_end = _LINE_END.search(data, position)
-            position = kept_from = line_end.end() if line_end else len(data)
+            position = kept_from = line_end.end()
         pieces.append(data[kept_from:position])
         return b"".join(pieces), data[position:]
 
