@@ -13,11 +13,12 @@
    redemption   expression: probability that the customer orders once acted upon, hence earns the reward
    cadence      which due dates apply (revisit_cadence.cadence_code)
    promotion    whether it sells: such a list waits while a complaint is open
+   needs_consent  whether a contact needs consent to marketing; a service contact does not
    holdout      whether a control share is held out
    cooling_days days after a task of this list before the next one #}
 {%- macro retention_list(
     title, goal, probability, about, at_stake, gain, redemption, cadence,
-    promotion=true, holdout=true, cooling_days=none
+    promotion=true, needs_consent=true, holdout=true, cooling_days=none
 ) -%}
     {%- set qualifies = caller() | trim -%}
     {{- config(
@@ -25,7 +26,7 @@
         contract={'enforced': false},
         meta={'retention_list': {
             'title': title, 'goal': goal, 'probability': probability, 'about': about, 'at_stake': at_stake,
-            'gain': gain, 'redemption': redemption, 'cadence': cadence, 'promotion': promotion,
+            'gain': gain, 'redemption': redemption, 'cadence': cadence, 'promotion': promotion, 'needs_consent': needs_consent,
             'holdout': holdout, 'cooling_days': var('cooling_days') if cooling_days is none else cooling_days,
             'qualifies': qualifies,
         }}
@@ -51,11 +52,11 @@ where
     {{ return(lists) }}
 {%- endmacro -%}
 
-{# The expression that each list declares under a name, as one column. #}
-{%- macro as_declared(lists, name) -%}
+{# What each list declares under a name, as one expression: SQL as it stands, a word between quotes. #}
+{%- macro as_declared(lists, name, quoted=false) -%}
     case list_code
         {%- for list in lists %}
-        when '{{ list.code }}' then {{ list[name] }}
+        when '{{ list.code }}' then {{ "'" ~ list[name] ~ "'" if quoted else list[name] }}
         {%- endfor %}
     end
 {%- endmacro -%}

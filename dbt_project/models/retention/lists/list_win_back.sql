@@ -1,13 +1,14 @@
-{# Customers who left and whose return would pay. Whoever would have come back anyway is no gain, so what acting
-   brings is the rise of the chance to return, not the chance itself. #}
+{# Customers who left and whose return would pay. Whoever would have come back anyway is no gain: acting raises the
+   odds to return by the share assumed_effect, and only the rise of the probability counts. #}
+{% set probability_if_acted = 'return_probability * (1 + assumed_effect) / (1 + return_probability * assumed_effect)' %}
 {% call retention_list(
     title='Left, likely to return and worth it',
     goal='win_back',
     about='return',
     probability='return_probability',
     at_stake='return_profit_12m',
-    gain='return_probability * assumed_effect * return_profit_12m',
-    redemption='least(1, return_probability * (1 + assumed_effect))',
+    gain='(' ~ probability_if_acted ~ ' - return_probability) * return_profit_12m',
+    redemption=probability_if_acted,
     cadence='win_back'
 ) %}
     lifecycle_stage = 'churned'

@@ -89,7 +89,7 @@ final as (
         coalesce(scores.driver_3, reasons.evidence_1) as driver_3,
         coalesce(reasons.reason_code, 'unknown') as reason_code,
         coalesce(reasons.reason_kind, 'unknown') as reason_kind,
-        coalesce(reasons.confidence, 0.0) as reason_confidence,
+        reasons.confidence as reason_confidence,
         dim_customer.owner_id,
         dim_customer.preferred_channel,
         coalesce(dim_customer.is_test, false) as is_test

@@ -1,97 +1,18 @@
 {%- set lists = declared_lists() -%}
-
-with situation as (
-    select * from {{ ref('customer_situation') }}
+with qualified as (
+    select * from {{ ref('list_qualified') }}
 ),
 
-plan_by_reason as (
-    select * from {{ ref('plan_by_reason') }}
+contact_routes as (
+    select * from {{ ref('contact_routes') }}
 ),
 
 reward_ladder as (
     select * from {{ ref('reward_ladder') }}
 ),
 
-tier_policy as (
-    select * from {{ ref('tier_policy') }}
-),
-
-revisit_cadence as (
-    select * from {{ ref('revisit_cadence') }}
-),
-
-contact_channel as (
-    select * from {{ ref('contact_channel') }}
-),
-
-channel_permissions as (
-    select * from {{ ref('channel_permissions') }}
-),
-
-consent_freshness as (
-    select * from {{ ref('consent_freshness') }}
-),
-
 past_tasks as (
     select * from {{ ref('past_tasks') }}
-),
-
-qualified as (
-    {%- for list in lists %}
-    select
-        '{{ list.code }}' as list_code,
-        '{{ list.goal }}' as goal,
-        '{{ list.cadence }}' as cadence_code,
-        '{{ list.about }}' as probability_of,
-        {{ 'true' if list.holdout else 'false' }} as has_holdout,
-        *
-    from situation
-    where
-        {{ list.qualifies }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-),
-
-planned as (
-    select
-        qualified.*,
-        plan_by_reason.plan_code,
-        plan_by_reason.next_action,
-        plan_by_reason.actor,
-        plan_by_reason.channel as plan_channel,
-        plan_by_reason.with_reward,
-        plan_by_reason.assumed_effect,
-        revisit_cadence.due_within_days,
-        tier_policy.max_reward_step
-    from qualified
-    inner join plan_by_reason
-        on qualified.goal = plan_by_reason.goal and qualified.reason_code = plan_by_reason.reason_code
-    left join tier_policy on qualified.value_tier = tier_policy.value_tier
-    left join revisit_cadence
-        on qualified.cadence_code = revisit_cadence.cadence_code and qualified.value_tier = revisit_cadence.value_tier
-),
-
--- the channel the customer prefers, else the one the plan suits best, else the cheapest, of those permitted
-permitted_channel as (
-    select
-        planned.list_code,
-        planned.customer_id,
-        channel_permissions.channel
-    from planned
-    inner join channel_permissions on planned.customer_id = channel_permissions.customer_id
-    left join contact_channel on channel_permissions.channel = contact_channel.channel
-    where channel_permissions.granted
-    qualify row_number() over (
-        partition by planned.list_code, planned.customer_id
-        order by
-            case channel_permissions.channel
-                when planned.preferred_channel then 0
-                when planned.plan_channel then 1
-                else 2
-            end,
-            coalesce(contact_channel.position, 99),
-            channel_permissions.channel
-    ) = 1
 ),
 
 open_task as (
@@ -111,64 +32,47 @@ last_reward as (
 
 decided as (
     select
-        planned.*,
-        coalesce(open_task.listed_on, {{ as_of() }}) as listed_on,
+        qualified.*,
+        contact_routes.channel,
+        contact_routes.contact_cost,
+        contact_routes.consent_state,
+        contact_routes.is_reachable,
         open_task.list_row_id is not null as is_continued,
         open_task.list_row_id as continued_row_id,
-        open_task.due_on as continued_due_on,
         open_task.arm as continued_arm,
-        open_task.campaign_cycle as continued_cycle,
+        coalesce(open_task.listed_on, {{ as_of() }}) as listed_on,
+        coalesce(open_task.due_on, {{ days_after(as_of(), 'qualified.due_within_days') }}) as due_on,
+        coalesce(open_task.campaign_cycle, {{ campaign_cycle(as_of()) }}) as campaign_cycle,
         case
-            when not planned.with_reward then null
+            when not qualified.with_reward then null
             when open_task.list_row_id is not null then open_task.reward_step
-            else least(
-                case
-                    when last_reward.list_row_id is null or last_reward.is_redeemed then 1
-                    when last_reward.reward_until >= {{ as_of() }} then last_reward.reward_step
-                    else last_reward.reward_step + 1
-                end,
-                planned.max_reward_step
-            )
-        end as reward_step,
-        case
-            when not consent_freshness.is_supplied
-                then coalesce(planned.preferred_channel, planned.plan_channel)
-            else coalesce(permitted_channel.channel, planned.preferred_channel, planned.plan_channel)
-        end as channel,
-        case
-            when not consent_freshness.is_supplied then 'not_supplied'
-            when permitted_channel.channel is not null then 'granted'
-            else 'missing'
-        end as consent_state
-    from planned
-    cross join consent_freshness
-    left join permitted_channel
-        on planned.list_code = permitted_channel.list_code and planned.customer_id = permitted_channel.customer_id
+            when last_reward.list_row_id is null or last_reward.is_redeemed then 1
+            when last_reward.reward_until >= {{ as_of() }} then least(last_reward.reward_step, qualified.max_reward_step)
+            else least(last_reward.reward_step + 1, qualified.max_reward_step)
+        end as reward_step
+    from qualified
+    inner join contact_routes
+        on qualified.list_code = contact_routes.list_code and qualified.customer_id = contact_routes.customer_id
     left join open_task
-        on planned.list_code = open_task.list_code and planned.customer_id = open_task.customer_id
-    left join last_reward on planned.customer_id = last_reward.customer_id
+        on qualified.list_code = open_task.list_code and qualified.customer_id = open_task.customer_id
+    left join last_reward on qualified.customer_id = last_reward.customer_id
 ),
 
 costed as (
     select
         decided.*,
-        coalesce(decided.continued_cycle, {{ campaign_cycle('decided.listed_on') }}) as campaign_cycle,
-        coalesce(decided.continued_due_on, {{ days_after('decided.listed_on', 'decided.due_within_days') }}) as due_on,
         reward_ladder.reward_percent,
-        cast(coalesce(contact_channel.contact_cost, {{ var('default_contact_cost') }}) as decimal(18, 2))
-            as contact_cost,
         cast(
             coalesce(reward_ladder.reward_percent * decided.average_order_amount / 100, 0) as decimal(18, 2)
         ) as reward_amount
     from decided
     left join reward_ladder on decided.reward_step = reward_ladder.reward_step
-    left join contact_channel on decided.channel = contact_channel.channel
 ),
 
 weighed as (
     select
         *,
-        cast({{ as_declared(lists, 'probability') }} as double) as probability,
+        cast({{ as_declared(lists, 'probability') }} as double) as churn_or_return_probability,
         cast({{ as_declared(lists, 'at_stake') }} as decimal(18, 2)) as value_at_risk,
         cast({{ as_declared(lists, 'gain') }} as decimal(18, 2)) as expected_gain,
         cast(
@@ -188,8 +92,8 @@ final as (
             {{ stable_hash(['list_code', 'customer_id', 'listed_on']) }}
         ) as list_row_id,
         cast(expected_gain - expected_cost as decimal(18, 2)) as priority,
-        probability,
-        probability_of,
+        churn_or_return_probability,
+        {{ as_declared(lists, 'about', quoted=true) }} as probability_of,
         value_at_risk,
         expected_gain,
         expected_cost,
@@ -216,6 +120,7 @@ final as (
         reward_amount,
         channel,
         consent_state,
+        is_reachable,
         owner_id,
         coalesce(owner_id, 'unassigned') as budget_owner,
         listed_on,
@@ -226,7 +131,7 @@ final as (
             continued_arm,
             case
                 when
-                    has_holdout
+                    {{ as_declared(lists, 'holdout') }}
                     and {{ stable_share(['list_code', 'campaign_cycle', 'customer_id']) }} < {{ var('control_share') }}
                     then 'control'
                 else 'treatment'

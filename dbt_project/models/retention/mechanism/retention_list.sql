@@ -26,7 +26,7 @@ final as (
             row_number() over (partition by list_code order by priority desc, customer_id) as integer
         ) as rank,
         priority,
-        probability,
+        churn_or_return_probability,
         probability_of,
         value_at_risk,
         expected_gain,

@@ -12,10 +12,6 @@ consents as (
     select * from {{ ref('stg_consents') }}
 ),
 
-channel_permissions as (
-    select * from {{ ref('channel_permissions') }}
-),
-
 tickets as (
     select * from {{ ref('stg_tickets') }}
 ),
@@ -24,17 +20,17 @@ past_tasks as (
     select * from {{ ref('past_tasks') }}
 ),
 
-owner_budget as (
-    select * from {{ ref('owner_budget') }}
+budgets as (
+    select * from {{ ref('owner_month_budget') }}
 ),
 
--- rules about the customer, each on its own: list_code, customer_id, rule_code, held_because
+-- rules about the customer, each on its own: list_code, customer_id, rule, held_because
 
 erasure as (
     select distinct
         candidates.list_code,
         candidates.customer_id,
-        'erasure_requested' as rule_code,
+        'erasure' as rule,
         'asked to be forgotten' as held_because
     from candidates
     inner join erasure_requests on candidates.customer_id = erasure_requests.customer_id
@@ -44,7 +40,7 @@ test_account as (
     select
         list_code,
         customer_id,
-        'test_account' as rule_code,
+        'test_account' as rule,
         'test or staff account' as held_because
     from candidates
     where is_test
@@ -64,7 +60,7 @@ profiling_objection as (
     select
         candidates.list_code,
         candidates.customer_id,
-        'profiling_objection' as rule_code,
+        'profiling_objection' as rule,
         'objected to profiling on ' || cast(latest_profiling_choice.changed_on as string) as held_because
     from candidates
     inner join latest_profiling_choice on candidates.customer_id = latest_profiling_choice.customer_id
@@ -75,8 +71,8 @@ withdrawals as (
     select
         customer_id,
         max(changed_on) as withdrawn_on
-    from channel_permissions
-    where not granted
+    from consents
+    where coalesce(basis, 'marketing') = 'marketing' and not granted
     group by customer_id
 ),
 
@@ -84,7 +80,7 @@ no_consent as (
     select
         candidates.list_code,
         candidates.customer_id,
-        'no_consent' as rule_code,
+        'no_consent' as rule,
         case
             when withdrawals.customer_id is null then 'never consented to being contacted on any channel'
             else 'withdrew the last consent on ' || cast(withdrawals.withdrawn_on as string)
@@ -92,6 +88,16 @@ no_consent as (
     from candidates
     left join withdrawals on candidates.customer_id = withdrawals.customer_id
     where candidates.consent_state = 'missing'
+),
+
+unreachable as (
+    select
+        list_code,
+        customer_id,
+        'unreachable' as rule,
+        'no address or number on any channel that may be used' as held_because
+    from candidates
+    where consent_state <> 'missing' and not is_reachable
 ),
 
 open_complaints as (
@@ -107,7 +113,7 @@ open_complaint as (
     select
         candidates.list_code,
         candidates.customer_id,
-        'open_complaint' as rule_code,
+        'open_complaint' as rule,
         'complaint open since ' || cast(open_complaints.oldest_on as string) || ': solve it first' as held_because
     from candidates
     inner join open_complaints on candidates.customer_id = open_complaints.customer_id
@@ -137,7 +143,7 @@ cooling_period as (
     select
         list_code,
         customer_id,
-        'cooling_period' as rule_code,
+        'cooling_period' as rule,
         'was on this list before; free again on ' || cast(free_on as string) as held_because
     from cooling
     where free_on > {{ as_of() }}
@@ -151,6 +157,8 @@ held_by_customer as (
     select * from profiling_objection
     union all
     select * from no_consent
+    union all
+    select * from unreachable
     union all
     select * from open_complaint
     union all
@@ -194,32 +202,17 @@ frequency_cap as (
     select
         list_code,
         customer_id,
-        'frequency_cap' as rule_code,
+        'frequency_cap' as rule,
         'would be contact ' || cast(tasks_with_this as string) || ' within {{ var("contact_cap_days") }} days' as held_because
     from counted
     where not is_continued and tasks_with_this > {{ var('contact_cap') }}
 ),
 
-spent as (
-    select
-        budget_owner,
-        sum(reserved_cost) as amount
-    from past_tasks
-    where arm = 'treatment' and listed_on >= {{ dbt.date_trunc('month', as_of()) }}
-    group by budget_owner
-),
-
-default_budget as (
-    select monthly_budget
-    from owner_budget
-    where owner_id = '*'
-),
-
 ranked as (
     select
         counted.*,
-        coalesce(owner_budget.monthly_budget, default_budget.monthly_budget) as monthly_budget,
-        coalesce(owner_budget.monthly_budget, default_budget.monthly_budget) - coalesce(spent.amount, 0) as left_over,
+        budgets.monthly_budget,
+        budgets.left_over,
         -- a control row costs nothing, but falls out where a treated one of its rank would:
         -- both arms are cut at the same priority, or they could not be compared
         sum(case when counted.arm = 'treatment' then counted.reserved_cost else 0 end) over (
@@ -228,9 +221,7 @@ ranked as (
             rows between unbounded preceding and current row
         ) as reserved_so_far
     from counted
-    cross join default_budget
-    left join owner_budget on counted.budget_owner = owner_budget.owner_id
-    left join spent on counted.budget_owner = spent.budget_owner
+    inner join budgets on counted.budget_owner = budgets.budget_owner
     where not counted.is_continued and counted.tasks_with_this <= {{ var('contact_cap') }}
 ),
 
@@ -238,7 +229,7 @@ budget as (
     select
         list_code,
         customer_id,
-        'budget' as rule_code,
+        'budget' as rule,
         'the month''s budget of ' || budget_owner || ' (' || cast(monthly_budget as string) || ') is used up'
             as held_because
     from ranked
@@ -258,7 +249,7 @@ final as (
         candidates.as_of_date,
         candidates.list_code,
         candidates.customer_id,
-        held.rule_code,
+        held.rule,
         held.held_because,
         candidates.list_row_id,
         candidates.priority,

@@ -1,0 +1,53 @@
+{%- set lists = declared_lists() -%}
+with situation as (
+    select * from {{ ref('customer_situation') }}
+),
+
+plan_by_reason as (
+    select * from {{ ref('plan_by_reason') }}
+),
+
+tier_policy as (
+    select * from {{ ref('tier_policy') }}
+),
+
+revisit_cadence as (
+    select * from {{ ref('revisit_cadence') }}
+),
+
+qualified as (
+    {%- for list in lists %}
+    select
+        '{{ list.code }}' as list_code,
+        *
+    from situation
+    where
+        {{ list.qualifies }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+final as (
+    select
+        qualified.*,
+        plan_by_reason.plan_code,
+        plan_by_reason.next_action,
+        plan_by_reason.actor,
+        plan_by_reason.channel as plan_channel,
+        plan_by_reason.with_reward,
+        plan_by_reason.assumed_effect,
+        tier_policy.max_reward_step,
+        revisit_cadence.due_within_days
+    from qualified
+    inner join plan_by_reason
+        on
+            {{ as_declared(lists, 'goal', quoted=true) }} = plan_by_reason.goal
+            and qualified.reason_code = plan_by_reason.reason_code
+    inner join tier_policy on qualified.value_tier = tier_policy.value_tier
+    inner join revisit_cadence
+        on
+            {{ as_declared(lists, 'cadence', quoted=true) }} = revisit_cadence.cadence_code
+            and qualified.value_tier = revisit_cadence.value_tier
+)
+
+select * from final
