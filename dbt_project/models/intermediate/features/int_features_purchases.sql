@@ -21,7 +21,6 @@ final as (
         cast(count(*) as integer) as order_days_365d,
         cast(coalesce(sum(profit_amount), 0) as decimal(18, 2)) as profit_amount_365d,
         cast(coalesce(sum(discount_amount), 0) as decimal(18, 2)) as discount_amount_365d,
-        cast(coalesce(sum(discounted_orders), 0) as integer) as discounted_orders_365d,
         cast(sum(quantity) as decimal(18, 3)) as quantity_365d,
         cast(max(net_amount) as decimal(18, 2)) as largest_day_amount_365d,
         cast(count(distinct channel) as integer) as channels_365d,

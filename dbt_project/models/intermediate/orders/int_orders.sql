@@ -35,7 +35,11 @@ final as (
         status,
         net_amount,
         gross_amount,
-        cast(greatest(coalesce(discount_amount, gross_amount - net_amount), 0) as decimal(18, 2)) as discount_amount,
+        case
+            when discount_amount is not null then discount_amount
+            when gross_amount >= net_amount then cast(gross_amount - net_amount as decimal(18, 2))
+            when gross_amount is not null then 0
+        end as discount_amount,
         known_cost_amount as cost_amount,
         cast(
             coalesce(
