@@ -14,35 +14,23 @@
     {{- return(files) -}}
 {%- endmacro -%}
 
-{# A relation of the rows of those batches: the columns that feedback.yml declares, in their types, and the day of
-   the batch as `batch_on`. A column that an older batch does not have is NULL; without a batch there are no rows. #}
+{# The rows of those batches: the columns that the calling model declares, in their types, and the day of the batch as
+   `batch_on`. A column that an older batch does not have is NULL; without a batch there are no rows. #}
 {%- macro feedback_rows(table, seen) -%}
-    {%- set columns = feedback_columns(table) -%}
+    {#- the lineage: dbt and Dagster see which tables come back -#}
+    {%- do source('feedback', table) -%}
     {%- set files = feedback_files(table, seen) -%}
-    {%- set relation = read_lake(files) | trim | replace('])', '], union_by_name = true)') -%}
-    {%- set given = [] -%}
-    {%- if files -%}
-        {%- do given.extend(run_query('describe from ' ~ relation).columns[0].values()) -%}
-    {%- endif %}
+    {%- set relation = read_lake_by_name(files) -%}
+    {%- set given = run_query('describe from ' ~ relation).columns[0].values() if files else [] -%}
     select
-        {%- for name, type in columns.items() %}
-        cast({{ name if name in given else 'null' }} as {{ type }}) as {{ name }},
+        {%- for column in model.columns.values() if column.name != 'batch_on' %}
+        cast({{ column.name if column.name in given else 'null' }} as {{ column.data_type }}) as {{ column.name }},
         {%- endfor %}
         cast({{ '_batch' if files else 'null' }} as date) as batch_on
     {% if files %}from {{ relation }}{% else %}where false{% endif %}
 {%- endmacro -%}
 
-{# The declared columns of a table that Homing feeds back, with their types. #}
-{%- macro feedback_columns(table) -%}
-    {%- set columns = {} -%}
-    {#- the lineage: dbt and Dagster see which tables come back -#}
-    {%- set declared = source('feedback', table) -%}
-    {%- if execute -%}
-        {%- for source in graph.sources.values() if source.source_name == 'feedback' and source.name == table -%}
-            {%- for column in source.columns.values() -%}
-                {%- do columns.update({column.name: column.data_type}) -%}
-            {%- endfor -%}
-        {%- endfor -%}
-    {%- endif -%}
-    {{- return(columns) -}}
+{# Files of one table whose columns may differ: a column that one of them lacks is NULL for its rows. #}
+{%- macro read_lake_by_name(files) -%}
+    read_parquet(['{{ files | join("', '") }}'], union_by_name = true)
 {%- endmacro -%}

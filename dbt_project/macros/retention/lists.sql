@@ -52,11 +52,11 @@ where
     {{ return(lists) }}
 {%- endmacro -%}
 
-{# What each list declares under a name, as one expression: SQL as it stands, a word between quotes. #}
-{%- macro as_declared(lists, name, quoted=false) -%}
+{# The expression that each list declares under a name, as one. #}
+{%- macro as_declared(lists, name) -%}
     case list_code
         {%- for list in lists %}
-        when '{{ list.code }}' then {{ "'" ~ list[name] ~ "'" if quoted else list[name] }}
+        when '{{ list.code }}' then {{ list[name] }}
         {%- endfor %}
     end
 {%- endmacro -%}

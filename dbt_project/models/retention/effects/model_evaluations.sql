@@ -1,9 +1,9 @@
 with evaluations as (
-    {{ feedback_rows('evaluations', 'until') }}
+    select * from {{ ref('fed_back_evaluations') }}
 ),
 
 scores as (
-    {{ feedback_rows('scores', 'today') }}
+    select * from {{ ref('fed_back_scores') }}
 ),
 
 served as (

@@ -1,4 +1,3 @@
-{%- set lists = declared_lists() -%}
 with qualified as (
     select * from {{ ref('list_qualified') }}
 ),
@@ -43,7 +42,7 @@ routes as (
         contact_channel.channel,
         contact_channel.contact_cost,
         consent_freshness.is_supplied as has_consents,
-        {{ as_declared(lists, 'needs_consent') }} as needs_consent,
+        qualified.needs_consent,
         coalesce(latest_consents.granted, false) as is_granted,
         case contact_channel.needs
             when 'email' then dim_customer.has_email or not details.has_emails

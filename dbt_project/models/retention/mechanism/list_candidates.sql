@@ -1,4 +1,3 @@
-{%- set lists = declared_lists() -%}
 with qualified as (
     select * from {{ ref('list_qualified') }}
 ),
@@ -72,12 +71,7 @@ costed as (
 weighed as (
     select
         *,
-        cast({{ as_declared(lists, 'probability') }} as double) as churn_or_return_probability,
-        cast({{ as_declared(lists, 'at_stake') }} as decimal(18, 2)) as value_at_risk,
-        cast({{ as_declared(lists, 'gain') }} as decimal(18, 2)) as expected_gain,
-        cast(
-            contact_cost + reward_amount * ({{ as_declared(lists, 'redemption') }}) as decimal(18, 2)
-        ) as expected_cost,
+        cast(contact_cost + reward_amount * redemption_probability as decimal(18, 2)) as expected_cost,
         cast(contact_cost + reward_amount as decimal(18, 2)) as reserved_cost
     from costed
 ),
@@ -93,7 +87,7 @@ final as (
         ) as list_row_id,
         cast(expected_gain - expected_cost as decimal(18, 2)) as priority,
         churn_or_return_probability,
-        {{ as_declared(lists, 'about', quoted=true) }} as probability_of,
+        probability_of,
         value_at_risk,
         expected_gain,
         expected_cost,
@@ -131,13 +125,15 @@ final as (
             continued_arm,
             case
                 when
-                    {{ as_declared(lists, 'holdout') }}
+                    has_holdout
                     and {{ stable_share(['list_code', 'campaign_cycle', 'customer_id']) }} < {{ var('control_share') }}
                     then 'control'
                 else 'treatment'
             end
         ) as arm,
         is_test,
+        is_promotion,
+        cooling_days,
         score_kind,
         model_version,
         score_age_days

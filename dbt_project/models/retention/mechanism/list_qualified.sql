@@ -19,6 +19,13 @@ qualified as (
     {%- for list in lists %}
     select
         '{{ list.code }}' as list_code,
+        '{{ list.goal }}' as goal,
+        '{{ list.cadence }}' as cadence_code,
+        '{{ list.about }}' as probability_of,
+        {{ list.promotion }} as is_promotion,
+        {{ list.needs_consent }} as needs_consent,
+        {{ list.holdout }} as has_holdout,
+        {{ list.cooling_days }} as cooling_days,
         *
     from situation
     where
@@ -27,7 +34,7 @@ qualified as (
     {%- endfor %}
 ),
 
-final as (
+planned as (
     select
         qualified.*,
         plan_by_reason.plan_code,
@@ -40,14 +47,22 @@ final as (
         revisit_cadence.due_within_days
     from qualified
     inner join plan_by_reason
-        on
-            {{ as_declared(lists, 'goal', quoted=true) }} = plan_by_reason.goal
-            and qualified.reason_code = plan_by_reason.reason_code
+        on qualified.goal = plan_by_reason.goal and qualified.reason_code = plan_by_reason.reason_code
     inner join tier_policy on qualified.value_tier = tier_policy.value_tier
     inner join revisit_cadence
         on
-            {{ as_declared(lists, 'cadence', quoted=true) }} = revisit_cadence.cadence_code
+            qualified.cadence_code = revisit_cadence.cadence_code
             and qualified.value_tier = revisit_cadence.value_tier
+),
+
+final as (
+    select
+        *,
+        cast({{ as_declared(lists, 'probability') }} as double) as churn_or_return_probability,
+        cast({{ as_declared(lists, 'at_stake') }} as decimal(18, 2)) as value_at_risk,
+        cast({{ as_declared(lists, 'gain') }} as decimal(18, 2)) as expected_gain,
+        cast({{ as_declared(lists, 'redemption') }} as double) as redemption_probability
+    from planned
 )
 
 select * from final

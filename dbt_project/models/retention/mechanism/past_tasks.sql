@@ -1,5 +1,5 @@
 with published as (
-    {{ feedback_rows('published_lists', 'before') }}
+    select * from {{ ref('fed_back_published_lists') }}
 ),
 
 interactions as (

@@ -1,5 +1,3 @@
-{%- set lists = declared_lists() -%}
-
 with candidates as (
     select * from {{ ref('list_candidates') }}
 ),
@@ -117,7 +115,7 @@ open_complaint as (
         'complaint open since ' || cast(open_complaints.oldest_on as string) || ': solve it first' as held_because
     from candidates
     inner join open_complaints on candidates.customer_id = open_complaints.customer_id
-    where {{ as_declared(lists, 'promotion') }}
+    where candidates.is_promotion
 ),
 
 last_closed as (
@@ -133,7 +131,7 @@ last_closed as (
 cooling as (
     select
         candidates.*,
-        {{ days_after('last_closed.closed_on', as_declared(lists, 'cooling_days')) }} as free_on
+        {{ days_after('last_closed.closed_on', 'candidates.cooling_days') }} as free_on
     from candidates
     inner join last_closed using (list_code, customer_id)
     where not candidates.is_continued

@@ -1,5 +1,5 @@
 with scores as (
-    {{ feedback_rows('scores', 'today') }}
+    select * from {{ ref('fed_back_scores') }}
 ),
 
 customer_value as (

@@ -1,0 +1,1 @@
+{{ feedback_rows('published_lists', 'before') }}
