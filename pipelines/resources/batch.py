@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from pipelines.errors import SourceError
 from pipelines.sources.connector import DEFECT, Part
-from pipelines.sources.contract import EARLIEST_PLAUSIBLE, LATEST_PLAUSIBLE, Table
+from pipelines.sources.contract import Table
+from pipelines.sources.event_time import event_time, is_plausible, midnight
 
 _WORKING_COLUMNS = {"_part", "_event_at"}
 
@@ -135,7 +136,7 @@ class Batch:
                         {_listed([*given, *extra])},
                         _row,
                         _part,
-                        {_event_time(arrival.schema, table)} as _event_at,
+                        {event_time(table, arrival.schema)} as _event_at,
                         hash({_listed([*given, DEFECT])}) as _row_hash,
                         {sort_hash} as _sort_hash
                     from arriving
@@ -144,8 +145,8 @@ class Batch:
                 select * exclude (_sort_hash)
                 from hashed
                 anti join known using (_row_hash, _sort_hash)
-                where _event_at is null or _event_at < {_midnight(as_of + timedelta(days=1))}
-                    or not {_is_plausible("_event_at")}
+                where _event_at is null or _event_at < {midnight(as_of + timedelta(days=1))}
+                    or not {is_plausible("_event_at")}
                 """
             )
         except duckdb.Error:
@@ -172,13 +173,13 @@ class Batch:
     def add(self, data_file: Path, table: Table) -> None:
         """Put the rows of a batch before those kept."""
         there = f"read_parquet({_quoted(data_file)})"
-        event = _event_time(
-            self._connection.sql(f"from {there} limit 0").to_arrow_table().schema, table
-        )
+        schema = self._connection.sql(f"from {there} limit 0").to_arrow_table().schema
+        event = event_time(table, schema)
         self._connection.execute(
             f"""
             create or replace temp table kept as
-            select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at from {there}
+            select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at
+            from {there}
             union all by name
             select * replace (_row + (select max(_row) + 1 from {there}) as _row) from kept
             """
@@ -199,7 +200,7 @@ class Batch:
         day: date | None = self._value(
             f"""
             select case
-                when bool_and(coalesce({_is_plausible("_event_at")}, false))
+                when bool_and(coalesce({is_plausible("_event_at")}, false))
                 then min(_event_at)::date
             end
             from kept
@@ -242,26 +243,6 @@ class Batch:
     def _value(self, query: str) -> Any:
         [value] = self._connection.execute(query).fetchall()[0]
         return value
-
-
-def _event_time(schema: pa.Schema, table: Table) -> str:
-    """SQL for the instant of a row's event; NULL where it has none or it cannot be read."""
-    if table.time is None or table.time not in schema.names:
-        return "null::timestamptz"
-    kind = schema.field(table.time).type
-    is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
-    return f"try_cast({table.time}{'' if is_time else '::varchar'} as timestamptz)"
-
-
-def _midnight(day: date) -> str:
-    return f"timestamptz '{day} 00:00:00'"  # in the session's time zone
-
-
-def _is_plausible(instant: str) -> str:
-    return (
-        f"({instant} >= {_midnight(EARLIEST_PLAUSIBLE)} "
-        f"and {instant} < {_midnight(LATEST_PLAUSIBLE)})"
-    )
 
 
 def _common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:

@@ -24,6 +24,7 @@ import pyarrow as pa
 from pipelines.errors import SourceError
 from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import EARLIEST_PLAUSIBLE, Table, load_contract
+from pipelines.sources.event_time import event_time, is_plausible, midnight
 from pipelines.sources.mapping import TableMapping, Translation, read_mapping
 from pipelines.sources.readers import Reader
 from pipelines.sources.readers.delimited import Delimited
@@ -238,12 +239,8 @@ class Files:
                 session.register("arriving", pa.table(batch))
                 query = f"""
                     select max(event_at)::date
-                    from (
-                        select try_cast({table.time}::varchar as timestamptz) as event_at
-                        from arriving
-                    )
-                    where event_at >= '{EARLIEST_PLAUSIBLE}'::timestamptz
-                        and event_at < '{tomorrow}'::timestamptz
+                    from (select {event_time(table, batch.schema)} as event_at from arriving)
+                    where {is_plausible("event_at")} and event_at < {midnight(tomorrow)}
                 """
                 days += [day for (day,) in session.execute(query).fetchall() if day is not None]
         return max(days, default=None)

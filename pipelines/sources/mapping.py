@@ -1,7 +1,7 @@
 """From a file's own columns to those of the contract: by name, by format, or by an SQL expression.
 
 Here: the mapping file `mapping.toml`, and its application to batches.
-Not here: how files are read (readers/) and found (files.py).
+Not here: how files are found (files.py) and read (readers/), and what runs SQL (expressions.py).
 
 The file has one section a table, everything in it optional:
 
@@ -31,22 +31,23 @@ import json
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-import duckdb
 import pyarrow as pa
 
 from pipelines.errors import SourceError
 from pipelines.sources.connector import DEFECT
 from pipelines.sources.contract import Column, Table
+from pipelines.sources.expressions import (
+    Expressions,
+    as_identifier,
+    as_literal,
+    refuse_unusable,
+)
 from pipelines.sources.readers import POSITION, unique_names
-
-FILE = "_file"
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ class Translation:
         self._refuse_missing(table)
         spare = [name for name in self._foreign if name not in self._taken]
         self._renamed |= dict(zip(_spare_names(spare, table), spare, strict=True))
+        self._expressions = Expressions(self._computed, self._foreign, self._timezone, label)
         self.schema = self._result_schema(table)
 
     @property
@@ -202,20 +204,14 @@ class Translation:
         Raises:
             SourceError: an expression fails on a value.
         """
-        schema = (
-            self.schema if names is None else pa.schema([self.schema.field(name) for name in names])
-        )
-        computed = {name: sql for name, sql in self._computed.items() if name in schema.names}
-        with self._session() as session:
-            for batch in batches:
-                values = self._compute(session, batch, computed)
-                arrays = [
-                    values[name].cast(schema.field(name).type)
-                    if name in values
-                    else batch.column(self._renamed.get(name, name))
-                    for name in schema.names
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        wanted = self.schema.names if names is None else names
+        schema = pa.schema([self.schema.field(name) for name in wanted])
+        for batch, values in self._expressions.beside(batches, wanted):
+            arrays = [
+                values[name] if name in values else batch.column(self._renamed.get(name, name))
+                for name in wanted
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     # -- names --
 
@@ -227,7 +223,7 @@ class Translation:
                 return
             foreign = Foreign(column=found)
         if foreign.sql is not None:
-            _refuse_unusable(foreign.sql, self._foreign, f"{self._label}: {column.name}")
+            refuse_unusable(foreign.sql, self._foreign, f"{self._label}: {column.name}")
             self._computed[column.name] = foreign.sql
             return
         name = self._by_key.get(_key(foreign.column or ""))
@@ -237,12 +233,12 @@ class Translation:
                 f"mapping says; found {_listed(self._foreign)}. Correct the mapping or the export."
             )
         self._taken.add(name)
-        sql = _as_identifier(name)
+        sql = as_identifier(name)
         if foreign.format is not None:
             sql = _reformatted(sql, foreign.format)
         if column.data_type == "timestamp" and mapping.timezone is not None:
             sql = self._with_zone(sql, name)
-        if sql == _as_identifier(name):
+        if sql == as_identifier(name):
             self._renamed[column.name] = name
         else:
             self._computed[column.name] = sql
@@ -268,68 +264,9 @@ class Translation:
                 f'under [{table.name}.columns], such as {missing[0]} = "{self._foreign[0]}".'
             )
 
-    # -- expressions --
-
-    @contextmanager
-    def _session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as session:
-            session.execute(f"set TimeZone = {_as_literal(self._timezone)}")
-            session.execute("set lock_configuration = true")
-            yield session
-
-    def _compute(
-        self, session: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, computed: Mapping[str, str]
-    ) -> dict[str, pa.Array]:
-        if not computed:
-            return {}
-        label = pa.array([self._label] * batch.num_rows, pa.string())
-        session.register("rows", pa.table(batch.append_column(FILE, label)))
-        # A line that is no row has no values, not even constant ones.
-        selected = ", ".join(
-            f"case when {DEFECT} is null then (\n{sql}\n) end as {_as_identifier(name)}"
-            for name, sql in computed.items()
-        )
-        try:
-            result = session.sql(f"select {selected} from rows").to_arrow_table()
-        except duckdb.Error as error:
-            raise self._failed(session, computed, error) from None
-        if result.num_rows != batch.num_rows:
-            raise SourceError(
-                f"{self._label}: expected one value a row from each of {_listed(computed)}, found "
-                f"{result.num_rows:,} for {batch.num_rows:,} rows. Correct the expressions in "
-                "mapping.toml."
-            )
-        return {name: result.column(name).combine_chunks() for name in computed}
-
-    def _failed(
-        self, session: duckdb.DuckDBPyConnection, computed: Mapping[str, str], error: duckdb.Error
-    ) -> SourceError:
-        """Which expression it was; and of values, which may be personal, not one."""
-        for name, sql in computed.items():
-            try:
-                session.sql(f"select (\n{sql}\n) as value from rows").to_arrow_table()
-            except duckdb.BinderException as problem:
-                reason = str(problem).splitlines()[0]
-            except duckdb.Error:
-                reason = "it fails on a value of the file; try_cast and try_strptime give NULL then"
-            else:
-                continue
-            return SourceError(
-                f"{self._label}: the expression for {name} cannot be used: {reason}. Correct it "
-                f"in mapping.toml; the file's columns are {_listed(self._foreign)}."
-            )
-        return SourceError(f"{self._label}: the mapping failed ({type(error).__name__}).")
-
     def _result_schema(self, table: Table) -> pa.Schema:
-        with self._session() as session:
-            nothing = self._given.empty_table().to_batches() or [
-                pa.RecordBatch.from_pylist([], schema=self._given)
-            ]
-            values = self._compute(session, nothing[0], self._computed)
-        kinds = {
-            **{name: self._given.field(foreign).type for name, foreign in self._renamed.items()},
-            **{name: array.type for name, array in values.items()},
-        }
+        kinds = {name: self._given.field(given).type for name, given in self._renamed.items()}
+        kinds |= self._expressions.types(self._given)
         order = [name for name in table.column_names if name in kinds]
         order += [name for name in kinds if name not in order]
         return pa.schema([*((name, kinds[name]) for name in order), (DEFECT, pa.string())])
@@ -348,91 +285,13 @@ def _spare_names(names: Iterable[str], table: Table) -> list[str]:
 
 def _reformatted(sql: str, format_: str) -> str:
     """ISO text for a time in another format; text that does not have the format stays as it is."""
-    parsed = f"try_strptime({sql}::varchar, {_as_literal(format_)})"
+    parsed = f"try_strptime({sql}::varchar, {as_literal(format_)})"
     return f"coalesce(strftime({parsed}, '%Y-%m-%d %H:%M:%S'), {sql}::varchar)"
-
-
-# -- what an expression may hold --
-
-
-def _refuse_unusable(sql: str, columns: Collection[str], where: str) -> None:
-    """Let through one scalar expression over a row, which gives the same whenever it is asked."""
-    expected = f"{where}: expected one SQL expression over the columns of a row, found"
-    node = _parsed(sql)
-    if node is None:
-        raise SourceError(f"{expected} {sql!r}. Correct it in mapping.toml.")
-    for part in _parts(node):
-        if part["class"] in {"SUBQUERY", "WINDOW", "STAR", "PARAMETER"}:
-            raise SourceError(f"{expected} {part['class'].lower()} in {sql!r}.")
-        name = part.get("function_name")
-        if part["class"] == "COLUMN_REF":
-            name = part["column_names"][0].lower()
-            name = None if name in {column.lower() for column in columns} else name
-        if name and name.lower() in _unusable_functions():
-            raise SourceError(
-                f"{expected} {name!r}, whose value depends on more than the row: a rerun of the "
-                "day would find other rows. Use the file's columns, _row and _file."
-            )
-
-
-def _parsed(sql: str) -> dict[str, Any] | None:
-    """The tree of an expression; None if the text is anything else than one expression."""
-    with duckdb.connect() as session:
-        trees = [
-            json.loads(session.execute("select json_serialize_sql(?)", [text]).fetchall()[0][0])
-            for text in (f"select (\n{sql}\n)", "select (\n1\n)")
-        ]
-    if trees[0]["error"] or len(trees[0]["statements"]) != 1:
-        return None
-    node, plain = (tree["statements"][0]["node"] for tree in trees)
-    selected = node.pop("select_list")
-    plain.pop("select_list")
-    # Whatever closes our parenthesis to go on with a clause of its own differs from a plain select.
-    return selected[0] if len(selected) == 1 and node == plain else None
-
-
-def _parts(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        if "class" in node:
-            yield node
-        for child in node.values():
-            yield from _parts(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from _parts(child)
-
-
-@cache
-def _unusable_functions() -> set[str]:
-    """Functions that are not scalar, or that depend on the clock, chance or the session."""
-    with duckdb.connect() as session:
-        rows = session.execute(
-            """
-            select lower(function_name)
-            from duckdb_functions()
-            group by all
-            having not bool_or(
-                (function_type = 'scalar' and stability = 'CONSISTENT')
-                or (function_type = 'macro' and not contains(macro_definition, 'current_'))
-            )
-            """
-        ).fetchall()
-    # Words that the parser turns into one of those without a function of that name.
-    words = {"current_timestamp", "current_time", "localtime", "localtimestamp"}
-    return words.union(name for (name,) in rows)
 
 
 def _is_text(kind: pa.DataType) -> bool:
     is_one_of = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     return any(is_it(kind) for is_it in is_one_of)
-
-
-def _as_identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _as_literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ Else the block is cut record by record, and a line that cannot begin a record is
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -109,6 +110,8 @@ class Delimited:
             defects[number] = f"{self._label}: row {number:,} {found}"
             return "skip"
 
+        if data.startswith(codecs.BOM_UTF8):
+            data = b"\n" + data  # Arrow would take a value's first character for a file's mark
         # Placeholders stand for the names, because Arrow cannot tell two columns of one name apart.
         places = [str(place) for place in range(len(self._names))]
         wanted = [places[self._names.index(name)] for name in names]
