@@ -9,7 +9,14 @@ neighbours as (
     from {{ ref('lifecycle_history') }}
 )
 
-select * from neighbours
+select
+    customer_id,
+    stage,
+    valid_from,
+    valid_to,
+    next_stage,
+    next_valid_from
+from neighbours
 where
     valid_to is distinct from next_valid_from
     or valid_to <= valid_from

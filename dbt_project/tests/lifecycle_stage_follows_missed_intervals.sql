@@ -1,5 +1,9 @@
 -- The stage comes from the history of spells, the missed intervals from the last order: two ways, one answer.
-select * from {{ ref('customer_lifecycle') }}
+select
+    customer_id,
+    lifecycle_stage,
+    missed_intervals
+from {{ ref('customer_lifecycle') }}
 where lifecycle_stage <> case
     when missed_intervals is null then 'prospect'
     when missed_intervals = 1 then 'watch'

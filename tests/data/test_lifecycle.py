@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -111,13 +112,15 @@ def order_days(company: Mapping[str, Rows]) -> dict[Unit, list[OrderDay]]:
     for unit, of in days.items():
         ordered = sorted(of)
         gaps += [
-            (later, segment[unit], (later - earlier).days)
-            for earlier, later in zip(ordered, ordered[1:], strict=False)
+            (later, segment[unit], (later - earlier).days) for earlier, later in pairwise(ordered)
         ]
 
     def segment_days(unit: Unit, day: date) -> float:
         before = [(s, gap) for on, s, gap in gaps if on < day.replace(day=1)]
-        for known in ([gap for s, gap in before if s and s == segment[unit]], [g for _, g in before]):
+        for known in (
+            [gap for s, gap in before if s and s == segment[unit]],
+            [g for _, g in before],
+        ):
             if len(known) >= SEGMENT_MIN_GAPS:
                 return median(known)
         return DEFAULT_DAYS
@@ -140,13 +143,15 @@ def order_days(company: Mapping[str, Rows]) -> dict[Unit, list[OrderDay]]:
     result: dict[Unit, list[OrderDay]] = {}
     for unit, of in days.items():
         ordered = sorted(of)
-        own = [(b - a).days for a, b in zip(ordered, ordered[1:], strict=False)]
-        result[unit] = [OrderDay(day, expected(unit, day, own[:n])) for n, day in enumerate(ordered)]
+        own = [(b - a).days for a, b in pairwise(ordered)]
+        result[unit] = [
+            OrderDay(day, expected(unit, day, own[:n])) for n, day in enumerate(ordered)
+        ]
     return result
 
 
 def walk(units: Sequence[Sequence[OrderDay]], rollup: str) -> Iterator[tuple[date, str]]:
-    """The stage of each day from the first order to as_of, decided from the day before and the day."""
+    """The stage of each day from the first order to as_of, by the day and the day before."""
     buying_days = sorted({order.day for unit in units for order in unit})
     missed_before, special, since = 0, "new", buying_days[0]
     day = buying_days[0]
@@ -159,11 +164,11 @@ def walk(units: Sequence[Sequence[OrderDay]], rollup: str) -> Iterator[tuple[dat
         now = min(3, min(missed) if rollup == "all" else max(missed))
         if now == 0 and missed_before == 3:
             special, since = "won_back", day
-        elif now > 0:
-            special = "active"
-        elif special == "new" and len(buying_days) > 1 and day >= buying_days[1]:
-            special = "active"
-        elif special == "won_back" and (day - since).days >= WON_BACK_DAYS:
+        elif (
+            now > 0
+            or (special == "new" and day in buying_days[1:])
+            or (special == "won_back" and (day - since).days >= WON_BACK_DAYS)
+        ):
             special = "active"
         yield day, special if now == 0 else ("watch", "quasi_churned", "churned")[now - 1]
         missed_before = now
@@ -237,4 +242,4 @@ def statement(
         there = [days.get(last, "churned") for days in walked.values()]
         assert closing == sum(stage != "churned" for stage in there), month
         assert is_finished == (next_month - timedelta(days=1) <= AS_OF)
-    assert rows[-1][0] or rows
+    assert rows[-1][0] == AS_OF.replace(day=1)

@@ -1,5 +1,5 @@
-{# The events of a relation as every snapshot sees them: those of the snapshot's day or before, with their age in days (0 on
-   the snapshot's day). `within` drops older ones. The only way a feature reads an event: what comes later cannot be seen. #}
+{# The events of a relation as every snapshot sees them: those of the snapshot's day or before, with their age in days
+   (0 on the day itself); `within` drops older ones. Features read events in no other way, so none can see later ones. #}
 {%- macro at_snapshots(relation, happened_on, within=none) -%}
     select
         snapshots.snapshot_on,

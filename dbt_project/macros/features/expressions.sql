@@ -9,16 +9,16 @@
     {%- endfor -%}
 {%- endmacro -%}
 
-{# The middle of the horizon as a point on the circle of the year; rounded, since the last digits of sin and cos differ between
-   machines. #}
+{# The middle of the horizon as a point on the circle of the year; rounded, since the last digits of sin and cos
+   differ between machines. #}
 {%- macro season(function, snapshot_on) -%}
     round({{ function }}(
-        2 * pi() * extract(doy from {{ days_after(snapshot_on, (var('horizon_days') / 2) | int) }}) / 365.25
+        2 * pi() * extract(doy from {{ days_after(snapshot_on, 'floor(' ~ var('horizon_days') ~ ' / 2)') }}) / 365.25
     ), 6)
 {%- endmacro -%}
 
-{# Mean and standard deviation of a customer's gaps so far, from exact sums: n gaps add up to the days between the first and
-   the last order day, and n * (sum of squares) - (sum)^2 is a whole number that cannot fall below zero. #}
+{# Mean and standard deviation of a customer's gaps so far, from exact sums: n gaps add up to the days between the
+   first and the last order day, and n * (sum of squares) - (sum)^2 is a whole number that cannot fall below zero. #}
 {%- macro mean_gap_days() -%}
     {{ days_between('customer_days.first_ordered_on', 'customer_days.ordered_on') }}
     / cast(nullif(customer_days.order_day_number - 1, 0) as double)
@@ -27,8 +27,8 @@
 {%- macro gap_deviation_days() -%}
     {%- set span = days_between('customer_days.first_ordered_on', 'customer_days.ordered_on') -%}
     sqrt(cast(
-        (customer_days.order_day_number - 1) * customer_days.squared_gaps_so_far - cast({{ span }} as bigint) * {{ span }}
-        as double
+        (customer_days.order_day_number - 1) * customer_days.squared_gaps_so_far
+        - cast({{ span }} as bigint) * {{ span }} as double
     )) / nullif(customer_days.order_day_number - 1, 0)
 {%- endmacro -%}
 

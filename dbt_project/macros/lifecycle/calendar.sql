@@ -5,7 +5,7 @@
 {%- endmacro -%}
 
 {%- macro months_after(day, months) -%}
-    cast({{ dbt.dateadd('month', months, day) }} as date)
+    cast({{ day }} + to_months(cast({{ months }} as integer)) as date)
 {%- endmacro -%}
 
 {# The first days of the months from that of the earliest `column` of a relation to that of as_of. #}

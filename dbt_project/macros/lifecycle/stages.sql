@@ -1,7 +1,7 @@
 {# Stages by missed intervals. A severity (0 in time, 1 watch, 2 quasi-churned, 3 churned) follows from the order days
    alone; the names of severity 0 (new, active, won back) follow from what came before it. #}
 
-{# Spells of one severity per key, from rows (keys, severity, valid_from); a row that changes nothing begins no spell. #}
+{# Spells of one severity per key, from rows (keys, severity, valid_from); a row that changes nothing begins none. #}
 {%- macro severity_spells(changes, keys) -%}
     select
         {{ keys | join(', ') }},

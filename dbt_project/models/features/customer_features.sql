@@ -114,8 +114,12 @@ final as (
         customers.region,
         customers.country,
         customers.distance_km,
-        case when customers.customer_id is not null then {{ flag('customers.referred_by is not null') }} end as is_referred,
-        case when customers.customer_id is not null then {{ flag('customers.company_name is not null') }} end as is_company,
+        case
+            when customers.customer_id is not null then {{ flag('customers.referred_by is not null') }}
+        end as is_referred,
+        case
+            when customers.customer_id is not null then {{ flag('customers.company_name is not null') }}
+        end as is_company,
 
         -- returns and payments
         {{ counted('returns', ['returns_90d', 'returns_365d', 'returned_amount_365d']) }},
@@ -175,10 +179,10 @@ final as (
     cross join starts
     inner join customer_days
         on population.customer_id = customer_days.customer_id
-        and customer_days.ordered_on <= population.snapshot_on
-        and (customer_days.next_ordered_on is null or customer_days.next_ordered_on > population.snapshot_on)
+        and population.snapshot_on >= customer_days.ordered_on
+        and (customer_days.next_ordered_on is null or population.snapshot_on < customer_days.next_ordered_on)
     left join customers
-        on population.customer_id = customers.customer_id and customers.created_on <= population.snapshot_on
+        on population.customer_id = customers.customer_id and population.snapshot_on >= customers.created_on
     {% for part in [
         'purchases', 'returns', 'payments', 'tickets', 'surveys', 'interactions', 'campaigns', 'loyalty', 'usage',
         'community', 'opportunities', 'consents'

@@ -1,7 +1,10 @@
 with
 
 features as (
-    select snapshot_on, customer_id from {{ ref('customer_features') }}
+    select
+        snapshot_on,
+        customer_id
+    from {{ ref('customer_features') }}
 ),
 
 snapshots as (
@@ -24,8 +27,8 @@ final as (
     -- The last order day before the snapshot knows the next one.
     inner join customer_days
         on features.customer_id = customer_days.customer_id
-        and customer_days.ordered_on <= features.snapshot_on
-        and (customer_days.next_ordered_on is null or customer_days.next_ordered_on > features.snapshot_on)
+        and features.snapshot_on >= customer_days.ordered_on
+        and (customer_days.next_ordered_on is null or features.snapshot_on < customer_days.next_ordered_on)
 )
 
 select * from final

@@ -20,9 +20,15 @@ month_ends as (
 ),
 
 days as (
-    select snapshot_on, false as is_scoring from month_ends where recency <= {{ var('max_snapshots') }}
+    select
+        snapshot_on,
+        false as is_scoring
+    from month_ends
+    where recency <= {{ var('max_snapshots') }}
     union all
-    select {{ as_of() }} as snapshot_on, true as is_scoring
+    select
+        {{ as_of() }} as snapshot_on,
+        true as is_scoring
 ),
 
 final as (

@@ -9,9 +9,18 @@ orders as (
 ),
 
 sightings as (
-    select customer_id, created_on as seen_on, true as is_recorded from customers
+    select
+        customer_id,
+        created_on as seen_on,
+        true as is_recorded
+    from customers
     union all
-    select customer_id, min(ordered_on) as seen_on, false as is_recorded from orders group by customer_id
+    select
+        customer_id,
+        min(ordered_on) as seen_on,
+        false as is_recorded
+    from orders
+    group by customer_id
 ),
 
 final as (

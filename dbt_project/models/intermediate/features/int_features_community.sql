@@ -2,10 +2,18 @@ with
 
 -- What a customer does beside buying: one stream, since either alone is thin.
 activities as (
-    select customer_id, occurred_on as happened_on, 'event' as kind, false as is_completed
+    select
+        customer_id,
+        occurred_on as happened_on,
+        'event' as kind,
+        false as is_completed
     from {{ ref('stg_community_events') }}
     union all
-    select customer_id, attended_on as happened_on, 'training' as kind, coalesce(completed, false) as is_completed
+    select
+        customer_id,
+        attended_on as happened_on,
+        'training' as kind,
+        coalesce(completed, false) as is_completed
     from {{ ref('stg_trainings') }}
 ),
 

@@ -29,7 +29,8 @@ final as (
     select
         snapshot_on,
         customer_id,
-        cast(count(*) filter (where is_granted and basis is distinct from 'profiling') as integer) as consented_channels,
+        cast(count(*) filter (where is_granted and basis is distinct from 'profiling') as integer)
+            as consented_channels,
         min(days_since_withdrawal) as days_since_consent_withdrawal
     from standing
     group by snapshot_on, customer_id

@@ -8,7 +8,9 @@ interactions as (
         lead(interactions.occurred_on) over placed as next_occurred_on
     from {{ ref('stg_interactions') }} as interactions
     left join {{ ref('stg_reps') }} as reps on interactions.owner_id = reps.rep_id
-    window placed as (partition by interactions.customer_id order by interactions.occurred_at, interactions.interaction_id)
+    window placed as (
+        partition by interactions.customer_id order by interactions.occurred_at, interactions.interaction_id
+    )
 ),
 
 seen as (
@@ -31,7 +33,8 @@ final as (
             next_follow_up_on < snapshot_on
             and (next_occurred_on is null or next_occurred_on > next_follow_up_on)
         ) as integer) as missed_follow_ups_365d,
-        {{ flag('max_by(coalesce(rep_departed_on <= snapshot_on, false), interaction_number)') }} as is_last_contact_rep_gone,
+        {{ flag('max_by(coalesce(rep_departed_on <= snapshot_on, false), interaction_number)') }}
+            as is_last_contact_rep_gone,
         min(age_days) as days_since_interaction,
         min(age_days) filter (where outcome in ('reached', 'done')) as days_since_reached
     from seen

@@ -11,26 +11,60 @@ last_days as (
 
 -- What a customer did of their own accord, and what shows that they use what they bought.
 touches as (
-    select customer_id, occurred_on as engaged_on, cast(null as date) as supported_on
+    select
+        customer_id,
+        occurred_on as engaged_on,
+        cast(null as date) as supported_on
     from {{ ref('stg_interactions') }}
     where direction = 'inbound' or outcome in ('reached', 'done')
     union all
-    select customer_id, coalesce(responded_on, opened_on) as engaged_on, null as supported_on
+    select
+        customer_id,
+        coalesce(responded_on, opened_on) as engaged_on,
+        null as supported_on
     from {{ ref('stg_campaign_members') }}
     union all
-    select customer_id, responded_on as engaged_on, null as supported_on from {{ ref('stg_surveys') }}
+    select
+        customer_id,
+        responded_on as engaged_on,
+        null as supported_on
+    from {{ ref('stg_surveys') }}
     union all
-    select customer_id, occurred_on as engaged_on, null as supported_on from {{ ref('stg_community_events') }}
+    select
+        customer_id,
+        occurred_on as engaged_on,
+        null as supported_on
+    from {{ ref('stg_community_events') }}
     union all
-    select customer_id, posted_on as engaged_on, null as supported_on from {{ ref('stg_loyalty_ledger') }}
+    select
+        customer_id,
+        posted_on as engaged_on,
+        null as supported_on
+    from {{ ref('stg_loyalty_ledger') }}
     union all
-    select customer_id, attended_on as engaged_on, attended_on as supported_on from {{ ref('stg_trainings') }}
+    select
+        customer_id,
+        attended_on as engaged_on,
+        attended_on as supported_on
+    from {{ ref('stg_trainings') }}
     union all
-    select customer_id, quoted_on as engaged_on, null as supported_on from {{ ref('stg_opportunities') }}
+    select
+        customer_id,
+        quoted_on as engaged_on,
+        null as supported_on
+    from {{ ref('stg_opportunities') }}
     union all
-    select customer_id, opened_on as engaged_on, opened_on as supported_on from {{ ref('stg_tickets') }}
+    select
+        customer_id,
+        opened_on as engaged_on,
+        opened_on as supported_on
+    from {{ ref('stg_tickets') }}
     union all
-    select customer_id, occurred_on as engaged_on, occurred_on as supported_on from {{ ref('stg_usage_events') }}
+    select
+        customer_id,
+        occurred_on as engaged_on,
+        occurred_on as supported_on
+    from {{ ref('stg_usage_events') }}
 ),
 
 touched as (

@@ -26,9 +26,20 @@ several_units as (
 ),
 
 steps as (
-    select customer_id, severity, valid_from as changed_on, 1 as units from several_units
+    select
+        customer_id,
+        severity,
+        valid_from as changed_on,
+        1 as units
+    from several_units
     union all
-    select customer_id, severity, valid_to as changed_on, -1 as units from several_units where valid_to is not null
+    select
+        customer_id,
+        severity,
+        valid_to as changed_on,
+        -1 as units
+    from several_units
+    where valid_to is not null
 ),
 
 daily as (
@@ -56,7 +67,13 @@ changes as (
 ),
 
 final as (
-    select customer_id, severity, previous_severity, valid_from, valid_to from single_unit
+    select
+        customer_id,
+        severity,
+        previous_severity,
+        valid_from,
+        valid_to
+    from single_unit
     union all
     {{ severity_spells('changes', ['customer_id']) }}
 )

@@ -61,8 +61,8 @@ final as (
     from ranked
     inner join stages
         on ranked.customer_id = stages.customer_id
-        and stages.valid_from <= ranked.snapshot_on
-        and (stages.valid_to is null or stages.valid_to > ranked.snapshot_on)
+        and ranked.snapshot_on >= stages.valid_from
+        and (stages.valid_to is null or ranked.snapshot_on < stages.valid_to)
     where ranked.unit_rank = 1
 )
 

@@ -4,7 +4,8 @@ unit_days as (
     select
         *,
         order_day_number - 1 as own_gaps,
-        {{ running_median('gap_days', partition_by=['customer_id', 'unit_id'], order_by='ordered_on') }} as own_median_days
+        {{ running_median('gap_days', partition_by=['customer_id', 'unit_id'], order_by='ordered_on') }}
+            as own_median_days
     from {{ ref('int_unit_days') }}
 ),
 

@@ -17,9 +17,21 @@ gaps as (
 ),
 
 pooled as (
-    select segment, observed_month, gap_days, gaps from gaps where segment is not null
+    select
+        segment,
+        observed_month,
+        gap_days,
+        gaps
+    from gaps
+    where segment is not null
     union all
-    select null as segment, observed_month, gap_days, sum(gaps) as gaps from gaps group by observed_month, gap_days
+    select
+        null as segment,
+        observed_month,
+        gap_days,
+        sum(gaps) as gaps
+    from gaps
+    group by observed_month, gap_days
 ),
 
 months as (
@@ -27,7 +39,10 @@ months as (
 ),
 
 cells as (
-    select distinct segment, gap_days from pooled
+    select distinct
+        segment,
+        gap_days
+    from pooled
 ),
 
 observed_before as (

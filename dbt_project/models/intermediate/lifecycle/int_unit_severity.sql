@@ -12,7 +12,7 @@ changes as (
         missed.severity,
         {{ days_after('order_days.ordered_on', 'missed.severity * order_days.expected_interval_days') }} as valid_from
     from order_days
-    cross join (values (0), (1), (2), (3)) as missed(severity)
+    cross join (values (0), (1), (2), (3)) as missed (severity)
     where
         {{ days_after('order_days.ordered_on', 'missed.severity * order_days.expected_interval_days') }}
         < coalesce(order_days.next_ordered_on, {{ days_after(as_of(), 1) }})

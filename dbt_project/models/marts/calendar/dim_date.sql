@@ -42,7 +42,7 @@ final as (
         cast(extract(day from date_on) as integer) as day_of_month,
         cast(extract(doy from date_on) as integer) as day_of_year,
         {{ days_after('date_on', '1 - day_of_week') }} as week_on,
-        cast((extract(doy from thursday_on) - 1 - (extract(doy from thursday_on) - 1) % 7) / 7 + 1 as integer) as iso_week,
+        cast(floor((extract(doy from thursday_on) - 1) / 7) + 1 as integer) as iso_week,
         cast(extract(year from thursday_on) as integer) as iso_year,
         {{ month_start('date_on') }} as month_on,
         cast(extract(month from date_on) as integer) as month_of_year,

@@ -29,9 +29,19 @@ prospects as (
 ),
 
 final as (
-    select customer_id, stage, valid_from, valid_to from prospects
+    select
+        customer_id,
+        stage,
+        valid_from,
+        valid_to
+    from prospects
     union all
-    select customer_id, stage, valid_from, valid_to from stages
+    select
+        customer_id,
+        stage,
+        valid_from,
+        valid_to
+    from stages
 )
 
 select * from final

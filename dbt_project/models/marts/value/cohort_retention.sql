@@ -46,7 +46,8 @@ final as (
         periods.cohort_month,
         cast(periods.months_since_first as integer) as months_since_first,
         cast(periods.customers as integer) as customers,
-        case when periods.is_finished then cast(coalesce(activity.active_customers, 0) as integer) end as active_customers,
+        case when periods.is_finished then cast(coalesce(activity.active_customers, 0) as integer) end
+            as active_customers,
         case when periods.is_finished then cast(coalesce(activity.orders, 0) as integer) end as orders,
         case when periods.is_finished then cast(coalesce(activity.net_amount, 0) as decimal(18, 2)) end as net_amount,
         case

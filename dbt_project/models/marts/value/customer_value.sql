@@ -1,4 +1,3 @@
-{%- set weights = var('value_weights') -%}
 with
 
 customers as (
@@ -81,10 +80,10 @@ scored as (
         frequency_rank,
         recency_rank,
         cast(round(100 * (
-            {{ weights['profit'] }} * profit_rank
-            + {{ weights['frequency'] }} * frequency_rank
-            + {{ weights['recency'] }} * recency_rank
-        ) / {{ weights.values() | sum }}, 2) as decimal(5, 2)) as value_score
+            {{ var('value_weight_profit') }} * profit_rank
+            + {{ var('value_weight_frequency') }} * frequency_rank
+            + {{ var('value_weight_recency') }} * recency_rank
+        ), 2) as decimal(5, 2)) as value_score
     from ranked
 ),
 
@@ -120,7 +119,7 @@ final as (
         case
             when measured.gross_profit_12m <= 0 then 'general'
             when placed.share_above < {{ var('value_core_share') }} then 'core'
-            when placed.share_above < {{ var('value_core_share') + var('value_potential_share') }} then 'potential'
+            when placed.share_above < {{ var('value_core_share') }} + {{ var('value_potential_share') }} then 'potential'
             else 'general'
         end as value_tier
     from measured
