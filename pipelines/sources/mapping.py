@@ -80,7 +80,7 @@ def read_mapping(path: Path, contract: Mapping[str, Table]) -> dict[str, TableMa
     if not path.exists():
         return {}
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceError(f"{path.name}: expected TOML in UTF-8, found: {error}.") from None
     _refuse_unknown(path.name, "table", document, contract)

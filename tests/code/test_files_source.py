@@ -86,7 +86,7 @@ csv_rows = st.lists(st.tuples(*[any_text | nasty_text] * 3), max_size=8)
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=csv_rows,
@@ -121,7 +121,7 @@ lines_of_anything = st.lists(st.text(st.sampled_from('ab",\r1'), max_size=10), m
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(lines=lines_of_anything, block_bytes=st.integers(1, 40))
 def test_malformed_text_reads_the_same_however_it_is_cut(
@@ -168,8 +168,8 @@ def test_lines_that_are_no_rows_are_counted_and_told_apart(tmp_path: Path) -> No
     assert [row["b"] for row in rows][4:6] == ['5" disk', 'said "no"']
     quotes = "has a quote inside a field, or one that is never closed"
     assert [row[DEFECT] for row in rows if row[DEFECT]] == [
-        "x.csv: row 2 has 1 fields, the header has 2",
-        "x.csv: row 3 has 3 fields, the header has 2",
+        "x.csv: row 2 has fields: 1, the header: 2",
+        "x.csv: row 3 has fields: 3, the header: 2",
         f"x.csv: row 4 {quotes}",
         f"x.csv: row 7 {quotes}",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_backfilling_an_older_day_finds_nothing_left(lake: Lake) -> None:
     assert ids(lake) == ["O1", "O2"]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(days=st.lists(st.integers(0, 3), min_size=1, max_size=12), runs=st.permutations(range(4)))
 def test_whatever_the_order_of_days_every_row_is_taken_once(
     days: list[int], runs: list[int], tmp_path_factory: pytest.TempPathFactory
@@ -382,6 +383,20 @@ def test_a_lake_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("in the way")
     with pytest.raises(HomingError, match="could not be written"):
         take(Lake(tmp_path / "lake"), MONDAY, order(1, "2026-06-01"))
+
+
+def test_a_full_disk_leaves_the_old_batch(lake: Lake) -> None:
+    take(lake, MONDAY, order(1, "2026-06-01"))
+    before = files_with_content(lake)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(HomingError, match="check the disk's free space"):
+            take(lake, TUESDAY, *many_orders())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert files_with_content(lake) == before
+    assert take(lake, TUESDAY, *many_orders()).manifest.rows == 3_000
 
 
 @pytest.mark.parametrize(("first", "second"), [("sample", "files"), ("files", "sample")])

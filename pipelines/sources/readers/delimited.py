@@ -105,7 +105,7 @@ class Delimited:
             found = (
                 "has a quote inside a field, or one that is never closed"
                 if row.text == NO_RECORD
-                else f"has {row.actual_columns} fields, the header has {row.expected_columns}"
+                else f"has fields: {row.actual_columns}, the header: {row.expected_columns}"
             )
             defects[number] = f"{self._label}: row {number:,} {found}"
             return "skip"
