@@ -43,7 +43,7 @@ class Dbt:
         if self._manifest is None:
             self._manifest = self._invoke(None, home, "parse", variables)
         self._invoke(
-            self._manifest.deepcopy(), home, "build", variables,
+            self._manifest, home, "build", variables,
             "--select", *select.split(), "--exclude-resource-type", "unit_test",
         )  # fmt: skip
 
@@ -60,7 +60,7 @@ class Dbt:
         with pytest.MonkeyPatch.context() as patch, _released_warehouse():
             patch.setenv("HOMING_HOME", str(home))
             result = dbtRunner(manifest=manifest).invoke(
-                [command, *arguments, *map(str, [*folders, *outputs]),
+                [command, *arguments, *map(str, [*folders, *outputs]), "--no-write-json",
                  "--vars", json.dumps(dict(variables)), "--quiet", "--no-use-colors"]
             )  # fmt: skip
         if not result.success:
@@ -130,18 +130,24 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     return Dbt(tmp_path_factory.mktemp("dbt"))
 
 
+@pytest.fixture(scope="session")
+def new_company(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Company]:
+    """`new_company(timezone="Europe/Berlin")` -> a company without rows."""
+    return lambda timezone="UTC": Company(tmp_path_factory.mktemp("home"), dbt, timezone)
+
+
 @pytest.fixture
-def company(tmp_path: Path, dbt: Dbt) -> Company:
+def company(new_company: Callable[..., Company]) -> Company:
     """An empty company for one test."""
-    return Company(tmp_path, dbt)
+    return new_company()
 
 
 Build = Callable[..., duckdb.DuckDBPyConnection]
 
 
 @pytest.fixture(scope="session")
-def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
-    """`build({"orders": [{...}]}, select="int_purchases", vars={"as_of": ...})` -> the warehouse."""
+def build(new_company: Callable[..., Company]) -> Iterator[Build]:
+    """`build({"orders": [{...}]}, select="fct_orders", vars={"as_of": ...})` -> the warehouse."""
     opened: list[duckdb.DuckDBPyConnection] = []
 
     def build_in_new_home(
@@ -152,8 +158,7 @@ def build(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]
     ) -> duckdb.DuckDBPyConnection:
         variables = dict(vars or {})
         as_of = variables.pop("as_of", as_of)
-        timezone = variables.pop("timezone", "UTC")
-        company = Company(tmp_path_factory.mktemp("home"), dbt, timezone)
+        company = new_company(timezone=variables.pop("timezone", "UTC"))
         for table, rows in lake_rows.items():
             company.deliver(table, rows, as_of)
         opened.append(company.build(as_of, select, **variables))
