@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from checks.suite import Check, Severity, Suite
@@ -108,34 +109,17 @@ def _evaluate(
     """One validation by Great Expectations: its result for every check, by the check's name."""
     if not checks:
         return {}
-    import great_expectations as gx  # noqa: PLC0415 - 7 s, see above
-    from great_expectations.data_context.types.base import (  # noqa: PLC0415
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-        ProgressBarsConfig,
-    )
+    from great_expectations import ExpectationSuite  # noqa: PLC0415 - 7 s, see above
 
-    # The engine logs the message of an error it caught, which may quote a value. Whatever it
-    # catches is raised below.
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    context = gx.get_context(
-        mode="ephemeral",
-        project_config=DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-            analytics_enabled=False,
-            progress_bars=ProgressBarsConfig(globally=False),
-        ),
-    )
-    batch = (
-        context.data_sources.add_pandas(suite.name)
-        .add_dataframe_asset(suite.name)
-        .add_batch_definition_whole_dataframe(suite.name)
+    outcome = (
+        _frames()
         .get_batch({"dataframe": frame})
-    )
-    expectations = [_expectation(check) for check in checks]
-    outcome = batch.validate(
-        gx.ExpectationSuite(name=suite.name, expectations=expectations),
-        result_format=result_format,
+        .validate(
+            ExpectationSuite(
+                name=suite.name, expectations=[_expectation(check) for check in checks]
+            ),
+            result_format=result_format,
+        )
     )
     results: dict[str, Any] = {}
     result: Any
@@ -149,6 +133,31 @@ def _evaluate(
             )
         results[name] = result
     return results
+
+
+@cache
+def _frames() -> Any:
+    """What turns a frame into a batch: a context in memory, silent and telling nobody."""
+    import great_expectations as gx  # noqa: PLC0415
+    from great_expectations.data_context.types.base import (  # noqa: PLC0415
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    # The engine logs the message of an error it caught, which may quote a value. Whatever it
+    # catches is raised by _evaluate.
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            analytics_enabled=False,
+            progress_bars=ProgressBarsConfig(globally=False),
+        ),
+    )
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+    return asset.add_batch_definition_whole_dataframe("whole")
 
 
 def _expectation(check: Check) -> Any:

@@ -35,6 +35,10 @@ MIN_ROWS_FOR_LIST_RATIO = 20
 SCORE_KINDS = ("model", "baseline", "rule")
 ARMS = ("treatment", "control")
 
+# Why a customer may be contacted: consent on the channel, none kept by the source (the shop then
+# answers for it), or none needed for a service. Whoever did not consent is suppressed.
+CONSENT_STATES = ("granted", "not_supplied", "not_needed")
+
 _DEFECT = "This is a defect of the SQL in dbt_project/models/retention, not of the data."
 _SCORING = "See the step that scores (pipelines/defs/scoring.py, models/): this is a defect."
 
@@ -113,7 +117,13 @@ LISTS = Suite(
         Check(
             "no_suppressed_customer_is_listed",
             is_one_of("suppressed_customers", 0),
-            expected="no customer on a list who is suppressed for it, or for good",
+            expected="no customer on a list who is suppressed from it, or from all",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "consents_are_on_record",
+            is_one_of("unproven_consents", 0),
+            expected="every consent that a list relies on to be the customer's last word on it",
             remedy=_DEFECT,
         ),
         Check(
@@ -191,9 +201,27 @@ LIST_ROWS = Suite(
             remedy=_DEFECT,
         ),
         Check(
+            "list_rows_have_consent",
+            is_one_of("consent_state", *CONSENT_STATES),
+            expected=f"the consent of every row of a list to be {' or '.join(CONSENT_STATES)}",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "consents_were_asked_for",
+            is_present("consent_state"),
+            expected="every row of a list to say why the customer may be contacted",
+            remedy=_DEFECT,
+        ),
+        Check(
             "priorities_are_known",
             is_present("priority"),
             expected="every row of a list to have a priority",
+            remedy=_DEFECT,
+        ),
+        Check(
+            "list_probabilities_are_known",
+            is_present("probability"),
+            expected="every row of a list to have the probability that the list is about",
             remedy=_DEFECT,
         ),
         Check(
@@ -225,21 +253,31 @@ SUPPRESSED = Suite(
     ),
 )
 
+CONSENTS = Suite(
+    name="outputs_consents",
+    table="consent_freshness",
+    place="consent_freshness",
+    figures=True,
+    labels=("situation",),
+    checks=(
+        Check(
+            "consents_are_fresh",
+            is_one_of("may_publish", True),
+            expected="consents delivered in time, where the source keeps any",
+            remedy=(
+                "Deliver `consents` up to the day of the run: without them nobody knows who may "
+                "still be contacted. The dbt var consent_max_age_days says what is in time."
+            ),
+        ),
+    ),
+)
+
 RELEASE = Suite(
     name="outputs_release",
     table="retention_list",
     place="retention_list as a whole",
     figures=True,
     checks=(
-        Check(
-            "consents_are_fresh",
-            is_one_of("consents_may_be_relied_on", True),
-            expected="the consents to be there and to be fresh, where any were ever delivered",
-            remedy=(
-                "Deliver `consents` up to the day of the run; without them nobody knows who may "
-                "be contacted."
-            ),
-        ),
         Check(
             "lists_did_not_empty",
             is_one_of("emptied", False),
@@ -263,4 +301,4 @@ RELEASE = Suite(
     ),
 )
 
-SUITES = (SCORES, SCORED, LISTS, LIST_ROWS, SUPPRESSED, RELEASE)
+SUITES = (SCORES, SCORED, LISTS, LIST_ROWS, SUPPRESSED, CONSENTS, RELEASE)

@@ -14,10 +14,10 @@ PURCHASES = ("orders", "order_lines")
 SAMPLE_ROWS = 200_000
 
 
-def one_in(rows: int) -> int:
-    """How many rows stand for one of a sample: the sample is every row whose hash it divides.
+def one_in(rows: int, at_most: int = SAMPLE_ROWS) -> int:
+    """Of how many rows one is taken, so that about `at_most` are.
 
-    Chosen by the hash of a key, a sample holds all rows of the keys it holds, and is the same in
-    every run.
+    A row is taken when its number, or the hash of its key, is divisible by this. So a sample is the
+    same in every run, and with it a hash brings all rows of each key it holds.
     """
-    return -(-rows // SAMPLE_ROWS) if rows else 1
+    return max(-(-rows // at_most), 1)

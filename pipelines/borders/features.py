@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import TYPE_CHECKING
+
+import duckdb
+import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
 from pipelines.borders import PURCHASES, SAMPLE_ROWS, one_in
 from pipelines.resources.warehouse import Warehouse, literal, quoted
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _KEYS = ("snapshot_on", "customer_id")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
@@ -19,41 +18,28 @@ _FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
 
 # What a feature's name says of its values: a share, or a count or age that cannot be negative.
 _SHARE = re.compile(r"_share(_|$)")
-_COUNT = re.compile(r"_\d+d$|^days_since_|^(order|recency|tenure)_days$")
+_COUNT = re.compile(r"^(?!.*_change_)(.*_\d+d|days_since_.*|orders|(order|recency|tenure)_days)$")
 
 
 def frames(warehouse: Warehouse, as_of: date) -> dict[str, pd.DataFrame]:
     """The frames of the features suites, by suite, for the snapshot of a day."""
-    day = f"date '{as_of}'"
-    customers = f"(select * from customer_features where snapshot_on = {day})"
-    population = warehouse.frame(
-        f"""
-        select
-            count(*) filter (where snapshot_on = {day}) as customers,
-            count(*) - count(distinct (snapshot_on, customer_id)) as repeated_rows,
-            count(*) filter (where snapshot_on > {day}) as rows_after_as_of
-        from customer_features
-        """
-    )
-    return {
-        "features_ledger": _ledger(warehouse, day),
-        "features_population": population,
-        "features_columns": _columns(warehouse, customers),
-        "features_customers": warehouse.frame(
-            f"""
-            select customer_id, order_days, recency_days, tenure_days
-            from {customers}
-            where hash(customer_id) % {one_in(int(population["customers"].iloc[0]))} = 0
-            limit {SAMPLE_ROWS}
-            """
-        ),
-    }
+    with warehouse.connect() as connection:
+        connection.execute(
+            "create temp view customers as"
+            f" select * from customer_features where snapshot_on = date '{as_of}'"
+        )
+        return {
+            "features_ledger": _ledger(connection, as_of),
+            "features_population": _population(connection, as_of),
+            "features_columns": _columns(connection),
+            "features_customers": _customers(connection),
+        }
 
 
-def _ledger(warehouse: Warehouse, day: str) -> pd.DataFrame:
+def _ledger(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
     purchases = ", ".join(literal(name) for name in PURCHASES)
     # One bad row of two is a bad row, not a bad delivery: few rows have no share.
-    return warehouse.frame(
+    return connection.sql(
         f"""
         select
             table_name,
@@ -61,31 +47,46 @@ def _ledger(warehouse: Warehouse, day: str) -> pd.DataFrame:
             table_name in ({purchases}) as is_purchases,
             extracted - accepted - quarantined - duplicate as rows_unaccounted_for,
             case
-                when as_of = {day} and extracted >= {MIN_ROWS_FOR_SHARES}
+                when as_of = date '{as_of}' and extracted >= {MIN_ROWS_FOR_SHARES}
                     then quarantined / extracted::double
             end as quarantined_share
         from row_ledger
         order by table_name, as_of
         """
-    )
+    ).df()
 
 
-def _columns(warehouse: Warehouse, customers: str) -> pd.DataFrame:
-    with warehouse.connect() as connection:
-        described = connection.sql("describe customer_features").fetchall()
+def _population(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
+    return connection.sql(
+        f"""
+        select
+            (select count(*) from customers) as customers,
+            count(*) - count(distinct (snapshot_on, customer_id)) as repeated_rows,
+            count(*) filter (where snapshot_on > date '{as_of}') as rows_after_as_of
+        from customer_features
+        """
+    ).df()
+
+
+def _customers(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    [(rows,)] = connection.sql("select count(*) from customers").fetchall()
+    return connection.sql(
+        f"""
+        select customer_id, order_days, recency_days, tenure_days
+        from customers
+        where hash(customer_id) % {one_in(rows)} = 0
+        limit {SAMPLE_ROWS}
+        """
+    ).df()
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    described = connection.sql("describe customers").fetchall()
     features = [(name, kind) for name, kind, *_ in described if name not in _KEYS]
     figures = " union all ".join(
         _figures(position, name, kind) for position, (name, kind) in enumerate(features)
     )
-    return warehouse.frame(
-        f"""
-        with customers as materialized {customers},
-        figures as ({figures})
-        select * exclude (position)
-        from figures
-        order by position
-        """
-    )
+    return connection.sql(f"select * exclude (position) from ({figures}) order by position").df()
 
 
 def _figures(position: int, name: str, kind: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import duckdb
 import pandas as pd
 
 from checks.suites.outputs import MIN_ROWS_FOR_LIST_RATIO
@@ -16,78 +17,118 @@ from pipelines.list_history import PUBLISHED_LISTS
 from pipelines.resources.lake import Lake
 from pipelines.resources.warehouse import Warehouse, literal
 
-# Rules of suppression that hold for a customer whatever the list.
-RULES_FOR_GOOD = ("no_consent", "profiling_objection", "erasure", "test_account")
+# Rules that keep a customer off every list; the others speak of one list.
+_RULES_FOR_ALL_LISTS = ("erasure", "test_account", "profiling_objection")
 
 
 def frames(warehouse: Warehouse, lake: Lake, as_of: date) -> dict[str, pd.DataFrame]:
     """The frames of the outputs suites, by suite, for the lists of a day."""
-    day = f"date '{as_of}'"
-    return {
-        "outputs_scores": _sample(
-            warehouse,
-            "customer_churn_scores",
-            "customer_id",
-            f"""
-            customer_id,
-            churn_probability,
-            score_kind,
-            date_diff('day', scored_on, {day}) as score_age_days
-            """,
-        ),
-        "outputs_scored": warehouse.frame(
-            f"""
-            select
-                (
-                    select count(*)
-                    from customer_features
-                    anti join customer_churn_scores using (customer_id)
-                    where snapshot_on = {day}
-                ) as customers_without_score,
-                count(*) as customers,
-                count(distinct churn_probability) as different_scores
-            from customer_churn_scores
-            """
-        ),
-        "outputs_lists": _lists(warehouse),
-        "outputs_list_rows": _sample(
-            warehouse,
-            "retention_list",
-            "customer_id",
-            f"""
-            customer_id,
-            list_row_id,
-            date_diff('day', as_of_date, {day}) as days_from_as_of,
-            arm,
-            priority::double as priority,
-            churn_or_return_probability::double as probability,
-            score_age_days
-            """,
-        ),
-        "outputs_suppressed": _sample(
-            warehouse, "retention_list_suppressed", "customer_id", "rule"
-        ),
-        "outputs_release": _release(warehouse, lake, as_of),
-    }
+    with warehouse.connect() as connection:
+        return {
+            "outputs_scores": _scores(connection, as_of),
+            "outputs_scored": _scored(connection, as_of),
+            "outputs_lists": _lists(connection),
+            "outputs_list_rows": _list_rows(connection, as_of),
+            "outputs_suppressed": _sample(connection, "retention_list_suppressed", "rule"),
+            "outputs_consents": _consents(connection),
+            "outputs_release": _release(connection, lake, as_of),
+        }
 
 
-def _sample(warehouse: Warehouse, table: str, key: str, columns: str) -> pd.DataFrame:
-    rows = int(warehouse.frame(f"select count(*) as rows from {table}")["rows"].iloc[0])
-    return warehouse.frame(
-        f"select {columns} from {table} where hash({key}) % {one_in(rows)} = 0 limit {SAMPLE_ROWS}"
+def _scores(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
+    return _sample(
+        connection,
+        "customer_churn_scores",
+        f"""
+        customer_id,
+        churn_probability,
+        score_kind,
+        date_diff('day', scored_on, date '{as_of}') as score_age_days
+        """,
     )
 
 
-def _lists(warehouse: Warehouse) -> pd.DataFrame:
-    for_good = ", ".join(literal(rule) for rule in RULES_FOR_GOOD)
-    return warehouse.frame(
+def _scored(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
+    return connection.sql(
+        f"""
+        select
+            (
+                select count(*)
+                from customer_features
+                anti join customer_churn_scores using (customer_id)
+                where snapshot_on = date '{as_of}'
+            ) as customers_without_score,
+            count(*) as customers,
+            count(distinct churn_probability) as different_scores
+        from customer_churn_scores
+        """
+    ).df()
+
+
+def _list_rows(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
+    return _sample(
+        connection,
+        "retention_list",
+        f"""
+        customer_id,
+        list_row_id,
+        date_diff('day', as_of_date, date '{as_of}') as days_from_as_of,
+        arm,
+        consent_state,
+        priority::double as priority,
+        churn_or_return_probability as probability,
+        score_age_days
+        """,
+    )
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> pd.DataFrame:
+    """Columns of a table, of all of its rows or of those of some customers."""
+    return connection.sql(
+        f"""
+        select {columns}
+        from {table}
+        where hash(customer_id) % {one_in(_rows(connection, table))} = 0
+        limit {SAMPLE_ROWS}
+        """
+    ).df()
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    [(rows,)] = connection.sql(f"select count(*) from {table}").fetchall()
+    return int(rows)
+
+
+def _lists(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    for_all_lists = ", ".join(literal(rule) for rule in _RULES_FOR_ALL_LISTS)
+    return connection.sql(
         f"""
         with suppressed as (
-            select distinct list_code, customer_id from retention_list_suppressed
+            select customer_id, list_code from retention_list_suppressed
         ),
 
-        suppressed_for_good as (
-            select distinct customer_id from retention_list_suppressed where rule in ({for_good})
+        suppressed_from_all as (
+            select customer_id from retention_list_suppressed where rule in ({for_all_lists})
+            -- asked of the source again, for a rule that was never evaluated suppresses nobody
+            union all
+            select customer_id from stg_erasure_requests
+        ),
+
+        -- likewise: what a list calls granted must be the customer's last word on the channel
+        granted as (
+            select customer_id, channel
+            from (
+                select
+                    customer_id,
+                    channel,
+                    granted,
+                    row_number() over (
+                        partition by customer_id, channel order by changed_at desc, granted
+                    ) as word
+                from stg_consents
+                where coalesce(basis, 'marketing') = 'marketing'
+            )
+            where word = 1 and granted
         ),
 
         listed as (
@@ -96,34 +137,54 @@ def _lists(warehouse: Warehouse) -> pd.DataFrame:
                 customer_id,
                 rank,
                 arm,
-                customer_id in (select customer_id from suppressed_for_good)
-                or (list_code, customer_id) in (select * from suppressed) as is_suppressed,
+                count(*) over (partition by list_code) as rows_listed,
+                customer_id in (select customer_id from suppressed_from_all)
+                or (customer_id, list_code) in (select customer_id, list_code from suppressed)
+                    as is_suppressed,
+                consent_state = 'granted'
+                and (customer_id, channel) not in (select customer_id, channel from granted)
+                    as is_unproven,
                 customer_id in (select customer_id from dim_customer) as is_known
             from retention_list
         )
 
         select
             list_code,
-            count(*) as rows_listed,
+            rows_listed,
             count(*) filter (where is_suppressed) as suppressed_customers,
+            count(*) filter (where is_unproven) as unproven_consents,
             count(*) filter (where not is_known) as unknown_customers,
-            count(*) - count(distinct customer_id) as repeated_customers,
-            count(*) - count(distinct rank) filter (where rank between 1 and n) as ranks_astray,
-            avg((arm = 'control')::integer) as control_share
-        from (select *, count(*) over (partition by list_code) as n from listed)
-        group by list_code
+            rows_listed - count(distinct customer_id) as repeated_customers,
+            rows_listed - count(distinct rank) filter (where rank between 1 and rows_listed)
+                as ranks_astray,
+            count(*) filter (where arm = 'control') / rows_listed::double as control_share
+        from listed
+        group by list_code, rows_listed
         order by list_code
         """
-    )
+    ).df()
 
 
-def _release(warehouse: Warehouse, lake: Lake, as_of: date) -> pd.DataFrame:
-    rows = int(warehouse.frame("select count(*) as rows from retention_list")["rows"].iloc[0])
-    earlier = [m.rows for m in lake.manifests(PUBLISHED_LISTS) if m.as_of < as_of]
-    before = earlier[-1] if earlier else 0
-    is_comparable = min(before, rows) >= 1 and max(before, rows) >= MIN_ROWS_FOR_LIST_RATIO
+def _consents(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """One row whatever the table holds: where nothing is known, nothing may be published."""
+    return connection.sql(
+        """
+        select
+            count(*) = 1 and coalesce(bool_and(may_publish), false) as may_publish,
+            coalesce(
+                'the last delivery on ' || max(last_delivered_on)::varchar,
+                'no delivery of consents'
+            ) as situation
+        from consent_freshness
+        """
+    ).df()
+
+
+def _release(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: date) -> pd.DataFrame:
+    rows = _rows(connection, "retention_list")
+    before = next((m.rows for m in reversed(lake.manifests(PUBLISHED_LISTS)) if m.as_of < as_of), 0)
+    is_comparable = rows and before and max(rows, before) >= MIN_ROWS_FOR_LIST_RATIO
     figures = {
-        "consents_may_be_relied_on": True,
         "emptied": before > 0 and rows == 0,
         "length_ratio": rows / before if is_comparable else None,
     }

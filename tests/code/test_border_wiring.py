@@ -166,7 +166,12 @@ def test_a_border_stands_between_the_tables_of_one_step_and_the_next() -> None:
     assert guarded == {
         "arrival": {"lake/orders"},
         "features": {"customer_features", "row_ledger"},
-        "outputs": {"customer_churn_scores", "retention_list", "retention_list_suppressed"},
+        "outputs": {
+            "consent_freshness",
+            "customer_churn_scores",
+            "retention_list",
+            "retention_list_suppressed",
+        },
     }
 
 

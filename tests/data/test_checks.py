@@ -92,6 +92,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "list_code": ["save", "win_back"],
             "rows_listed": [1000, 3],
             "suppressed_customers": [0, 0],
+            "unproven_consents": [0, 0],
             "unknown_customers": [0, 0],
             "repeated_customers": [0, 0],
             "ranks_astray": [0, 0],
@@ -104,15 +105,17 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "list_row_id": ["r1", "r2"],
             "days_from_as_of": [0, 0],
             "arm": ["treatment", "control"],
+            "consent_state": ["granted", "not_needed"],
             "priority": [12.5, -1.0],
-            "probability": [0.2, None],
+            "probability": [0.2, 0.0],
             "score_age_days": [0, None],
         }
     ),
     "outputs_suppressed": pd.DataFrame({"rule": ["no_consent", "budget"]}),
-    "outputs_release": pd.DataFrame(
-        {"consents_may_be_relied_on": [True], "emptied": [False], "length_ratio": [1.5]}
+    "outputs_consents": pd.DataFrame(
+        {"may_publish": [True], "situation": ["the last delivery on 2026-06-30"]}
     ),
+    "outputs_release": pd.DataFrame({"emptied": [False], "length_ratio": [1.5]}),
 }
 
 # For every check: the column that is spoilt, what stands in its first row, and, where it matters,
@@ -157,6 +160,7 @@ SPOILT: Mapping[str, tuple[str, object]] = {
     "everyone_is_scored": ("customers_without_score", 1),
     "scores_tell_customers_apart": ("different_scores", 1),
     "no_suppressed_customer_is_listed": ("suppressed_customers", 1),
+    "consents_are_on_record": ("unproven_consents", 1),
     "listed_customers_are_known": ("unknown_customers", 1),
     "customers_are_listed_once": ("repeated_customers", 1),
     "ranks_are_dense": ("ranks_astray", 1),
@@ -167,11 +171,14 @@ SPOILT: Mapping[str, tuple[str, object]] = {
     "lists_are_of_the_day": ("days_from_as_of", -1),
     "arms_are_known": ("arm", "both"),
     "arms_are_assigned": ("arm", None),
+    "list_rows_have_consent": ("consent_state", "missing"),
+    "consents_were_asked_for": ("consent_state", None),
     "priorities_are_known": ("priority", None),
+    "list_probabilities_are_known": ("probability", None),
     "list_probability_is_a_probability": ("probability", -0.1),
     "list_scores_are_fresh": ("score_age_days", -1),
     "suppressions_name_a_rule": ("rule", None),
-    "consents_are_fresh": ("consents_may_be_relied_on", False),
+    "consents_are_fresh": ("may_publish", False),
     "lists_did_not_empty": ("emptied", True),
     "lists_are_as_long_as_usual": ("length_ratio", 40.0),
 }
