@@ -63,7 +63,8 @@ def random_company(seed: int, customers: int = 40) -> dict[str, Rows]:
             company["orders"].append({
                 "order_id": order, "customer_id": customer, "ordered_at": at,
                 "net_amount": chance.randrange(1, 9000) / 100, "status": "completed",
-                "channel": chance.choice(["web", "shop"]), "discount_amount": chance.choice([0, 0, 2]),
+                "channel": chance.choice(["web", "shop"]),
+                "discount_amount": chance.choice([0, 0, 2]),
                 "store_id": chance.choice(["S1", "S2"]), "due_at": at + timedelta(days=10),
                 "paid_at": later(at, 30),
             })  # fmt: skip

@@ -62,13 +62,13 @@ final as (
         customer_days.order_day_number as order_days,
         customer_days.orders_so_far as orders,
         customer_days.gap_days as last_gap_days,
-        customer_days.median_gap_days,
+        population.own_median_days as median_gap_days,
         customer_days.longest_gap_days,
         {{ mean_gap_days() }} as mean_gap_days,
         {{ gap_deviation_days() }} as gap_deviation_days,
-        recency_days / cast(nullif(customer_days.median_gap_days, 0) as double) as recency_to_median_gap,
+        recency_days / cast(nullif(population.own_median_days, 0) as double) as recency_to_median_gap,
         recency_days / cast(nullif(customer_days.longest_gap_days, 0) as double) as recency_to_longest_gap,
-        customer_days.gap_days / cast(nullif(customer_days.median_gap_days, 0) as double) as last_gap_to_median_gap,
+        customer_days.gap_days / cast(nullif(population.own_median_days, 0) as double) as last_gap_to_median_gap,
 
         -- orders and money
         {% for days in [30, 90, 180, 365] -%}
@@ -104,7 +104,7 @@ final as (
         -- what and where
         customer_days.channel as last_channel,
         customer_days.category as last_category,
-        coalesce(purchases.channels_365d, 0) as channels_365d,
+        purchases.is_multichannel_365d,
         customer_days.categories_so_far as categories,
         {{ flag('customer_days.store_id = customers.home_store_id') }} as is_last_order_at_home_store,
 

@@ -23,7 +23,7 @@ final as (
         cast(coalesce(sum(discount_amount), 0) as decimal(18, 2)) as discount_amount_365d,
         cast(sum(quantity) as decimal(18, 3)) as quantity_365d,
         cast(max(net_amount) as decimal(18, 2)) as largest_day_amount_365d,
-        cast(count(distinct channel) as integer) as channels_365d,
+        {{ flag('min(channel) <> max(channel)') }} as is_multichannel_365d,
         -- The year before the horizon's last day ends with the same season of last year.
         cast(coalesce(sum(orders) filter (where age_days >= 365 - {{ var('horizon_days') }}), 0) as integer)
             as orders_same_season

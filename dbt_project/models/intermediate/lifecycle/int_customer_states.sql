@@ -21,6 +21,7 @@ unit_states as (
         order_days.interval_basis,
         order_days.expected_interval_days,
         order_days.segment,
+        order_days.own_median_days,
         {{ days_between('order_days.ordered_on', 'snapshots.snapshot_on') }} as days_since_unit_order,
         {{ days_between('order_days.ordered_on', 'snapshots.snapshot_on') }}
         / cast(order_days.expected_interval_days as double) as overdue_ratio
@@ -53,6 +54,7 @@ final as (
         cast(ranked.units as integer) as units,
         ranked.unit_id as deciding_unit_id,
         ranked.segment,
+        ranked.own_median_days,
         ranked.ordered_on as deciding_ordered_on,
         ranked.interval_basis,
         ranked.expected_interval_days,

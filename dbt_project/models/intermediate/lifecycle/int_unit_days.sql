@@ -15,7 +15,7 @@ days as (
         ordered_on,
         max(asset_id) as asset_id,
         min(service_interval_days) as product_interval_days,
-        min_by(category, order_number) as category
+        min_by(category, order_number) filter (where category is not null) as category
     from purchases
     group by customer_id, unit_id, ordered_on
 ),

@@ -8,6 +8,8 @@ purchases as (
     from {{ ref('int_purchases') }}
 ),
 
+-- The position of an order is unique, which makes the last order of a day a definite one. Engines disagree on what the
+-- last value is where it is NULL: the last one given is taken.
 days as (
     select
         customer_id,
@@ -19,21 +21,13 @@ days as (
         count(*) filter (where discount_amount > 0 or coupon_code is not null) as discounted_orders,
         count(*) filter (where is_first_of_category) as new_categories,
         sum(quantity) as quantity,
-        max(order_number) as last_order_number
+        max(order_number) as last_order_number,
+        max_by(channel, order_number) filter (where channel is not null) as channel,
+        max_by(store_id, order_number) filter (where store_id is not null) as store_id,
+        max_by(category, order_number) filter (where category is not null) as category,
+        max_by(net_amount, order_number) as last_order_amount
     from purchases
     group by customer_id, ordered_on
-),
-
-last_orders as (
-    select
-        days.*,
-        purchases.channel,
-        purchases.store_id,
-        purchases.category,
-        purchases.net_amount as last_order_amount
-    from days
-    inner join purchases
-        on days.customer_id = purchases.customer_id and days.last_order_number = purchases.order_number
 ),
 
 spaced as (
@@ -42,7 +36,7 @@ spaced as (
         cast(row_number() over placed as integer) as order_day_number,
         lead(ordered_on) over placed as next_ordered_on,
         {{ days_between('lag(ordered_on) over placed', 'ordered_on') }} as gap_days
-    from last_orders
+    from days
     window placed as (partition by customer_id order by ordered_on)
 ),
 
@@ -70,8 +64,7 @@ final as (
         cast(sum(discounted_orders) over so_far as integer) as discounted_orders_so_far,
         cast(sum(new_categories) over so_far as integer) as categories_so_far,
         cast(max(gap_days) over so_far as integer) as longest_gap_days,
-        cast(sum(cast(gap_days as bigint) * gap_days) over so_far as bigint) as squared_gaps_so_far,
-        {{ running_median('gap_days', partition_by=['customer_id'], order_by='ordered_on') }} as median_gap_days
+        cast(sum(cast(gap_days as bigint) * gap_days) over so_far as bigint) as squared_gaps_so_far
     from spaced
     window so_far as (
         partition by customer_id order by ordered_on rows between unbounded preceding and current row

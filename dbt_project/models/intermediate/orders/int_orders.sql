@@ -58,8 +58,15 @@ final as (
         category,
         lines,
         quantity,
-        service_interval_days
+        service_interval_days,
+        case when status = 'completed' then cast(row_number() over placed as integer) end as order_number,
+        case
+            when status = 'completed'
+                then cast({{ days_between('lag(ordered_on) over placed', 'ordered_on') }} as integer)
+        end as gap_days
     from costed
+    -- Completed orders are numbered among themselves.
+    window placed as (partition by customer_id, status = 'completed' order by ordered_at, order_id)
 )
 
 select * from final

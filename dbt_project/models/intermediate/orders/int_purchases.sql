@@ -1,8 +1,9 @@
+{{ config(materialized='view') }}
+
 with
 
 orders as (
     select * from {{ ref('int_orders') }}
-    where status = 'completed'
 ),
 
 final as (
@@ -23,10 +24,10 @@ final as (
         category,
         quantity,
         service_interval_days,
-        cast(row_number() over placed as integer) as order_number,
-        cast({{ days_between('lag(ordered_on) over placed', 'ordered_on') }} as integer) as gap_days
+        order_number,
+        gap_days
     from orders
-    window placed as (partition by customer_id order by ordered_at, order_id)
+    where status = 'completed'
 )
 
 select * from final
