@@ -1,0 +1,377 @@
+"""Why a customer's probability is what it is: three drivers in plain words, with the values.
+
+Contributions of features that mean the same to a person are added up to concepts; the three that
+move the customer most become words, those that raise the risk first. The catalogue is data: to
+give a new feature its words, add a line; without one it is named after its column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.predictors import Contributions
+
+DRIVERS = 3
+# Put before what lowers the risk, when fewer than three things raise it.
+LOWERS = "reassuring: "
+# Log odds below which a concept does not move the customer.
+NEGLIGIBLE = 1e-3
+
+ObjectArray = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Words for the features whose whole name matches.
+
+    Attributes:
+        features: regular expression; its groups are {1}, {2} in the texts.
+        concept: features of one concept are added up, and the one that matters most speaks.
+        texts: the first whose columns are all known is used. {value} is the feature itself,
+            other names are columns of the frame; a format names one of `SHOWN`.
+        lowers: texts for the case that the concept lowers the risk, where they should differ.
+    """
+
+    features: str
+    concept: str
+    texts: tuple[str, ...]
+    lowers: tuple[str, ...] = ()
+
+
+def _windows(noun: str, concept: str, text: str) -> Phrase:
+    return Phrase(rf"{noun}_(\d+)d", concept, (text,))
+
+
+CATALOGUE: tuple[Phrase, ...] = (
+    Phrase(
+        r"recency_days|overdue_ratio|missed_intervals|expected_interval_days|interval_basis|stage"
+        r"|days_in_stage|recency_to_\w+|bg_nbd_\w+|median_gap_days|mean_gap_days|longest_gap_days",
+        "rhythm",
+        (
+            "no order for {recency_days:days}, usually every {expected_interval_days}",
+            "no order for {recency_days:days}",
+        ),
+        (
+            "last order {recency_days:days} ago, usually every {expected_interval_days}",
+            "last order {recency_days:days} ago",
+        ),
+    ),
+    Phrase(
+        r"last_gap_days|last_gap_to_\w+|gap_deviation_days",
+        "regularity",
+        (
+            "{last_gap_days:days} between the last two orders, {median_gap_days} in the middle",
+            "gaps between orders differ by {gap_deviation_days:days}",
+        ),
+    ),
+    Phrase(
+        r"order_days|orders|tenure_days",
+        "history",
+        ("{order_days:order day/order days} in {tenure_days:days} as a customer",),
+    ),
+    Phrase(
+        r"orders_same_season_last_year",
+        "season",
+        ("{value:order/orders} in this season last year",),
+    ),
+    Phrase(r"season_\w+", "season", ("the time of the year",)),
+    Phrase(
+        r"orders?_change_(\d+)d",
+        "trend",
+        ("{value:change} orders in the last {1} days against the {1} before",),
+    ),
+    Phrase(
+        r"net_amount_change_(\d+)d",
+        "trend",
+        ("{value:change} spent in the last {1} days against the {1} before",),
+    ),
+    _windows("orders", "frequency", "{value:order/orders} in the last {1} days"),
+    _windows("order_days", "frequency", "{value:order day/order days} in the last {1} days"),
+    _windows("net_amount", "spending", "{value:amount} spent in the last {1} days"),
+    _windows("profit_amount", "spending", "{value:amount} profit in the last {1} days"),
+    _windows(
+        "largest_day_amount", "spending", "best order day of the last {1} days at {value:amount}"
+    ),
+    _windows("quantity", "spending", "{value:unit/units} bought in the last {1} days"),
+    Phrase(r"net_amount", "spending", ("{value:amount} spent so far",)),
+    Phrase(
+        r"average_order_amount|last_order_amount|last_order_to_average",
+        "order size",
+        (
+            "last order of {last_order_amount:amount}, {average_order_amount:amount} on average",
+            "{value:amount} an order",
+        ),
+    ),
+    Phrase(
+        r"discounted_order_share", "discounts", ("{value:percent} of the orders at a discount",)
+    ),
+    _windows("discount_share", "discounts", "{value:percent} discount over the last {1} days"),
+    Phrase(r"last_channel", "channel", ("last ordered through {value}",)),
+    _windows("channels", "channel", "{value:channel/channels} used in the last {1} days"),
+    Phrase(r"last_category", "assortment", ("last bought {value}",)),
+    Phrase(r"segment", "assortment", ("customer for {value}",)),
+    Phrase(r"categories", "assortment", ("{value:category/categories} bought so far",)),
+    Phrase(r"units", "assortment", ("{value:asset/assets} with orders",)),
+    Phrase(
+        r"is_last_order_at_home_store", "home store", ("last order at the home store: {value:yes}",)
+    ),
+    Phrase(r"distance_km", "distance", ("{value:number} km to the home store",)),
+    Phrase(r"acquisition_channel", "origin", ("came through {value}",)),
+    Phrase(r"is_referred", "origin", ("came by recommendation: {value:yes}",)),
+    Phrase(r"region|country", "place", ("from {value}",)),
+    Phrase(r"industry", "line of business", ("in {value}",)),
+    Phrase(r"is_company", "line of business", ("a business customer: {value:yes}",)),
+    Phrase(r"returned_amount_(\d+)d", "returns", ("{value:amount} returned in the last {1} days",)),
+    _windows("returns", "returns", "{value:return/returns} in the last {1} days"),
+    Phrase(r"days_since_return", "returns", ("last return {value:days} ago",)),
+    _windows("late_payments", "payment", "{value:late payment/late payments} in the last {1} days"),
+    Phrase(
+        r"longest_payment_delay_days_(\d+)d",
+        "payment",
+        ("a payment {value:days} after it was due",),
+    ),
+    Phrase(
+        r"open_(ticket|complaint)s|oldest_open_ticket_days",
+        "open problems",
+        (
+            "{open_tickets:open ticket/open tickets}, one {oldest_open_ticket_days:days} old",
+            "{value:open ticket/open tickets}",
+        ),
+    ),
+    Phrase(r"(ticket|complaint)s_(\d+)d", "problems", ("{value:{1}/{1}s} in the last {2} days",)),
+    Phrase(r"days_since_(ticket|complaint)", "problems", ("last {1} {value:days} ago",)),
+    Phrase(r"longest_resolution_days_\d+d", "problems", ("a ticket took {value:days} to resolve",)),
+    Phrase(
+        r"last_ticket_satisfaction",
+        "satisfaction",
+        ("last ticket rated {value:number} of 5",),
+    ),
+    Phrase(r"last_nps_score", "satisfaction", ("recommends us at {value:number} of 10",)),
+    Phrase(
+        r"(last|lowest)_csat_score\w*", "satisfaction", ("{1} satisfaction {value:number} of 5",)
+    ),
+    Phrase(r"days_since_survey_answer", "surveys", ("last survey answer {value:days} ago",)),
+    _windows("surveys_sent", "surveys", "{value:survey/surveys} sent in the last {1} days"),
+    _windows("surveys_answered", "surveys", "{value:survey/surveys} answered in the last {1} days"),
+    Phrase(
+        r"(inbound|reached|refused)_interactions_(\d+)d",
+        "contact",
+        ("{value:{1} contact/{1} contacts} in the last {2} days",),
+    ),
+    _windows("interactions", "contact", "{value:contact/contacts} in the last {1} days"),
+    _windows("revisits", "contact", "{value:revisit/revisits} in the last {1} days"),
+    _windows(
+        "missed_follow_ups",
+        "contact",
+        "{value:promised contact missed/promised contacts missed} in the last {1} days",
+    ),
+    Phrase(r"days_since_interaction", "contact", ("last contact {value:days} ago",)),
+    Phrase(r"days_since_reached", "contact", ("last reached {value:days} ago",)),
+    Phrase(
+        r"is_last_contact_rep_gone", "contact", ("the last contact person has left: {value:yes}",)
+    ),
+    Phrase(
+        r"campaigns_(opened|answered)_(\d+)d",
+        "campaigns",
+        ("{value:campaign/campaigns} {1} in the last {2} days",),
+    ),
+    _windows("campaigns", "campaigns", "{value:campaign/campaigns} received in the last {1} days"),
+    Phrase(r"days_since_campaign", "campaigns", ("last campaign {value:days} ago",)),
+    Phrase(r"consented_channels", "consent", ("{value:channel/channels} allowed for marketing",)),
+    Phrase(r"days_since_consent_withdrawal", "consent", ("a consent withdrawn {value:days} ago",)),
+    Phrase(r"points_balance", "loyalty points", ("{value:amount} loyalty points",)),
+    _windows(
+        "points_earned", "loyalty points", "{value:amount} points earned in the last {1} days"
+    ),
+    _windows(
+        "redemptions", "loyalty points", "{value:redemption/redemptions} in the last {1} days"
+    ),
+    Phrase(r"days_since_redemption", "loyalty points", ("points last redeemed {value:days} ago",)),
+    Phrase(
+        r"usage_events_change_(\d+)d",
+        "usage",
+        ("{value:change} uses in the last {1} days against the {1} before",),
+    ),
+    _windows("usage_events", "usage", "{value:use/uses} in the last {1} days"),
+    _windows("usage_quantity", "usage", "{value:amount} used in the last {1} days"),
+    Phrase(r"days_since_usage", "usage", ("last used {value:days} ago",)),
+    _windows(
+        "community_events", "community", "{value:community event/community events} in {1} days"
+    ),
+    Phrase(r"days_since_community_event", "community", ("last community event {value:days} ago",)),
+    Phrase(r"trainings", "training", ("{value:training/trainings} attended",)),
+    Phrase(r"trainings_completed", "training", ("{value:training/trainings} completed",)),
+    Phrase(r"days_since_training", "training", ("last training {value:days} ago",)),
+    _windows("quotations", "sales", "{value:quotation/quotations} in the last {1} days"),
+    Phrase(
+        r"opportunities_(won|lost)_(\d+)d",
+        "sales",
+        ("{value:opportunity/opportunities} {1} in the last {2} days",),
+    ),
+    _windows("lost_to_competitor", "sales", "{value:quotation/quotations} lost to a competitor"),
+    Phrase(r"open_opportunities", "sales", ("{value:open quotation/open quotations}",)),
+    Phrase(r"open_quoted_amount", "sales", ("{value:amount} quoted and open",)),
+    Phrase(r"days_since_quotation", "sales", ("last quotation {value:days} ago",)),
+)
+
+
+def _days(value: float) -> str:
+    return "1 day" if round(value) == 1 else f"{value:,.0f} days"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def _counted(form: str) -> Callable[[float], str]:
+    one, many = form.split("/")
+
+    def show(value: float) -> str:
+        if value == 0:
+            return f"no {one}"
+        return f"1 {one}" if value == 1 else f"{_number(value)} {many}"
+
+    return show
+
+
+# How a value is shown; a format of the form one/many counts.
+SHOWN: dict[str, Callable[[float], str]] = {
+    "": lambda value: f"{value:,.0f}",
+    "amount": lambda value: f"{value:,.0f}",
+    "change": lambda value: f"{value:+,.0f}",
+    "days": _days,
+    "number": _number,
+    "percent": lambda value: f"{value:.0%}",
+    "yes": lambda value: "yes" if value else "no",
+}
+
+
+def words(contributions: Contributions, frame: pd.DataFrame) -> list[ObjectArray]:
+    """The three drivers of each row, strongest first; None where fewer things matter.
+
+    Args:
+        contributions: what each feature adds to the log odds of churn.
+        frame: the same rows as the predictor saw them.
+    """
+    concepts, members = _group(contributions.names)
+    added = np.empty((len(frame), len(concepts)), dtype=np.float32)
+    for at, columns in enumerate(members):
+        added[:, at] = contributions.values[:, columns].sum(axis=1)
+    weight = np.abs(added)
+    weight[weight < NEGLIGIBLE] = 0
+    raises = (added > 0) & (weight > 0)
+    # What raises the risk comes before all that lowers it, each by size; ties by the catalogue.
+    ceiling = float(weight.max(initial=0)) + 1
+    order = np.argsort(-(weight + np.where(raises, ceiling, 0)), axis=1, kind="stable")
+    drivers = []
+    for rank in range(DRIVERS):
+        text = np.full(len(frame), None, dtype=object)
+        if rank < len(concepts):
+            chosen = order[:, rank]
+            present = weight[np.arange(len(frame)), chosen] > 0
+            rising = raises[np.arange(len(frame)), chosen]
+            for at in np.unique(chosen[present]):
+                for up in (True, False):
+                    rows = np.flatnonzero(present & (chosen == at) & (rising == up))
+                    if len(rows):
+                        text[rows] = _speak(contributions, members[at], rows, frame, up)
+        drivers.append(text)
+    return drivers
+
+
+def _group(names: Sequence[str]) -> tuple[list[str], list[list[int]]]:
+    """Concepts in the order of the catalogue, with the positions of their features."""
+    found: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        phrase, _ = _phrase(name)
+        found.setdefault(phrase.concept, []).append(at)
+    rank = {phrase.concept: at for at, phrase in reversed(list(enumerate(CATALOGUE)))}
+    concepts = sorted(found, key=lambda concept: (rank.get(concept, len(CATALOGUE)), concept))
+    return concepts, [found[concept] for concept in concepts]
+
+
+def _phrase(name: str) -> tuple[Phrase, tuple[str, ...]]:
+    for phrase in CATALOGUE:
+        match = re.fullmatch(phrase.features, name)
+        if match:
+            return phrase, (name, *(group or "" for group in match.groups()))
+    plain = name.replace("_", " ")
+    return Phrase(re.escape(name), plain, (f"{plain}: {{value:number}}",)), (name,)
+
+
+def _speak(
+    contributions: Contributions,
+    members: list[int],
+    rows: npt.NDArray[np.intp],
+    frame: pd.DataFrame,
+    rising: bool,
+) -> ObjectArray:
+    """Words for rows of one concept: the feature that moves each row most is the speaker."""
+    share = contributions.values[rows][:, members]
+    leading = (share if rising else -share).argmax(axis=1)
+    spoken = np.full(len(rows), None, dtype=object)
+    for at in np.unique(leading):
+        mine = np.flatnonzero(leading == at)
+        phrase, groups = _phrase(contributions.names[members[at]])
+        texts = (phrase.lowers or phrase.texts) if not rising else phrase.texts
+        said = _first_known(texts, groups, frame, rows[mine])
+        spoken[mine] = said if rising else LOWERS + said
+    return spoken
+
+
+def _first_known(
+    texts: Sequence[str],
+    groups: tuple[str, ...],
+    frame: pd.DataFrame,
+    rows: npt.NDArray[np.intp],
+) -> ObjectArray:
+    """The first text of which all columns are known in a row; else that the value is not known."""
+    name = groups[0]
+    plain = name.replace("_", " ")
+    result: ObjectArray = np.full(len(rows), f"{plain}: not known", dtype=object)
+    open_rows = np.arange(len(rows))
+    for text in texts:
+        parts = _parse(text, groups)
+        if any(column not in frame.columns for _, column, _ in parts if column):
+            continue
+        columns = {c: frame[c].iloc[rows[open_rows]] for _, c, _ in parts if c}
+        known = np.ones(len(open_rows), dtype=bool)
+        for values in columns.values():
+            known &= values.notna().to_numpy()
+        said: Any = ""
+        for literal, column, form in parts:
+            said = said + literal
+            if column:
+                said = said + _render(columns[column][known], form)
+        result[open_rows[known]] = said
+        open_rows = open_rows[~known]
+        if not len(open_rows):
+            break
+    return result
+
+
+def _parse(text: str, groups: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """Split a text into (literal, column, format); groups of the feature's name are filled in."""
+    for at, group in enumerate(groups[1:], start=1):
+        text = text.replace(f"{{{at}}}", group)
+    return [
+        (literal, groups[0] if column == "value" else column or "", form or "")
+        for literal, column, form, _ in Formatter().parse(text)
+    ]
+
+
+def _render(values: pd.Series[Any], form: str) -> ObjectArray:
+    """Values as words; each distinct value is put into words once."""
+    codes, distinct = pd.factorize(values.to_numpy())
+    show = SHOWN.get(form) or _counted(form)
+    shown = [value if isinstance(value, str) else show(float(value)) for value in distinct]
+    result: ObjectArray = np.array(shown, dtype=object)[codes]
+    return result

@@ -1,0 +1,309 @@
+"""How good the probabilities of one finished snapshot are, how sure that is, and what follows.
+
+All candidates are judged on the same customers and, in the bootstrap, on the same resamples, so
+that a difference is tested pair by pair. Definitions, with p the churn probability:
+
+- ``auc``: chance that a churner has a higher p than a stayer, ties half;
+- ``average_precision``: precision averaged over recall steps, ties together;
+- ``log_loss`` (nats) and ``brier``: mean penalties, smaller is better;
+- ``ece``: mean distance of p and the churn rate over ten bins of equal mass;
+- ``lift_at_10``: churn rate of the 10% with the highest p over the overall churn rate.
+
+Metrics that are not defined (no customers, or one class only) are NaN, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.features import BoolArray, FloatArray
+
+RESAMPLED: Final = ("auc", "average_precision", "log_loss", "brier", "lift_at_10")
+METRICS: Final = (*RESAMPLED, "ece", "n", "positives")
+# The served figures are probabilities, multiplied by money downstream: a metric of ranking alone
+# would promote a model whose probabilities are wrong.
+PRIMARY: Final = "log_loss"
+CONFIDENCE = 0.95
+LIFT_SHARE = 0.1
+ECE_BINS = 10
+CURVE_BINS = 10
+LIFT_POINTS = 100
+
+# Resamples: enough for a 2.5% quantile, fewer where the snapshot is so large that any
+# difference worth having is many standard errors wide.
+MAX_RESAMPLES = 1_000
+MIN_RESAMPLES = 200
+RESAMPLED_ROWS = 5_000_000
+CHUNK_CELLS = 200_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better (positive) or worse one candidate is than another, with its interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures and resampled figures of every candidate on one snapshot."""
+
+    figures: Mapping[str, Mapping[str, float]]
+    resampled: Mapping[str, Mapping[str, FloatArray]]
+    probabilities: Mapping[str, FloatArray]
+    churned: BoolArray
+
+    def interval(self, role: str, metric: str) -> tuple[float, float]:
+        """Bootstrap interval of one figure; NaN where none is sensible."""
+        if metric not in RESAMPLED:
+            return np.nan, np.nan
+        return _interval(self.resampled[role][metric])
+
+    def gain(self, role: str, over: str, metric: str = PRIMARY) -> Difference:
+        """By how much `role` is better than `over`, resampled pair by pair."""
+        sign = -1.0 if metric in ("log_loss", "brier") else 1.0
+        value = sign * (self.figures[role][metric] - self.figures[over][metric])
+        paired = sign * (self.resampled[role][metric] - self.resampled[over][metric])
+        return Difference(value, *_interval(paired))
+
+    def best(self, roles: list[str]) -> str:
+        """The role with the smallest primary loss; the first of equals."""
+        return min(roles, key=lambda role: self.figures[role][PRIMARY])
+
+    def table(self) -> pd.DataFrame:
+        """One row per role and metric: role, metric, value, lower, upper."""
+        rows = [
+            (role, metric, self.figures[role][metric], *self.interval(role, metric))
+            for role in self.figures
+            for metric in METRICS
+        ]
+        return pd.DataFrame(rows, columns=["role", "metric", "value", "lower", "upper"])
+
+    def calibration_curve(self) -> pd.DataFrame:
+        """Mean probability against churn rate in bins of equal mass, per role."""
+        frames = []
+        for role, p in self.probabilities.items():
+            bins = _equal_mass(p, CURVE_BINS)
+            frames.append(
+                pd.DataFrame({"bin": bins, "predicted": p, "observed": self.churned.astype(float)})
+                .groupby("bin", as_index=False)
+                .agg(
+                    predicted=("predicted", "mean"),
+                    observed=("observed", "mean"),
+                    customers=("observed", "size"),
+                )
+                .assign(role=role)
+            )
+        columns = ["role", "bin", "predicted", "observed", "customers"]
+        return pd.concat(frames, ignore_index=True)[columns]
+
+    def lift_curve(self) -> pd.DataFrame:
+        """Share of churners found in the most endangered share of customers, per role."""
+        frames = []
+        share = np.linspace(0, 1, LIFT_POINTS + 1)
+        weights = np.ones((1, len(self.churned)))
+        for role, p in self.probabilities.items():
+            ranking = _Ranking(self.churned, p)
+            found = ranking.captured(*ranking.totals(weights), share)[0]
+            frames.append(pd.DataFrame({"role": role, "share": share, "captured": found}))
+        return pd.concat(frames, ignore_index=True)
+
+
+def evaluate(
+    churned: BoolArray,
+    probabilities: Mapping[str, FloatArray],
+    *,
+    seed: int,
+    customers: npt.NDArray[Any] | None = None,
+) -> Evaluation:
+    """Judge candidates on the same rows.
+
+    Args:
+        churned: what happened, one per row.
+        probabilities: role to churn probability, one per row.
+        seed: of the bootstrap.
+        customers: who each row is, where customers have several rows; they are drawn whole.
+    """
+    rankings = {role: _Ranking(churned, p) for role, p in probabilities.items()}
+    one = np.ones((1, len(churned)))
+    figures = {
+        role: {name: float(value[0]) for name, value in ranking.figures(one).items()}
+        | {
+            "ece": expected_calibration_error(churned, probabilities[role]),
+            "n": float(len(churned)),
+            "positives": float(churned.sum()),
+        }
+        for role, ranking in rankings.items()
+    }
+    parts: dict[str, dict[str, list[FloatArray]]] = {
+        role: {metric: [] for metric in RESAMPLED} for role in rankings
+    }
+    for weights in _resamples(len(churned), customers, seed):
+        for role, ranking in rankings.items():
+            for metric, values in ranking.figures(weights).items():
+                parts[role][metric].append(values)
+    resampled = {
+        role: {metric: np.concatenate(values) for metric, values in metrics.items()}
+        for role, metrics in parts.items()
+    }
+    return Evaluation(figures, resampled, dict(probabilities), churned)
+
+
+def expected_calibration_error(churned: BoolArray, probability: FloatArray) -> float:
+    """Distance of probability and churn rate, weighted over bins of equal mass; ties together."""
+    if len(churned) == 0:
+        return float("nan")
+    bins = _equal_mass(probability, ECE_BINS)
+    gap = np.bincount(bins, probability) - np.bincount(bins, churned.astype(float))
+    return float(np.abs(gap).sum() / len(churned))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is served from now on, whether the pointer moves, and why in one sentence."""
+
+    serves: str
+    promoted: bool
+    sentence: str
+
+
+def gate(evaluation: Evaluation, baselines: list[str]) -> Verdict:
+    """Decide what is served: challenger, champion, or the best baseline.
+
+    The challenger must beat the best baseline and the champion, where there is one: the 95%
+    interval of its gain in log-loss lies above zero and its AUC is not lower. A champion that
+    the challenger does not beat stays if it still beats the best baseline by the same test.
+    Otherwise the best baseline, fitted today, is served.
+    """
+    best = evaluation.best(baselines)
+    rivals = [role for role in ("champion",) if role in evaluation.figures]
+    lost = [role for role in (best, *rivals) if not _beats(evaluation, "challenger", role)]
+    against_best = _describe(evaluation, "challenger", best)
+    if not lost:
+        over_champion = " and the champion" if rivals else ""
+        return Verdict(
+            "challenger",
+            True,
+            f"The trees are served: they beat the best baseline ({best}){over_champion}; "
+            f"{against_best}.",
+        )
+    if rivals and _beats(evaluation, "champion", best):
+        reason = (
+            f"the challenger does not beat it ({_describe(evaluation, 'challenger', 'champion')})"
+        )
+        return Verdict(
+            "champion",
+            False,
+            f"The champion stays: it beats the best baseline ({best}) and {reason}.",
+        )
+    return Verdict(
+        best,
+        True,
+        f"The baseline {best} is served: the trees do not beat it beyond chance; {against_best}.",
+    )
+
+
+def _beats(evaluation: Evaluation, role: str, over: str) -> bool:
+    return evaluation.gain(role, over).lower > 0 and evaluation.gain(role, over, "auc").value >= 0
+
+
+def _describe(evaluation: Evaluation, role: str, over: str) -> str:
+    gain, auc = evaluation.gain(role, over), evaluation.gain(role, over, "auc")
+    return (
+        f"log-loss better by {gain.value:.4f} (95% from {gain.lower:.4f} to {gain.upper:.4f}), "
+        f"AUC by {auc.value:+.4f}"
+    )
+
+
+class _Ranking:
+    """One candidate's customers in falling order of p, so that a resample is a few sums."""
+
+    def __init__(self, churned: BoolArray, probability: FloatArray) -> None:
+        self.order = np.argsort(-probability, kind="stable")
+        falling = probability[self.order]
+        happened = churned.astype(np.float64)
+        self.churned = happened[self.order]
+        # Customers with the same p form one group: their order among themselves means nothing.
+        self.starts = np.flatnonzero(np.diff(falling, prepend=np.nan) != 0)
+        self.log_loss = -np.where(churned, np.log(probability), np.log1p(-probability))
+        self.brier = (probability - happened) ** 2
+
+    def totals(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Churners and stayers in each group of equal p; one row per resample."""
+        if not len(self.order):
+            empty = np.zeros((len(weights), 0))
+            return empty, empty
+        ordered = weights[:, self.order]
+        churners = np.add.reduceat(ordered * self.churned, self.starts, axis=1)
+        return churners, np.add.reduceat(ordered, self.starts, axis=1) - churners
+
+    def captured(self, churners: FloatArray, stayers: FloatArray, share: FloatArray) -> FloatArray:
+        """Share of all churners among the first `share` of customers; ties are shared out."""
+        rows = np.cumsum(churners + stayers, axis=1)
+        found = np.cumsum(churners, axis=1)
+        result = np.full((len(rows), len(share)), np.nan)
+        for at, (row, hit) in enumerate(zip(rows, found, strict=True)):
+            if len(hit) and hit[-1] > 0:
+                reached = np.interp(share * row[-1], np.r_[0.0, row], np.r_[0.0, hit])
+                result[at] = reached / hit[-1]
+        return result
+
+    def figures(self, weights: FloatArray) -> dict[str, FloatArray]:
+        """The resampled metrics; one value per row of weights."""
+        churners, stayers = self.totals(weights)
+        found, passed = np.cumsum(churners, axis=1), np.cumsum(stayers, axis=1)
+        positives, negatives = churners.sum(axis=1), stayers.sum(axis=1)
+        rows = weights.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            below = negatives[:, None] - passed + stayers / 2
+            seen = found + passed
+            precision = np.where(seen > 0, found / seen, 0.0)
+            return {
+                "auc": (churners * below).sum(axis=1) / (positives * negatives),
+                "average_precision": (churners * precision).sum(axis=1) / positives,
+                "log_loss": weights @ self.log_loss / rows,
+                "brier": weights @ self.brier / rows,
+                "lift_at_10": self.captured(churners, stayers, np.array([LIFT_SHARE]))[:, 0]
+                / LIFT_SHARE,
+            }
+
+
+def _resamples(rows: int, customers: npt.NDArray[Any] | None, seed: int) -> Iterator[FloatArray]:
+    """Weights of Poisson resamples, in chunks of bounded size."""
+    if rows == 0:
+        yield np.zeros((1, 0))
+        return
+    drawn, member = rows, np.arange(rows)
+    if customers is not None:
+        distinct, member = np.unique(customers, return_inverse=True)
+        drawn = len(distinct)
+    left = int(np.clip(RESAMPLED_ROWS // rows, MIN_RESAMPLES, MAX_RESAMPLES))
+    rng = np.random.default_rng(seed)
+    while left:
+        chunk = min(left, max(1, CHUNK_CELLS // rows))
+        left -= chunk
+        yield rng.poisson(1.0, (chunk, drawn))[:, member].astype(np.float64)
+
+
+def _interval(values: FloatArray) -> tuple[float, float]:
+    defined = values[np.isfinite(values)]
+    if not len(defined):
+        return np.nan, np.nan
+    tail = (1 - CONFIDENCE) / 2
+    lower, upper = np.quantile(defined, [tail, 1 - tail])
+    return float(lower), float(upper)
+
+
+def _equal_mass(probability: FloatArray, bins: int) -> npt.NDArray[np.intp]:
+    if not len(probability):
+        return np.zeros(0, dtype=np.intp)
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.searchsorted(edges, probability, side="left")

@@ -1,0 +1,162 @@
+"""A model version in memory: what it serves, what stands beside it, and its card.
+
+One form for all that can be served, trees, baseline or rule, so that scoring, store and pointer
+never ask which it is. The version is a hash of the content: the same training gives the same name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from models.baselines import Logistic, PurchaseModel, Recency, Rule
+from models.bg_nbd import BgNbd
+from models.calibration import EPSILON, Calibration
+from models.churn import ChurnTrees
+from models.errors import StoreError
+from models.features import FeatureMatrix, FeatureSchema, FloatArray
+from models.predictors import Predictor, probability_of
+from models.version import canonical_json, sha256, version_of
+
+FORMAT: Final = 1
+TREES_FILE: Final = "model.ubj"
+CALIBRATION_FILE: Final = "calibration.json"
+BASELINES_FILE: Final = "baselines.json"
+CARD_FILE: Final = "card.json"
+
+BASELINES: Final[dict[str, Any]] = {
+    each.role: each for each in (Recency, Logistic, PurchaseModel, Rule)
+}
+SCORE_KINDS: Final = {ChurnTrees.role: "model", Rule.role: "rule"}
+
+
+@dataclass(frozen=True)
+class ChurnModel:
+    """Everything that scoring needs, and the card that says where it came from.
+
+    Attributes:
+        as_of: the day of the training; no later day was known to it.
+        serves: role of the predictor that scores: trees, recency, logistic, bg_nbd or rule.
+        schema: the features every frame must have.
+        predictors: by role; the served one and those it was judged against.
+        calibrations: by role; a rule has none.
+        card: metrics, windows, seeds and versions, for people.
+    """
+
+    as_of: date
+    horizon_days: int
+    serves: str
+    schema: FeatureSchema
+    predictors: Mapping[str, Predictor]
+    calibrations: Mapping[str, Calibration]
+    card: Mapping[str, Any]
+
+    @property
+    def score_kind(self) -> str:
+        """What a score of this version is called: model, baseline or rule."""
+        return SCORE_KINDS.get(self.serves, "baseline")
+
+    @property
+    def bg_nbd(self) -> BgNbd | None:
+        """The purchase model, where there was enough data for one."""
+        predictor = self.predictors.get(PurchaseModel.role)
+        return predictor.bg_nbd if isinstance(predictor, PurchaseModel) else None
+
+    @cached_property
+    def version(self) -> str:
+        """`<as_of>.<hash of the content>`."""
+        return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
+
+    def probability(
+        self,
+        matrix: FeatureMatrix,
+        snapshots: npt.NDArray[np.datetime64],
+        role: str | None = None,
+    ) -> FloatArray:
+        """Churn probability of each row by the served predictor, or by another one."""
+        role = role or self.serves
+        margin = self.predictors[role].margin(matrix)
+        calibration = self.calibrations.get(role)
+        if calibration is None:
+            return np.clip(probability_of(margin), EPSILON, 1 - EPSILON)
+        return calibration.probability(margin, snapshots)
+
+    def files(self) -> dict[str, bytes]:
+        """The version as files, byte for byte the same for the same content."""
+        trees = self.predictors.get(ChurnTrees.role)
+        files = {
+            BASELINES_FILE: canonical_json(
+                {r: p.to_json() for r, p in self.predictors.items() if r != ChurnTrees.role}
+            ),
+            CALIBRATION_FILE: canonical_json(
+                {r: c.to_json() for r, c in self.calibrations.items()}
+            ),
+            CARD_FILE: canonical_json(
+                {
+                    "format": FORMAT,
+                    "as_of": self.as_of.isoformat(),
+                    "horizon_days": self.horizon_days,
+                    "serves": self.serves,
+                    "features": self.schema.to_json(),
+                    "schema_sha256": self.schema.sha256,
+                    "trees": trees.to_json() if isinstance(trees, ChurnTrees) else None,
+                    **self.card,
+                }
+            ),
+        }
+        if isinstance(trees, ChurnTrees):
+            files[TREES_FILE] = trees.ubj
+        return files
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> ChurnModel:
+        """Build a version from its files, whose checksums the store has verified.
+
+        Raises:
+            StoreError: when the files are of another format or do not fit together.
+        """
+        try:
+            card = json.loads(files[CARD_FILE])
+            if card.pop("format") != FORMAT:
+                raise StoreError(
+                    f"expected format {FORMAT} of a model version; train again with this release"
+                )
+            schema = FeatureSchema.from_json(card.pop("features"))
+            if schema.sha256 != card.pop("schema_sha256"):
+                raise StoreError("the card's features do not have the hash that the card states")
+            predictors: dict[str, Predictor] = {
+                role: BASELINES[role].from_json(stored)
+                for role, stored in json.loads(files[BASELINES_FILE]).items()
+            }
+            stored_trees = card.pop("trees")
+            if stored_trees is not None:
+                trees = ChurnTrees.from_json(stored_trees, files[TREES_FILE])
+                trees.require_sound()
+                predictors[ChurnTrees.role] = trees
+            calibrations = {
+                role: Calibration.from_json(stored)
+                for role, stored in json.loads(files[CALIBRATION_FILE]).items()
+            }
+            model = cls(
+                date.fromisoformat(card.pop("as_of")),
+                int(card.pop("horizon_days")),
+                str(card.pop("serves")),
+                schema,
+                predictors,
+                calibrations,
+                card,
+            )
+        except StoreError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(f"the model version is not readable: {error!r}") from error
+        if model.serves not in model.predictors:
+            raise StoreError(f"the model version serves {model.serves} and does not hold it")
+        return model
