@@ -30,7 +30,7 @@ LEDGER = Suite(
     table="row_ledger",
     place="row_ledger",
     figures=True,
-    labels=("table_name", "as_of"),
+    labels=("delivery",),
     checks=(
         Check(
             "ledger_balances",

@@ -1,13 +1,8 @@
-"""What was delivered for a day: a profile of every table and column, and a sample of the orders.
-
-The readings follow staging's (dbt_project/macros/engine/cleaning.sql) but are coarser: they have
-to tell a delivery that went wrong from one with a few bad rows, not a good row from a bad one.
-"""
+"""What was delivered for a day: a profile of every table and column, and a sample of the orders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,17 +11,12 @@ import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
 from pipelines.borders import PURCHASES, SAMPLE_ROWS, one_in
+from pipelines.borders.reading import Reading
 from pipelines.borders.volume import History
 from pipelines.resources.lake import Lake, Manifest
 from pipelines.resources.warehouse import literal, quoted
 from pipelines.sources.connector import DEFECT
-from pipelines.sources.contract import (
-    EARLIEST_PLAUSIBLE,
-    LATEST_PLAUSIBLE,
-    Column,
-    Table,
-    load_contract,
-)
+from pipelines.sources.contract import Table, load_contract
 
 # Rows of a delivery whose values are read: a share of a million rows is as good as one of fifty,
 # and each million of order lines costs two and a half seconds.
@@ -34,11 +24,6 @@ _PROFILED_ROWS = 1_000_000
 
 # The columns whose product is the amount of a row that brings an order.
 _AMOUNTS = {"orders": ("net_amount",), "order_lines": ("quantity", "unit_price")}
-
-_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
-_NUMBERS = {"FLOAT", "DOUBLE", "DECIMAL"} | _INTEGERS | {f"U{name}" for name in _INTEGERS}
-_NO_VALUES = "('null', 'none', 'nan', 'nat', 'n/a', '<na>', '\\n')"
-_BOOLEANS = "('true', 't', 'yes', 'y', '1', '1.0', 'false', 'f', 'no', 'n', '0', '0.0')"
 
 
 def frames(
@@ -106,83 +91,6 @@ def frames(
     }
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How one delivered column is read.
-
-    Attributes:
-        column: what the contract says of it.
-        stored: its type in the data file.
-    """
-
-    column: Column
-    stored: str
-
-    @property
-    def given(self) -> str:
-        """SQL for what the source gave: NULL where it gave nothing, else text or the right kind."""
-        name = quoted(self.column.name)
-        if self._is_native:
-            return name
-        if self._is_number and self.column.data_type == "string":
-            # An empty cell turned the column into doubles: 13085.0 is the customer 13085.
-            text = (
-                f"case when {name} = floor({name}) and abs({name}) < 1e18"
-                f" then {name}::bigint::varchar else {name}::varchar end"
-            )
-        else:
-            # Trimming costs three times a look at the first and the last character.
-            plain = f"{name}::varchar"
-            text = (
-                f"nullif(case when regexp_matches({plain}, '^[^!-~]|[^!-~]$')"
-                f" then trim({plain}, ' \t\r\n\N{NO-BREAK SPACE}') else {plain} end, '')"
-            )
-        if self.column.data_type == "string" and not self.column.name.endswith("_id"):
-            return text
-        return f"case when lower({text}) not in {_NO_VALUES} then {text} end"
-
-    def is_unreadable(self, value: str) -> str:
-        """SQL: whether a value cannot be read as its type, or is a time that cannot be meant."""
-        match self.column.data_type:
-            case "string":
-                return "false"
-            case "boolean":
-                return "false" if self._is_native else f"lower({value}) not in {_BOOLEANS}"
-            case "integer":
-                number = f"try_cast({value} as decimal(38, 9))"
-                return f"coalesce({number} <> floor({number}), true)"
-            case "date" | "timestamp":
-                return f"coalesce({self._is_implausible(self.instant(value))}, true)"
-            case number:
-                return f"try_cast({value} as {number}) is null"
-
-    def instant(self, value: str) -> str:
-        """SQL for the time that a value names, give or take its zone, which would cost double."""
-        return f"try_cast({value} as timestamp)"
-
-    def _is_implausible(self, instant: str) -> str:
-        early = f"{instant} < timestamp '{self.column.earliest or EARLIEST_PLAUSIBLE}'"
-        if self.column.known_with == self.column.name:
-            return early  # 9999-12-31 means "not yet" here
-        return f"{early} or {instant} >= timestamp '{LATEST_PLAUSIBLE}'"
-
-    @property
-    def _is_number(self) -> bool:
-        return self.stored.partition("(")[0] in _NUMBERS
-
-    @property
-    def _is_native(self) -> bool:
-        match self.column.data_type:
-            case "string":
-                return False
-            case "boolean":
-                return self.stored == "BOOLEAN"
-            case "date" | "timestamp":
-                return self.stored == "DATE" or self.stored.startswith("TIMESTAMP")
-            case _:
-                return self._is_number
-
-
 class _Delivered:
     """One delivered table, counted in one pass."""
 
@@ -199,7 +107,7 @@ class _Delivered:
         self._relation = f"read_parquet({literal(lake.data_file(manifest))})"
         stored = {name: kind for name, kind, *_ in self._fetch(f"describe from {self._relation}")}
         self._readings = {
-            column.name: _Reading(column, stored[column.name])
+            column.name: Reading(column, stored[column.name])
             for column in table.columns
             if column.name in manifest.columns
         }

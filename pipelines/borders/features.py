@@ -42,8 +42,7 @@ def _ledger(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
     return connection.sql(
         f"""
         select
-            table_name,
-            as_of::varchar as as_of,
+            table_name || ' of ' || as_of::varchar as delivery,
             table_name in ({purchases}) as is_purchases,
             extracted - accepted - quarantined - duplicate as rows_unaccounted_for,
             case

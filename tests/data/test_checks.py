@@ -47,8 +47,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
     ),
     "features_ledger": pd.DataFrame(
         {
-            "table_name": ["orders", "tickets"],
-            "as_of": ["2026-06-30", "2026-06-30"],
+            "delivery": ["orders of 2026-06-30", "tickets of 2026-06-30"],
             "is_purchases": [True, False],
             "rows_unaccounted_for": [0, 0],
             "quarantined_share": [0.01, None],
@@ -124,7 +123,7 @@ SPOILT: Mapping[str, tuple[str, object]] = {
     "required_columns_are_given": ("given", False),
     "required_values_are_readable": ("unreadable_share", 0.99),
     "required_values_are_present": ("missing_share", 0.51),
-    "keys_name_one_row": ("repeated_key_share", 0.8),
+    "keys_name_one_order": ("repeated_key_share", 0.8),
     "rows_are_well_formed": ("malformed_share", 0.5),
     "order_volume_is_as_usual": ("volume_ratio", 0.05),
     "orders_arrived": ("rows_up_to_as_of", 0),
@@ -186,6 +185,7 @@ SPOILT: Mapping[str, tuple[str, object]] = {
 # Checks that look at rows other than the first one.
 SPOILT_AT: Mapping[str, tuple[int, str, object]] = {
     "optional_values_are_readable": (2, "unreadable_share", 0.3),
+    "keys_name_one_row": (1, "repeated_key_share", 0.8),
     "volume_is_as_usual": (1, "volume_ratio", 11.0),
     "shares_do_not_exceed_one": (1, "highest", 1.2),
 }

@@ -123,7 +123,7 @@ def test_order_lines_with_guests_and_cancellations_pass(lake: Lake) -> None:
         ),
         (
             {"order_id": [f"A{n // 3}" for n in range(100)]},
-            "keys_name_one_row",
+            "keys_name_one_order",
             "found orders (66.0%)",
         ),
         (
