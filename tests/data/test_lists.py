@@ -1,0 +1,312 @@
+"""Lists from day to day: who is on them, who is not and why, and what a later day knows of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from pipelines.resources.lake import Lake
+
+PROJECT_DIR = Path(__file__).parents[2] / "dbt_project"
+DAY = date(2024, 6, 30)
+# tests that also need a table which no list is made of are left to the tests of that table
+EVERYTHING = "+retention_list --indirect-selection buildable"
+WHAT_THE_PAST_CHANGES = "fed_back_published_lists+,+retention_list"
+LISTS = ("retention_list", "retention_list_suppressed")
+SPECIAL = {
+    "erasure": "L001",
+    "test_account": "L002",
+    "no_consent": "L003",
+    "profiling_objection": "L004",
+    "open_complaint": "L005",
+    "unreachable": "L006",
+}
+
+Rows = list[dict[str, Any]]
+
+
+def at(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 10)
+
+
+def rows() -> dict[str, Rows]:
+    """Monthly buyers: L is quiet since 45 days, G for the second time since long, F is not."""
+    quiet_days = {"L": 45, "G": 200, "F": 3}
+    customers = [f"{kind}{n:03}" for kind in quiet_days for n in range(150 if kind != "F" else 20)]
+    orders = [
+        {
+            "order_id": f"{customer}-{number}",
+            "customer_id": customer,
+            "ordered_at": at(DAY - timedelta(days=quiet_days[customer[0]] + 30 * number + pause)),
+            "net_amount": (amount := 100 + int(customer[1:])),
+            "cost_amount": amount / 2,
+        }
+        for customer in customers
+        for number in range(8)
+        for pause in [120 if customer[0] == "G" and number >= 4 else 0]
+    ]
+    profiles = [
+        {
+            "customer_id": customer,
+            "created_at": at(date(2023, 1, 1)),
+            "email": None if customer == SPECIAL["unreachable"] else f"{customer}@example.com",
+            "phone": None if customer == SPECIAL["unreachable"] else "1",
+            "owner_id": "rich" if int(customer[1:]) < 120 else "poor",
+            "is_test": customer == SPECIAL["test_account"],
+        }
+        for customer in customers
+    ]
+    consents = [
+        {
+            "customer_id": customer,
+            "channel": "email",
+            "basis": basis,
+            "granted": customer != SPECIAL[refused],
+            "changed_at": at(date(2023, 5, 1)),
+        }
+        for customer in customers
+        for basis, refused in (("marketing", "no_consent"), ("profiling", "profiling_objection"))
+    ]
+    return {
+        "orders": orders,
+        "customers": profiles,
+        "consents": consents,
+        "erasure_requests": [
+            {"customer_id": SPECIAL["erasure"], "requested_at": at(date(2024, 6, 1))}
+        ],
+        "tickets": [
+            {
+                "ticket_id": "T1",
+                "customer_id": SPECIAL["open_complaint"],
+                "opened_at": at(date(2024, 6, 1)),
+                "kind": "complaint",
+            }
+        ],
+    }
+
+
+@dataclass
+class Days:
+    """The lists of several days, each run knowing what those before it published."""
+
+    company: Any
+
+    def score(self, day: date) -> None:
+        """Store the day's scores, as scoring does: the later in the alphabet, the likelier."""
+        customers = [f"L{n:03}" for n in range(150)] + [f"F{n:03}" for n in range(20)]
+        scores = [
+            {
+                "customer_id": customer,
+                "churn_probability": 0.6 + int(customer[1:]) / 500,
+                "score_kind": "model",
+                "model_version": "m1",
+                "scored_on": day,
+                "driver_1": "quiet for long",
+                "expected_orders_12m": 6.0,
+            }
+            for customer in customers
+        ]
+        self.lake.replace("scores", day, pa.Table.from_pylist(scores))
+
+    def lists(self, day: date, select: str = WHAT_THE_PAST_CHANGES) -> dict[str, Rows]:
+        """Build for a day; the lists by name."""
+        run = {"as_of": day.isoformat(), "lake": str(self.company.home / "lake"), "timezone": "UTC"}
+        self.company.dbt.build(self.company.home, select, run)
+        return {name: self.query(f"from {name} order by all").to_pylist() for name in LISTS}
+
+    def query(self, query: str) -> pa.Table:
+        """Ask the warehouse, and close it: the next build must be able to write it."""
+        path = str(self.company.home / "warehouse.duckdb")
+        with duckdb.connect(path, read_only=True) as con:
+            return con.sql(query).to_arrow_table()
+
+    def publish(self, day: date) -> None:
+        """Put the day's list into the lake, as publishing does."""
+        self.lake.replace("published_lists", day, self.query("from retention_list order by all"))
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.company.home / "lake", memory_limit="1GB")
+
+
+@pytest.fixture(scope="module")
+def days(new_company: Callable[..., Any]) -> Days:
+    company = new_company()
+    for table, delivered in rows().items():
+        company.deliver(table, delivered, DAY.isoformat())
+    days = Days(company)
+    days.score(DAY)
+    return days
+
+
+@pytest.fixture(scope="module")
+def first(days: Days) -> dict[str, Rows]:
+    """The lists of the first day, published."""
+    lists = days.lists(DAY, select=EVERYTHING)
+    days.publish(DAY)
+    return lists
+
+
+def listed(lists: dict[str, Rows], code: str) -> dict[str, dict[str, Any]]:
+    return {row["customer_id"]: row for row in lists["retention_list"] if row["list_code"] == code}
+
+
+def test_each_list_takes_those_it_is_meant_for(first: dict[str, Rows]) -> None:
+    assert {customer[0] for customer in listed(first, "save")} == {"L"}
+    assert {customer[0] for customer in listed(first, "win_back")} == {"G"}
+
+
+def test_a_list_is_ranked_by_what_acting_is_expected_to_earn(first: dict[str, Rows]) -> None:
+    for code in ("save", "win_back"):
+        ranked = sorted(listed(first, code).values(), key=lambda row: row["rank"])
+        assert [row["rank"] for row in ranked] == list(range(1, len(ranked) + 1))
+        assert [row["priority"] for row in ranked] == sorted(
+            (row["priority"] for row in ranked), reverse=True
+        )
+        assert all(row["priority"] == row["expected_gain"] - row["expected_cost"] for row in ranked)
+        assert ranked[-1]["priority"] > 0
+
+
+def test_suppressed_customers_are_named_with_their_rule_and_are_on_no_list(
+    first: dict[str, Rows],
+) -> None:
+    rules = {
+        (row["customer_id"], row["rule"])
+        for row in first["retention_list_suppressed"]
+        if row["rule"] != "budget"
+    }
+    on_lists = {(row["list_code"], row["customer_id"]) for row in first["retention_list"]}
+
+    assert rules == {(customer, rule) for rule, customer in SPECIAL.items()}
+    assert not {customer for _, customer in on_lists} & set(SPECIAL.values())
+    assert not on_lists & {
+        (row["list_code"], row["customer_id"]) for row in first["retention_list_suppressed"]
+    }
+
+
+def test_no_owner_is_charged_more_than_the_budget(days: Days, first: dict[str, Rows]) -> None:
+    budgets = days.query("select budget_owner as owner, monthly_budget from owner_month_budget")
+    for owner, budget in (row.values() for row in budgets.to_pylist()):
+        charged = sum(
+            row["reserved_cost"]
+            for row in first["retention_list"]
+            if row["owner_id"] == owner and row["arm"] == "treatment"
+        )
+        assert 0 < charged <= budget
+    held = {
+        row["owner_id"] for row in first["retention_list_suppressed"] if row["rule"] == "budget"
+    }
+    assert held == {"rich", "poor"}
+
+
+def test_the_arm_follows_from_list_cycle_and_customer_alone(first: dict[str, Rows]) -> None:
+    for row in first["retention_list"]:
+        key = f"{row['list_code']}|2024Q2|{row['customer_id']}"
+        share = int(hashlib.md5(key.encode()).hexdigest()[:13], 16) / 2**52
+        assert row["campaign_cycle"] == "2024Q2"
+        assert row["arm"] == ("control" if share < 0.10 else "treatment")
+    assert {row["arm"] for row in first["retention_list"]} == {"control", "treatment"}
+
+
+def test_tomorrow_the_same_tasks_go_on_and_a_rerun_changes_nothing(
+    days: Days, first: dict[str, Rows]
+) -> None:
+    tomorrow = DAY + timedelta(days=1)
+    again = days.lists(tomorrow)
+
+    for code in ("save", "win_back"):
+        before, after = listed(first, code), listed(again, code)
+        assert before.keys() <= after.keys()
+        for customer, task in before.items():
+            for what in ("list_row_id", "listed_on", "due_on", "arm", "campaign_cycle"):
+                assert after[customer][what] == task[what]
+    # a new month: what was held for want of budget may begin, in the new quarter
+    begun = [row for row in again["retention_list"] if row["listed_on"] == tomorrow]
+    assert begun
+    assert {row["campaign_cycle"] for row in begun} == {"2024Q3"}
+    days.publish(tomorrow)
+    assert days.lists(tomorrow) == again
+    assert days.lists(DAY) == first
+
+
+def test_a_closed_task_cools_down_and_then_the_next_reward_is_offered(
+    days: Days, first: dict[str, Rows]
+) -> None:
+    one = next(
+        row
+        for row in sorted(listed(first, "win_back").values(), key=lambda row: row["rank"])
+        if row["arm"] == "treatment" and row["reward_step"]
+    )
+    customer, closed_on = one["customer_id"], one["due_on"]
+
+    def rules_that_hold(day: date) -> set[str]:
+        suppressed = days.lists(day)["retention_list_suppressed"]
+        return {row["rule"] for row in suppressed if row["customer_id"] == customer}
+
+    assert "cooling_period" in rules_that_hold(closed_on + timedelta(days=59))
+    assert "cooling_period" not in rules_that_hold(closed_on + timedelta(days=60))
+    task = days.query(f"from list_candidates where customer_id = '{customer}'").to_pylist()[0]
+    assert task["list_row_id"] != one["list_row_id"]
+    assert task["reward_step"] == one["reward_step"] + 1
+
+
+def test_without_a_fresh_delivery_of_consents_nothing_may_be_published(
+    days: Days, first: dict[str, Rows]
+) -> None:
+    def may_publish(day: date) -> bool:
+        days.lists(day, select="consent_freshness")
+        return days.query("select may_publish from consent_freshness").to_pylist()[0]["may_publish"]
+
+    assert may_publish(DAY + timedelta(days=7))
+    assert not may_publish(DAY + timedelta(days=8))
+    days.company.deliver("consents", rows()["consents"], "2024-07-08")
+    assert may_publish(DAY + timedelta(days=8))
+
+
+def test_a_new_list_is_one_new_file(days: Days, first: dict[str, Rows], tmp_path: Path) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
+    (project / "models" / "retention" / "lists" / "list_bought_lately.sql").write_text(
+        """
+        {% call retention_list(
+            title='Bought this week', goal='save', cadence='save',
+            about='churn', probability='churn_probability',
+            at_stake='expected_profit_12m', gain='expected_profit_12m', redemption='1'
+        ) %}
+            days_since_last_order <= 7
+        {% endcall %}
+        """
+    )
+    run = {"as_of": DAY.isoformat(), "lake": str(days.company.home / "lake"), "timezone": "UTC"}
+    built = subprocess.run(
+        [
+            *(sys.executable, "-m", "dbt.cli.main", "run", "--quiet", "--select", "list_qualified"),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
+            *("--vars", json.dumps(run)),
+        ],
+        env=os.environ | {"HOMING_HOME": str(days.company.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout
+
+    found = days.query("select distinct list_code, customer_id[1] as kind from list_qualified")
+    assert {tuple(row.values()) for row in found.to_pylist()} == {
+        ("save", "L"),
+        ("win_back", "G"),
+        ("bought_lately", "F"),
+    }
