@@ -1,9 +1,14 @@
 {# Reading the lake: Parquet files, and beside each a JSON manifest that makes it part of the lake. #}
 
+{# A path within the lake, as it stands between quotes. #}
+{%- macro lake_path(path) -%}
+    {{- return((var('lake') ~ '/' ~ path) | replace("'", "''")) -}}
+{%- endmacro -%}
+
 {# A relation of the batches of every table whose name fits the pattern, straight from the manifests:
    table_name, as_of, batch_id, file, rows, columns (between commas: `,a,b,`), earliest_on. #}
 {%- macro lake_manifests(table='*') -%}
-    {%- set pattern = var('lake') ~ '/' ~ table ~ '/*.json' -%}
+    {%- set pattern = lake_path(table ~ '/*.json') -%}
     {#- read_json refuses a pattern that nothing matches -#}
     {%- if execute and run_query("select count(*) from glob('" ~ pattern ~ "')").rows[0][0] > 0 -%}
         (
@@ -34,26 +39,25 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{# Groups of data files that hold the same columns in the same types, oldest first:
+{# Groups of data files that hold the same columns in the same types, in the order given:
    [{files: [path], columns: {name: type}}]. A CSV delivery is all text, a Parquet one is not,
    and one table may have been delivered both ways. #}
-{%- macro lake_layouts(table, column_names, loaded_batches) -%}
-    {%- set layouts = {} -%}
-    {%- if execute -%}
-        {%- set new_batches = run_query(
-            "select file from " ~ lake_manifests(table) ~ " where rows > 0"
-            ~ (" and batch_id not in ('" ~ loaded_batches | join("', '") ~ "')" if loaded_batches else "")
-            ~ " order by as_of"
-        ) -%}
-        {%- for batch in new_batches.rows -%}
-            {%- set file = var('lake') ~ '/' ~ batch[0] -%}
-            {%- set columns = {} -%}
-            {%- for column in run_query("describe from read_parquet('" ~ file ~ "')").rows -%}
-                {%- if column[0] in column_names -%} {%- do columns.update({column[0]: column[1]}) -%} {%- endif -%}
-            {%- endfor -%}
-            {%- do layouts.setdefault(columns | string, {'files': [], 'columns': columns}).files.append(file) -%}
+{%- macro lake_layouts(files, column_names) -%}
+    {%- set columns_by_file = {} -%}
+    {%- if files -%}
+        {#- a column inside a nested one may bear the same name, but comes after it -#}
+        {%- for name, column, type in run_query(
+            "select file_name, name, min_by(duckdb_type, column_id) from parquet_schema(['" ~ files | join("', '") ~ "'])"
+            ~ " where name in ('" ~ column_names | join("', '") ~ "') group by file_name, name order by file_name, name"
+        ).rows -%}
+            {%- do columns_by_file.setdefault(name, {}).update({column: type}) -%}
         {%- endfor -%}
     {%- endif -%}
+    {%- set layouts = {} -%}
+    {%- for file in files -%}
+        {%- set columns = columns_by_file[file | replace("''", "'")] -%}
+        {%- do layouts.setdefault(columns | string, {'files': [], 'columns': columns}).files.append(file) -%}
+    {%- endfor -%}
     {{- return(layouts.values() | list) -}}
 {%- endmacro -%}
 
@@ -63,9 +67,4 @@
             '{{ file }}'{{ ',' if not loop.last }}
             {%- endfor %}
         ])
-{%- endmacro -%}
-
-{%- macro delete_batches_not_in(relation, batch_ids) -%}
-    delete from {{ relation }}
-    {%- if batch_ids %} where _batch_id not in ('{{ batch_ids | join("', '") }}') {%- endif -%}
 {%- endmacro -%}

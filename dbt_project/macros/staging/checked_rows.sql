@@ -14,10 +14,10 @@
    to the pass that types the rows. No window runs over all rows, and the order of the lake survives. #}
 {%- macro checked_rows(table, extra_rules=[]) -%}
     {%- do source('lake', table) -%}
+    {%- set lake_batches = ref('lake_batches') -%}
     {%- set contract = table_contract(table) -%}
-    {%- set layouts = lake_layouts(
-        table, contract.columns | map(attribute='name') | list + ['_defect'], loaded_batches() if is_incremental() else []
-    ) -%}
+    {%- set files = new_files(table, lake_batches) if execute else [] -%}
+    {%- set layouts = lake_layouts(files, contract.columns | map(attribute='name') | list + ['_defect']) -%}
     {%- if layouts -%}
         {{ newly_checked_rows(contract, row_rules(table) + extra_rules, layouts) }}
     {%- else -%}
@@ -195,15 +195,26 @@ where false
     {%- endfor -%}
 {%- endmacro -%}
 
-{%- macro loaded_batches() -%}
-    {{- return(run_query('select distinct _batch_id from ' ~ this).columns[0].values() | list) -}}
+{# Data files of the batches that are not loaded yet, oldest first. #}
+{%- macro new_files(table, lake_batches) -%}
+    {%- set files = [] -%}
+    {%- for batch in run_query(
+        "select file from " ~ lake_batches ~ " where table_name = '" ~ table ~ "' and rows > 0"
+        ~ (" and batch_id not in (select distinct _batch_id from " ~ this ~ ")" if is_incremental() else "")
+        ~ " order by as_of"
+    ).rows -%}
+        {%- do files.append(lake_path(batch[0])) -%}
+    {%- endfor -%}
+    {{- return(files) -}}
 {%- endmacro -%}
 
 {# Pre-hook of the checked tables: rows of a batch that the lake replaced or dropped go before the new ones come. #}
 {%- macro forget_replaced_batches() -%}
     {%- if execute and is_incremental() -%}
-        {%- set table = this.identifier | replace('checked_', '', 1) -%}
-        {%- set batches = run_query('select batch_id from ' ~ lake_manifests(table)).columns[0].values() | list -%}
-        {{ delete_batches_not_in(this, batches) }}
+        delete from {{ this }}
+        where _batch_id not in (
+            select batch_id from {{ ref('lake_batches') }}
+            where table_name = '{{ this.identifier | replace("checked_", "", 1) }}'
+        )
     {%- endif -%}
 {%- endmacro -%}

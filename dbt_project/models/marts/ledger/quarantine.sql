@@ -1,6 +1,7 @@
 {%- set tables = contract_tables() -%}
 with lake_batches as (
     select * from {{ ref('lake_batches') }}
+    where is_visible
 ),
 
 {% for table in tables -%}

@@ -1,5 +1,6 @@
 with lake_batches as (
     select * from {{ ref('lake_batches') }}
+    where is_visible
 ),
 
 contract_columns as (
@@ -30,7 +31,6 @@ deliveries as (
     select table_name, sum(rows) as rows
     from lake_batches
     group by table_name
-    having sum(rows) > 0
 ),
 
 looked_up as (
@@ -41,7 +41,6 @@ looked_up as (
             from lake_batches
             where
                 lake_batches.table_name = contract_columns.table_name
-                and lake_batches.rows > 0
                 and contains(lake_batches.columns, ',' || contract_columns.column_name || ',')
         ) as given
     from contract_columns
