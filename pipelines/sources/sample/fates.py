@@ -251,7 +251,7 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
         firm.rep_hands_over[rep], RATES.handover_relief, 1.0
     )
     factor["closer_place"] = (0.10 + 1.0 * opened[who.region]) * np.clip(who.distance / 9, 0.2, 3)
-    factor["friends_advice"] = 0.6 + 25.0 * month.friend_left
+    factor["friends_advice"] = 0.3 + 40.0 * month.friend_left
     factor["price"] = 2.0 * who.price_sensitivity * (RATES.price_rise_factor if rises else 0.6)
     factor["needs_reminding"] = 3.0 * who.forgetfulness * np.where(who.is_service, 1.6, 0.8)
     factor["competitor"] = np.where(who.is_business, 1.8, 0.85)

@@ -86,20 +86,20 @@ class Cause:
 # (price leavers come back more readily than service leavers).
 CAUSES = (
     # internal: ours to mend
-    Cause("unresolved_problem", 0.0085, 0.30, 0.14, 0.60, 0.004),
-    Cause("service_rejected", 0.0080, 0.24, 0.17, 0.60, 0.004),
-    Cause("staff_neglect", 0.0120, 0.22, 0.18, 0.65, 0.006),
-    Cause("wrong_handling", 0.0065, 0.27, 0.18, 0.60, 0.004),
-    Cause("product_quality", 0.0090, 0.26, 0.17, 0.60, 0.004),
-    Cause("experience", 0.0075, 0.22, 0.20, 0.65, 0.006),
-    Cause("relationship", 0.1400, 0.22, 0.18, 0.60, 0.005),
+    Cause("unresolved_problem", 0.0085, 0.17, 0.08, 0.60, 0.004),
+    Cause("service_rejected", 0.0080, 0.13, 0.09, 0.60, 0.004),
+    Cause("staff_neglect", 0.0120, 0.12, 0.10, 0.65, 0.006),
+    Cause("wrong_handling", 0.0065, 0.15, 0.10, 0.60, 0.004),
+    Cause("product_quality", 0.0090, 0.14, 0.09, 0.60, 0.004),
+    Cause("experience", 0.0075, 0.12, 0.11, 0.65, 0.006),
+    Cause("relationship", 0.1400, 0.12, 0.10, 0.60, 0.005),
     # external
-    Cause("closer_place", 0.0240, 0.28, 0.09, 0.50, 0.005),
-    Cause("friends_advice", 0.0030, 0.30, 0.12, 0.60, 0.006),
-    Cause("price", 0.0085, 0.24, 0.20, 0.60, 0.012),
-    Cause("needs_reminding", 0.0130, 0.24, 0.16, 0.35, 0.030),
-    Cause("competitor", 0.0085, 0.28, 0.14, 0.55, 0.008),
-    Cause("life_change", 0.0065, 0.45, 0.02, 0.50, 0.002),
+    Cause("closer_place", 0.0240, 0.16, 0.05, 0.50, 0.005),
+    Cause("friends_advice", 0.0030, 0.17, 0.07, 0.60, 0.006),
+    Cause("price", 0.0085, 0.13, 0.11, 0.60, 0.012),
+    Cause("needs_reminding", 0.0130, 0.13, 0.09, 0.35, 0.030),
+    Cause("competitor", 0.0085, 0.16, 0.08, 0.55, 0.008),
+    Cause("life_change", 0.0065, 0.26, 0.01, 0.50, 0.002),
 )
 CODES = tuple(cause.code for cause in CAUSES)
 CAUSE = {code: number for number, code in enumerate(CODES)}
@@ -142,9 +142,9 @@ EFFECT_MONTHS = 3  # months that a treatment works; own assumption, the 90 days 
 TACTICS = (
     Tactic(
         "voucher",
-        leaves={"price": 0.50, "competitor": 0.65, "closer_place": 0.80, "needs_reminding": 0.70},
-        heals={"price": 1.8, "competitor": 1.4, "needs_reminding": 1.6},
-        returns={"price": 5.0, "competitor": 3.5, "needs_reminding": 3.0, "closer_place": 1.8},
+        leaves={"price": 0.4, "competitor": 0.6, "closer_place": 0.8, "needs_reminding": 0.7},
+        heals={"price": 2.4, "competitor": 1.6, "needs_reminding": 1.6},
+        returns={"price": 6.0, "competitor": 4.0, "needs_reminding": 3.0, "closer_place": 1.8},
         buys=1.10,
         unit_cost=3.0,
         discount=0.10,
@@ -152,33 +152,33 @@ TACTICS = (
     Tactic(
         "service_call",
         leaves={
-            "unresolved_problem": 0.45,
-            "wrong_handling": 0.50,
-            "service_rejected": 0.60,
-            "staff_neglect": 0.45,
-            "product_quality": 0.65,
-            "experience": 0.65,
-            "relationship": 0.55,
-            "needs_reminding": 0.60,
+            "unresolved_problem": 0.3,
+            "wrong_handling": 0.35,
+            "service_rejected": 0.45,
+            "staff_neglect": 0.35,
+            "product_quality": 0.5,
+            "experience": 0.5,
+            "relationship": 0.45,
+            "needs_reminding": 0.6,
         },
         heals={
-            "unresolved_problem": 2.2,
-            "wrong_handling": 2.0,
-            "service_rejected": 1.6,
-            "staff_neglect": 2.2,
-            "product_quality": 1.6,
-            "experience": 1.5,
-            "relationship": 1.8,
+            "unresolved_problem": 3.0,
+            "wrong_handling": 2.6,
+            "service_rejected": 2.2,
+            "staff_neglect": 2.8,
+            "product_quality": 2.0,
+            "experience": 2.0,
+            "relationship": 2.2,
             "needs_reminding": 2.0,
         },
         returns={
-            "unresolved_problem": 4.0,
-            "wrong_handling": 4.0,
-            "service_rejected": 3.0,
-            "staff_neglect": 4.0,
-            "product_quality": 2.5,
-            "experience": 2.5,
-            "relationship": 3.5,
+            "unresolved_problem": 5.0,
+            "wrong_handling": 5.0,
+            "service_rejected": 4.0,
+            "staff_neglect": 5.0,
+            "product_quality": 3.0,
+            "experience": 3.0,
+            "relationship": 4.0,
             "needs_reminding": 3.0,
         },
         buys=1.03,
@@ -186,9 +186,9 @@ TACTICS = (
     ),
     Tactic(
         "reminder",
-        leaves={"needs_reminding": 0.40, "staff_neglect": 0.85},
-        heals={"needs_reminding": 2.8, "staff_neglect": 1.2},
-        returns={"needs_reminding": 4.0},
+        leaves={"needs_reminding": 0.35, "staff_neglect": 0.85},
+        heals={"needs_reminding": 3.2, "staff_neglect": 1.2},
+        returns={"needs_reminding": 5.0},
         buys=1.05,
         unit_cost=0.5,
     ),
@@ -239,10 +239,10 @@ class Rates:
     # -- how they buy: gamma-distributed rates and exponential gaps (Ehrenberg's NBD; Schmittlein,
     # Morrison &
     #    Colombo 1987), less regular for persons, more for companies and serviced machines --
-    retail_shape: float = 0.50  # gamma shape of the rates; Fader, Hardie & Lee 2005: CDNOW 0.55
-    consumer_orders_per_year: float = 4.3
+    retail_shape: float = 0.46  # gamma shape of the rates; Fader, Hardie & Lee 2005: CDNOW 0.55
+    consumer_orders_per_year: float = 4.2
     business_orders_per_year: float = 9.0
-    service_extra_orders_per_year: float = 1.1  # what service customers buy between services
+    service_extra_orders_per_year: float = 1.0  # what service customers buy between services
     business_regularity: float = 2.0  # gamma shape of the gaps; 1 is Poisson
     service_regularity: float = 9.0
     service_intervals: tuple[int, ...] = (
@@ -256,7 +256,7 @@ class Rates:
 
     # -- when causes begin --
     frailty_shape: float = 0.60  # gamma; Pareto/NBD on CDNOW: s = 0.61
-    early_factor: float = 3.5  # onset in the first month against later: hazards fall with tenure
+    early_factor: float = 5.0  # onset in the first month against later: hazards fall with tenure
     early_months: float = 2.0  # how fast that wears off
     training_factor: float = 0.80  # on internal causes after a training; own assumption
     sleeping_dog_onset: float = (
@@ -286,7 +286,7 @@ class Rates:
     control_share: float = 0.20
     cooling_months: int = 4  # no second campaign within; keeps every effect window to one treatment
     reached: dict[str, float] = field(
-        default_factory=lambda: {"email": 0.25, "sms": 0.60, "phone": 0.45, "wechat": 0.50}
+        default_factory=lambda: {"email": 0.25, "sms": 0.70, "phone": 0.60, "wechat": 0.55}
     )  # e-mail: Mailchimp 2019, 22.7% of all accounts; the others: own assumption
     coupon_share: float = 0.45  # of the orders of a reached customer that use the coupon
     responsiveness_shape: float = 3.0  # gamma with mean 1 on the logarithm of every effect
@@ -316,12 +316,12 @@ class Rates:
     revisit_per_year: float = 2.0  # by an owner of mean diligence
     follow_up_share: float = 0.30  # of contacts that promise another one
     promise_kept: float = 0.88  # of those promises where nobody neglects; own assumption
-    exit_call_share: tuple[float, float] = (0.45, 0.22)  # departed customers called: with owner,
+    exit_call_share: tuple[float, float] = (0.65, 0.40)  # departed customers called: with owner,
     #   without; own assumption
-    note_share: float = 0.62  # of reached exit calls whose note names the reason
-    feedback_share: float = 0.22  # of the departed who say why in a form; as exit surveys, B2B
+    note_share: float = 0.75  # of reached exit calls whose note names the reason
+    feedback_share: float = 0.25  # of the departed who say why in a form; as exit surveys, B2B
     feedback_truth: float = 0.88  # of those who name the true cause
-    noise_trace: float = 0.02  # per order, a trace of some cause that never befell the customer
+    noise_trace: float = 0.008  # per order, a trace of some cause that never befell the customer
 
     # -- the rest --
     point_redeem_share: float = 0.16  # of member orders that redeem all points. Colloquy 2011: one

@@ -39,7 +39,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 HANDOVER_DAYS = 10  # until the successor is entered as the owner
-MOVE_RECORDED = 0.60  # of life changes that show in the profile; own assumption
+MOVE_RECORDED = 0.75  # of life changes that show in the profile; own assumption
 CONTACT_RECORDED = 0.85  # of contact persons' departures that show; own assumption
 NEVER = 1e9
 # Cities of all regions in one list, and where each region's begin.

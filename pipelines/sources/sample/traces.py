@@ -54,17 +54,17 @@ TICKETS = {
         0.78, COMPLAINT, ("website", "waiting_time", "delivery"), EXPLAINED, "process"
     ),
     "relationship": TicketTrace(0.30, SUGGESTION, ("contact_person",), EXPLAINED, "contact_person"),
-    "closer_place": TicketTrace(0.55, QUESTION, ("location",), PUT_RIGHT, "location"),
-    "price": TicketTrace(0.62, QUESTION, ("price",), PUT_RIGHT, "price"),
-    "needs_reminding": TicketTrace(0.40, QUESTION, ("next_service",), PUT_RIGHT, "information"),
-    "competitor": TicketTrace(0.55, QUESTION, ("competitor_offer",), PUT_RIGHT, "competitor"),
-    "life_change": TicketTrace(0.30, QUESTION, ("address_change",), PUT_RIGHT, "information"),
-    "friends_advice": TicketTrace(0.10, QUESTION, ("usage",), PUT_RIGHT, "information"),
+    "closer_place": TicketTrace(0.72, QUESTION, ("location",), PUT_RIGHT, "location"),
+    "price": TicketTrace(0.76, QUESTION, ("price",), PUT_RIGHT, "price"),
+    "needs_reminding": TicketTrace(0.62, QUESTION, ("next_service",), PUT_RIGHT, "information"),
+    "competitor": TicketTrace(0.74, QUESTION, ("competitor_offer",), PUT_RIGHT, "competitor"),
+    "life_change": TicketTrace(0.45, QUESTION, ("address_change",), PUT_RIGHT, "information"),
+    "friends_advice": TicketTrace(0.55, SUGGESTION, ("recommendation",), PUT_RIGHT, "comparison"),
 }
 # What customers ask and complain about without any of the causes being at work.
 ORDINARY_QUESTIONS = (
-    ("usage", 0.34), ("delivery", 0.26), ("stock", 0.18), ("billing", 0.12), ("price", 0.03),
-    ("location", 0.03), ("next_service", 0.03), ("competitor_offer", 0.01),
+    ("usage", 0.34), ("delivery", 0.26), ("stock", 0.18), ("billing", 0.12), ("price", 0.02),
+    ("location", 0.02), ("next_service", 0.02), ("competitor_offer", 0.005),
 )  # fmt: skip
 ORDINARY_COMPLAINTS = (
     ("product", 0.34), ("delivery", 0.28), ("billing", 0.16), ("service", 0.10), ("website", 0.08),
@@ -120,4 +120,4 @@ MISSED_PROMISE = 0.90  # staff_neglect: a promised follow-up did not come
 REFUSED_SERVICE = 0.55  # service_rejected, service customers: refuses the work when handed over
 REFUSED_CONTACT = 0.60  # relationship: does not want to speak to the new person
 LOST_QUOTE = table_of({"competitor": 0.75, "price": 0.55})  # business customers: a quote lost
-LATE_BEFORE = 0.35  # needs_reminding: answers no call, as people who forget do
+LATE_BEFORE = 0.55  # needs_reminding: answers no call, as people who forget do
