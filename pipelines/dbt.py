@@ -7,15 +7,23 @@ are the cost). The manifest is built by `make` before anything is loaded.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtCliResource,
+    DbtProject,
+)
 
 from pipelines.errors import HomingError
+from pipelines.lineage import column_lineage
+from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
@@ -86,4 +94,79 @@ def build_arguments(settings: Settings, *, as_of: date, training: bool) -> list[
         "timezone": settings.timezone,
         "training": training,
     }
-    return ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
+    return [
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        # A test that compares two tables runs in the stage that builds the later one.
+        "--indirect-selection",
+        "buildable",
+        "--vars",
+        json.dumps(variables),
+    ]
+
+
+def build(
+    dbt: DbtCliResource,
+    arguments: Sequence[str],
+    *,
+    context: dg.AssetExecutionContext,
+    target_path: Path,
+    warehouse: Warehouse,
+) -> Iterator[Any]:
+    """Run one dbt call, and yield its tables and tests with rows, columns and lineage.
+
+    dagster-dbt would ask for rows and columns through a connection of its own, which stays open
+    in this process and is in the way of the next step; and it would parse the SQL of a table
+    once per column. So the results wait until dbt has let go of the warehouse, and are described
+    in one look.
+
+    Raises:
+        Exception: dbt failed; what it built and tested before that was yielded.
+    """
+    invocation = dbt.cli(arguments, context=context, target_path=target_path)
+    results: list[Any] = []
+    failure: Exception | None = None
+    try:
+        for result in invocation.stream():
+            results.append(result)
+            if isinstance(result, dg.Output):
+                context.log.info(f"built {result.output_name}")
+    except Exception as error:  # noqa: BLE001  raised again below, after what was built
+        failure = error
+    described = _described(warehouse)
+    for result in results:
+        if isinstance(result, dg.Output):
+            key = context.asset_key_for_output(result.output_name)
+            table = key.path[-1]
+            lineage = column_lineage(table)
+            yield result.with_metadata(
+                {
+                    **result.metadata,
+                    **described.get(table, {}),
+                    **({"dagster/column_lineage": lineage} if lineage else {}),
+                }
+            )
+        else:
+            yield result
+    if failure:
+        raise failure
+
+
+def _described(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """Rows and columns of every table; a view has columns alone, since counting runs its query."""
+    with warehouse.connect() as con:
+        columns = con.execute(
+            "select table_name, list({'name': column_name, 'type': data_type} order by column_index)"
+            " from duckdb_columns() where not internal group by table_name"
+        ).fetchall()
+    rows = warehouse.rows_per_table()
+    return {
+        table: {
+            "dagster/column_schema": dg.TableSchema(
+                [dg.TableColumn(column["name"], column["type"]) for column in listed]
+            ),
+            **({"dagster/row_count": rows[table]} if table in rows else {}),
+        }
+        for table, listed in columns
+    }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
@@ -61,9 +63,17 @@ def defs() -> dg.Definitions:
         "publisher": Publisher(settings.published, keep=settings.keep_versions),
         "journal": journal,
         "session": session,
-        "dbt": DbtCliResource(project_dir=project()),
+        "dbt": DbtCliResource(
+            project_dir=project(), dbt_executable=str(Path(sys.executable).with_name("dbt"))
+        ),
     }
     loaded = dg.load_definitions_from_package_module(steps)
-    return dg.Definitions.merge(
-        loaded, dg.Definitions(resources=resources, executor=dg.in_process_executor)
-    ).map_asset_specs(func=_with_policies)
+    return dg.Definitions(
+        assets=list(dg.map_asset_specs(_with_policies, loaded.assets or [])),
+        asset_checks=loaded.asset_checks,
+        jobs=loaded.jobs,
+        schedules=loaded.schedules,
+        sensors=loaded.sensors,
+        resources=resources,
+        executor=dg.in_process_executor,
+    )

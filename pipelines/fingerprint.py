@@ -11,6 +11,8 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+import duckdb
+
 from pipelines.settings import PROJECT_ROOT
 
 _CODE = (
@@ -41,9 +43,15 @@ def _tree(folder: Path, endings: tuple[str, ...]) -> Iterable[str]:
 
 @cache
 def code_fingerprint() -> str:
-    """All code and all business rules that a published table depends on."""
+    """All code and all business rules that a published table depends on.
+
+    The engine's version belongs to them: the layout of a Parquet file is its own.
+    """
     return fingerprint(
-        part for folder, endings in _CODE for part in _tree(PROJECT_ROOT / folder, endings)
+        [
+            duckdb.__version__,
+            *(part for folder, endings in _CODE for part in _tree(PROJECT_ROOT / folder, endings)),
+        ]
     )
 
 

@@ -10,8 +10,9 @@ from pipelines.settings import Settings
 
 _SETTINGS = Settings.read()
 
+# Today belongs to the days, too: a shop may run on an export that was made this evening.
 DAILY = dg.DailyPartitionsDefinition(
-    start_date=_SETTINGS.first_day.isoformat(), timezone=_SETTINGS.timezone
+    start_date=_SETTINGS.first_day.isoformat(), timezone=_SETTINGS.timezone, end_offset=1
 )
 
 

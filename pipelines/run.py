@@ -9,14 +9,17 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipelines.errors import HomingError
-from pipelines.settings import PROJECT_ROOT, Settings
+from pipelines.errors import HomingError, SettingsError
+from pipelines.instance import open_instance
+from pipelines.resources.publisher import PublishedVersion, Publisher
+from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -32,7 +35,7 @@ STEPS = {
     "score": "score",
     "retention": "build lists",
     "outputs": "check outputs",
-    "publish": "publish",
+    "published__version": "publish",
 }
 
 
@@ -48,6 +51,8 @@ class Progress:
     def __call__(self, entry: EventLogEntry) -> None:
         """Take one event of the run."""
         event = entry.dagster_event
+        if event is None and entry.step_key in self.started and entry.user_message:
+            self._say(entry.step_key, entry.user_message)
         if event is None or event.step_key is None or event.step_key not in STEPS:
             return
         step, kind = event.step_key, event.event_type_value
@@ -57,7 +62,6 @@ class Progress:
             self._say(step)
         elif kind == "ASSET_MATERIALIZATION":
             self.done[step] += 1
-            self._say(step)
         elif kind in {"STEP_SUCCESS", "STEP_FAILURE"}:
             self._stop()
             seconds = time.monotonic() - self.started[step]
@@ -65,10 +69,10 @@ class Progress:
             mark = "[green]ok[/]" if kind == "STEP_SUCCESS" else "[red]failed[/]"
             self.console.print(f"  {STEPS[step]:<16} {mark:<12} {seconds:6.1f} s {tables}")
 
-    def _say(self, step: str) -> None:
+    def _say(self, step: str, message: str = "") -> None:
         if not self.console.is_terminal:
             return
-        text = f"{STEPS[step]} ... {self.done[step] or ''}"
+        text = f"{STEPS[step]}: {message or '...'}"
         if self.status is None:
             self.status = self.console.status(text)
             self.status.start()
@@ -85,21 +89,15 @@ def resolve_as_of(settings: Settings) -> date:
     """The day to run for: the one that was asked for, or the last day with an order."""
     from pipelines.sources import connectors
 
-    if settings.as_of != "latest":
-        return settings.as_of
-    return max(connector.latest_day() for connector in connectors(settings))
-
-
-def dagster_instance(settings: Settings) -> dg.DagsterInstance:
-    """Dagster's storage in the home folder, with the instance settings of this repository."""
-    import dagster as dg
-
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    target = settings.dagster_home / "dagster.yaml"
-    wanted = (PROJECT_ROOT / "dagster.yaml").read_bytes()
-    if not target.exists() or target.read_bytes() != wanted:
-        target.write_bytes(wanted)
-    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    if settings.as_of == "latest":
+        return max(connector.latest_day() for connector in connectors(settings))
+    today = datetime.now(settings.zone).date()
+    if not settings.first_day <= settings.as_of <= today:
+        raise SettingsError(
+            f"HOMING_AS_OF: expected a day from {settings.first_day} (HOMING_FIRST_DAY) to {today}; "
+            f"found {settings.as_of}"
+        )
+    return settings.as_of
 
 
 def run(settings: Settings, console: Console) -> int:
@@ -122,7 +120,10 @@ def run(settings: Settings, console: Console) -> int:
     from pipelines.summary import print_summary
 
     run_id = str(uuid.uuid4())
-    with dagster_instance(settings) as instance:
+    log = settings.runs / f"{run_id}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # What dbt and Dagster say goes to a file; the terminal gets a line a step.
+    with open_instance(settings) as instance, log.open("w") as text, redirect_stdout(text):
         instance.add_event_listener(run_id, Progress(console))
         result = defs().resolve_job_def("daily").execute_in_process(
             instance=instance,
@@ -132,19 +133,65 @@ def run(settings: Settings, console: Console) -> int:
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
     if not result.success:
-        raise HomingError(failure_message(result))
-    print_summary(settings, as_of, console, seconds=time.monotonic() - started)
+        raise HomingError(failure_message(result, settings))
+    version = published_version(settings, result)
+    print_summary(version, console, seconds=time.monotonic() - started)
     return 0
 
 
-def failure_message(result: dg.ExecuteInProcessResult) -> str:
-    """The message of what stopped a run: a user error as it was written, else the chain."""
-    raise NotImplementedError
+def published_version(settings: Settings, result: dg.ExecuteInProcessResult) -> PublishedVersion:
+    """The version that the run published or found published."""
+    materialized = result.asset_materializations_for_node("published__version")[0]
+    publisher = Publisher(settings.published)
+    wanted = str(materialized.metadata["version"].value)
+    return next(version for version in publisher.versions() if version.id == wanted)
+
+
+def failure_message(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
+    """Why a run stopped, in one message.
+
+    A border that refused speaks first, then an error that a user can mend. Anything else is a
+    defect: its traceback goes to a file, since it may quote data.
+    """
+    refused = [
+        evaluation.description or evaluation.check_name
+        for event in result.all_events
+        if event.event_type_value == "ASSET_CHECK_EVALUATION"
+        and not (evaluation := event.asset_check_evaluation_data).passed
+        and evaluation.severity.value == "ERROR"
+    ]
+    if refused:
+        return "\n".join(dict.fromkeys(refused))
+    traces = []
+    meant_for_users = _names_of(HomingError)
+    for event in result.all_events:
+        if not event.is_failure:
+            continue
+        failure = event.event_specific_data
+        stated = getattr(failure, "user_failure_data", None)
+        if stated and stated.description:
+            return stated.description
+        error = getattr(failure, "error", None)
+        while error is not None:
+            traces.append(error.to_string())
+            if error.cls_name in meant_for_users:
+                return error.message.split(": ", 1)[-1].strip()
+            error = error.cause
+    trace = settings.runs / f"{result.run_id}.traceback.txt"
+    trace.parent.mkdir(parents=True, exist_ok=True)
+    trace.write_text("\n".join(traces))
+    return f"the run failed in a way that should not happen; please report {trace}"
+
+
+def _names_of(kind: type[BaseException]) -> set[str]:
+    """The names of an error and of all that are derived from it: events carry errors as text."""
+    return {kind.__name__}.union(*map(_names_of, kind.__subclasses__()))
 
 
 def main() -> int:
     """The command line."""
-    console = Console(highlight=False)
+    # The stream as it is now: a run sends what its tools print into the log.
+    console = Console(file=sys.stdout, highlight=False)
     try:
         return run(Settings.read(), console)
     except HomingError as error:

@@ -1,15 +1,15 @@
 """Fifth step: dbt builds every table that reads the scores: lists, metrics, effects."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
-from pipelines.dbt import Translator, build_arguments, manifest, project
+from pipelines.dbt import Translator, build, build_arguments, manifest, project
 from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.session import Session
+from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 
 
@@ -22,21 +22,20 @@ from pipelines.settings import Settings
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     pool="warehouse",
-    required_resource_keys={"session"},
 )
 def retention(
     context: dg.AssetExecutionContext,
     dbt: DbtCliResource,
     settings: dg.ResourceParam[Settings],
+    warehouse: dg.ResourceParam[Warehouse],
+    session: dg.ResourceParam[Session],
 ) -> Iterator[Any]:
     """Scores, reasons, lists, metrics and effects of the day, with their tests."""
-    yield from (
-        dbt.cli(
-            build_arguments(settings, as_of=as_of_day(context), training=False),
-            context=context,
-            target_path=settings.dbt_target / "retention",
-        )
-        .stream()
-        .fetch_row_counts()
-        .fetch_column_metadata()
+    yield from build(
+        dbt,
+        # The same variables and folder as the call before: dbt then parses only once a run.
+        build_arguments(settings, as_of=as_of_day(context), training=session.training),
+        context=context,
+        target_path=settings.dbt_target,
+        warehouse=warehouse,
     )

@@ -1,15 +1,15 @@
 """When things run: every day, every week, and what happens when a run fails."""
 
-from __future__ import annotations
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from pipelines.alerts import post_alert
+from pipelines.defs.training import RETRAIN_TAG
 from pipelines.partitions import DAILY
 from pipelines.resources.journal import Journal
 from pipelines.settings import Settings
-
-RETRAIN_TAG = "homing/retrain"
 
 daily = dg.define_asset_job(
     "daily",
@@ -26,13 +26,24 @@ retrain = dg.define_asset_job(
     description="The daily way with a new challenger, whatever the age of the champion.",
 )
 
-daily_schedule = dg.build_schedule_from_partitioned_job(
-    daily,
+
+def _last_finished_day(context: dg.ScheduleEvaluationContext) -> str:
+    """The day before the tick, in the business time zone."""
+    tick = context.scheduled_execution_time.astimezone(ZoneInfo(DAILY.timezone))
+    return (tick.date() - timedelta(days=1)).isoformat()
+
+
+@dg.schedule(
     name="daily_at_six",
-    hour_of_day=6,
-    minute_of_hour=0,
+    job=daily,
+    cron_schedule="0 6 * * *",
+    execution_timezone=DAILY.timezone,
     description="Every morning for the day that has just ended.",
 )
+def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One run a day; the run key makes a repeated tick harmless."""
+    day = _last_finished_day(context)
+    return dg.RunRequest(run_key=f"daily-{day}", partition_key=day)
 
 
 @dg.schedule(
@@ -43,8 +54,8 @@ daily_schedule = dg.build_schedule_from_partitioned_job(
     description="Every Sunday, after the daily run, for the same day.",
 )
 def retrain_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """One run for the last finished day; the run key makes a repeated tick harmless."""
-    day = DAILY.get_last_partition_key(current_time=context.scheduled_execution_time)
+    """One run a week."""
+    day = _last_finished_day(context)
     return dg.RunRequest(run_key=f"retrain-{day}", partition_key=day)
 
 

@@ -1,7 +1,5 @@
 """Second step: dbt builds every table that a score needs, from staging to features."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +7,11 @@ import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
 from models.store import ModelStore
-from pipelines.dbt import Translator, build_arguments, manifest, project
+from pipelines.dbt import Translator, build, build_arguments, manifest, project
 from pipelines.defs.training import training_is_due
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 
@@ -26,7 +25,6 @@ from pipelines.settings import Settings
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     pool="warehouse",
-    required_resource_keys={"session"},
 )
 def tables(
     context: dg.AssetExecutionContext,
@@ -34,18 +32,16 @@ def tables(
     settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     model_store: dg.ResourceParam[ModelStore],
+    session: dg.ResourceParam[Session],
 ) -> Iterator[Any]:
     """Staging, intermediate, marts and features of the day, with their tests."""
     as_of = as_of_day(context)
     warehouse.prepare(tables_fingerprint())
-    training = training_is_due(context.run, model_store, settings, as_of)
-    yield from (
-        dbt.cli(
-            build_arguments(settings, as_of=as_of, training=training),
-            context=context,
-            target_path=settings.dbt_target / "tables",
-        )
-        .stream()
-        .fetch_row_counts()
-        .fetch_column_metadata()
+    session.training = training_is_due(context.run, model_store, settings, as_of)
+    yield from build(
+        dbt,
+        build_arguments(settings, as_of=as_of, training=session.training),
+        context=context,
+        target_path=settings.dbt_target,
+        warehouse=warehouse,
     )

@@ -1,19 +1,24 @@
 """Third step, weekly: train a challenger, compare it out of time, and keep what is better."""
 
-from __future__ import annotations
-
+import base64
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import pandas as pd
+import pyarrow as pa
 
 from models.store import ModelStore
 from pipelines.dbt import asset_key
+from pipelines.errors import HomingError
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
+from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from models.model import ChurnModel
 
 RETRAIN_TAG = "homing/retrain"
 SEED = 20260630  # fixed, so that the same data give the same bytes
@@ -32,8 +37,10 @@ def training_is_due(
     """
     if run.tags.get(RETRAIN_TAG) == "true":
         return True
-    last = store.last_training(on_or_before=as_of)
-    return last is None or as_of - last >= timedelta(days=settings.retrain_after_days)
+    last = store.last_training(as_of)
+    if last is None or as_of - last >= timedelta(days=settings.retrain_after_days):
+        return True
+    return store.load_champion(as_of).model is None
 
 
 @dg.multi_asset(
@@ -57,7 +64,6 @@ def training_is_due(
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
     pool="warehouse",
-    required_resource_keys={"session"},
 )
 def train(
     context: dg.AssetExecutionContext,
@@ -65,5 +71,78 @@ def train(
     warehouse: dg.ResourceParam[Warehouse],
     model_store: dg.ResourceParam[ModelStore],
     lake: dg.ResourceParam[Lake],
+    session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
     """Train when due, else keep what is served; either way say which model that is."""
+    # XGBoost takes seconds to import: only a run that gets here pays for it.
+    from models import plots, training  # noqa: PLC0415
+
+    as_of = as_of_day(context)
+    if session.training:
+        frame = warehouse.frame(
+            "select features.*, labels.churned from customer_features as features"
+            " inner join customer_labels as labels using (snapshot_on, customer_id)"
+            " order by features.snapshot_on, features.customer_id"
+        )
+        result = training.train(
+            frame,
+            as_of=as_of,
+            horizon_days=horizon_days(warehouse),
+            seed=SEED,
+            threads=settings.threads,
+            champion=model_store.load_champion(as_of).model,
+            progress=context.log.info,
+        )
+        version = model_store.save(result.model)
+        if result.promoted:
+            model_store.promote(version)
+        lake.replace(
+            "evaluations", as_of, pa.Table.from_pandas(result.evaluations, preserve_index=False)
+        )
+        decision, rows = result.decision, len(frame)
+        pictures = {
+            "calibration": _picture(plots.calibration(result.calibration_curve)),
+            "lift": _picture(plots.lift(result.lift_curve)),
+        }
+    else:
+        decision, rows, pictures = "kept: the last training is recent enough", 0, {}
+    served = champion_of(model_store, as_of)
+    yield dg.MaterializeResult(
+        CHURN_MODEL,
+        metadata={
+            "served": served.version,
+            "serves": served.serves,
+            "decision": decision,
+            "dagster/partition_row_count": rows,
+            **pictures,
+        },
+    )
+    yield dg.MaterializeResult(EVALUATIONS, metadata={"is_new": session.training})
+
+
+def champion_of(store: ModelStore, as_of: date) -> "ChurnModel":
+    """The model that speaks for a day.
+
+    Raises:
+        HomingError: no version that knew no later day can be read.
+    """
+    champion = store.load_champion(as_of)
+    if champion.model is None:
+        raise HomingError(
+            f"no model can be read for {as_of}: {'; '.join(champion.refused) or 'none was trained'}; "
+            "run the job `retrain` for that day"
+        )
+    return champion.model
+
+
+def horizon_days(warehouse: Warehouse) -> int:
+    """Days without an order that count as churn, as the labels were made."""
+    snapshots = warehouse.frame(
+        "select distinct horizon_ends_on - snapshot_on as horizon_days from snapshots"
+    )
+    return int(snapshots["horizon_days"].item())
+
+
+def _picture(png: bytes) -> dg.MarkdownMetadataValue:
+    encoded = base64.b64encode(png).decode()
+    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")

@@ -17,9 +17,16 @@ from pipelines.resources.lock import HeldLock, RunLock
 
 @dataclass
 class Session:
-    """What a step may ask of the run it belongs to."""
+    """What a step may ask of the run it belongs to.
+
+    Attributes:
+        held: the run's lock.
+        training: whether this run trains; settled by the step that builds the snapshots.
+        version_id: what it published.
+    """
 
     held: HeldLock
+    training: bool = False
     version_id: str | None = None
 
     def published(self, version_id: str) -> None:

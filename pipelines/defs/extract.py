@@ -1,0 +1,81 @@
+"""First step: one batch per table and day goes from the sources into the lake."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipelines.errors import HomingError, SourceError
+from pipelines.list_history import remember_missed_lists
+from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.lake import Intake, Lake, require_new_orders
+from pipelines.resources.publisher import Publisher
+from pipelines.resources.session import Session
+from pipelines.settings import Settings
+from pipelines.sources import connectors
+from pipelines.sources.contract import load_contract
+
+ORDER_TABLES = ("orders", "order_lines")
+
+
+@dg.multi_asset(
+    name="extract",
+    specs=[
+        dg.AssetSpec(
+            ["lake", table.name],
+            description=table.description,
+            group_name="lake",
+            kinds={"parquet"},
+        )
+        for table in load_contract().values()
+    ],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    # Sources are other people's servers: the only step where trying again can help.
+    retry_policy=dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL),
+    pool="warehouse",
+)
+def extract(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[Lake],
+    publisher: dg.ResourceParam[Publisher],
+    session: dg.ResourceParam[Session],
+) -> Iterator[dg.MaterializeResult]:
+    """Take from every source what the day needs and the lake does not hold yet."""
+    as_of = as_of_day(context)
+    try:
+        remember_missed_lists(lake, publisher)
+        sources = connectors(settings)
+        offered = {source.name: {table.name for table in source.tables()} for source in sources}
+        if not any(name in tables for tables in offered.values() for name in ORDER_TABLES):
+            raise SourceError(
+                f"no {' or '.join(ORDER_TABLES)} in {', '.join(offered)}: nothing can be computed "
+                "without orders; see README, 'Your own data'"
+            )
+        intakes: dict[str, Intake] = {}
+        for table in load_contract().values():
+            deliveries = [
+                source.deliver(table, as_of)
+                for source in sources
+                if table.name in offered[source.name]
+            ]
+            if deliveries:
+                intakes[table.name] = lake.write(table, as_of, deliveries)
+        if settings.empty_delta == "refuse":
+            require_new_orders(
+                intakes[name] for name in ORDER_TABLES if name in intakes
+            )
+    except HomingError as error:
+        # What a user has to mend does not get better by waiting.
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for table in load_contract().values():
+        intake = intakes.get(table.name)
+        yield dg.MaterializeResult(
+            ["lake", table.name],
+            metadata={
+                "dagster/partition_row_count": intake.manifest.rows if intake else 0,
+                "is_given": intake is not None,
+                "rows_offered": intake.delivered if intake else 0,
+                "batch": intake.manifest.batch_id if intake else "-",
+            },
+        )

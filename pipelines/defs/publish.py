@@ -1,0 +1,203 @@
+"""Last step: build a version of the published tables, audit it, and swap the pointer."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from pipelines.dbt import asset_key, tables_published
+from pipelines.errors import PublishError
+from pipelines.fingerprint import code_fingerprint, fingerprint, version_id
+from pipelines.list_history import PUBLISHED_LISTS, remember_list
+from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.lake import Lake
+from pipelines.resources.publisher import PublishedTable, PublishedVersion, Publisher
+from pipelines.resources.session import Session
+from pipelines.resources.warehouse import Warehouse
+from pipelines.settings import Settings
+
+PUBLISHED = dg.AssetKey(["published", "version"])
+
+RUN_LOG = PublishedTable(
+    name="run_log",
+    order_by=("as_of_date", "version_id"),
+    side="open",
+    description="Every version published for earlier days and this one. One row per version.",
+    columns={
+        "version_id": "Identifier of the published version",
+        "as_of_date": "Day the version speaks for",
+        "source": "Where its data came from",
+        "inputs": "Fingerprint of everything that went in (sha256)",
+        "code": "Fingerprint of the code and business rules (sha256)",
+        "model_version": "Identifier of the model that was served",
+        "published_tables": "Tables in the version (count)",
+        "published_rows": "Rows in all tables of the version (count)",
+    },
+)
+
+
+def published_tables() -> list[PublishedTable]:
+    """What dbt marks as published, with the descriptions that BI tools show, and the run log."""
+    tables = [
+        PublishedTable(
+            name=node["name"],
+            order_by=tuple(node["config"]["meta"]["unique_key"]),
+            side=node["config"]["meta"].get("side", "open"),
+            description=node["description"],
+            columns={name: column["description"] for name, column in node["columns"].items()},
+        )
+        for node in tables_published()
+    ]
+    return [*tables, RUN_LOG]
+
+
+def inputs_fingerprint(
+    lake: Lake,
+    settings: Settings,
+    *,
+    as_of: date,
+    model_version: str,
+    earlier_versions: Iterable[str],
+) -> str:
+    """Everything but code that the tables of a day depend on."""
+    return fingerprint(
+        [
+            settings.timezone,
+            model_version,
+            lake.fingerprint(as_of),
+            *earlier_versions,
+            *(
+                manifest.batch_id
+                for manifest in lake.manifests(PUBLISHED_LISTS)
+                if manifest.as_of < as_of
+            ),
+        ]
+    )
+
+
+def audit(tables: Sequence[PublishedTable]) -> Callable[[PublishedVersion], None]:
+    """What must hold of the built files themselves, whatever the warehouse said.
+
+    Raises:
+        PublishError: from the function returned: a table is missing or its list names a
+            suppressed customer.
+    """
+
+    def check(version: PublishedVersion) -> None:
+        missing = {table.name for table in tables} - set(version.rows)
+        if missing:
+            raise PublishError(f"the new version lacks {', '.join(sorted(missing))}")
+        with version.connect() as con:
+            both = con.execute(
+                "select count(*) from retention_list semi join retention_list_suppressed"
+                " using (list_code, customer_id)"
+            ).fetchone()
+        if both and both[0]:
+            raise PublishError(
+                f"{both[0]} customers are on a list and suppressed from it at the same time"
+            )
+
+    return check
+
+
+@dg.asset(
+    key=PUBLISHED,
+    deps=[asset_key(node["name"]) for node in tables_published()],
+    description="The published version: one Parquet file a table and one DuckDB file of them all.",
+    group_name="published",
+    kinds={"duckdb", "parquet"},
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    pool="warehouse",
+)
+def publish(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    publisher: dg.ResourceParam[Publisher],
+    session: dg.ResourceParam[Session],
+) -> dg.MaterializeResult:
+    """Publish once for the same inputs; a backfill of an older day leaves the pointer alone."""
+    as_of = as_of_day(context)
+    served = warehouse.arrow("select distinct model_version from customer_churn_scores")
+    model_version = ",".join(sorted(map(str, served["model_version"].to_pylist())))
+    earlier = publisher.history(before=as_of)
+    inputs = inputs_fingerprint(
+        lake,
+        settings,
+        as_of=as_of,
+        model_version=model_version,
+        earlier_versions=[version["id"] for version in earlier],
+    )
+    version = version_id(as_of, inputs)
+    tables = published_tables()
+    facts = {"source": ",".join(settings.source), "model_version": model_version}
+    write_run_log(
+        warehouse,
+        [
+            *earlier,
+            {"id": version, "as_of": as_of.isoformat(), "inputs": inputs, "code": code_fingerprint()}
+            | facts
+            | {"tables": table_rows(warehouse, tables)},
+        ],
+    )
+    publication = publisher.publish(
+        version,
+        as_of,
+        tables,
+        warehouse,
+        inputs=inputs,
+        code=code_fingerprint(),
+        audit=audit(tables),
+        facts=facts,
+        still_held=session.held.still_held,
+    )
+    remember_list(lake, publication.version)
+    session.published(version)
+    return dg.MaterializeResult(
+        metadata={
+            "version": version,
+            "is_new": publication.is_new,
+            "is_current": publication.is_current,
+            "database": dg.MetadataValue.path(publication.version.database),
+            "tables": len(publication.version.rows),
+            "dagster/row_count": sum(publication.version.rows.values()),
+        }
+    )
+
+
+def table_rows(
+    warehouse: Warehouse, tables: Sequence[PublishedTable]
+) -> dict[str, dict[str, int]]:
+    """Rows of the tables about to be published, but for the run log, which counts them."""
+    rows = warehouse.rows_per_table()
+    return {t.name: {"rows": rows[t.name]} for t in tables if t.name in rows and t is not RUN_LOG}
+
+
+def write_run_log(warehouse: Warehouse, versions: Sequence[Mapping[str, Any]]) -> None:
+    """Write the run log of a day into the warehouse, to be published with the other tables."""
+    records = pa.Table.from_pylist(
+        [
+            {
+                "version_id": version["id"],
+                "as_of_date": date.fromisoformat(version["as_of"]),
+                "source": version["source"],
+                "inputs": version["inputs"],
+                "code": version["code"],
+                "model_version": version["model_version"],
+                "published_tables": len(version["tables"].keys() - {RUN_LOG.name}),
+                "published_rows": sum(
+                    table["rows"]
+                    for name, table in version["tables"].items()
+                    if name != RUN_LOG.name
+                ),
+            }
+            for version in versions
+        ]
+    )
+    with warehouse.connect(read_only=False) as con:
+        con.register("records", records)
+        con.execute("create or replace table run_log as select * from records")

@@ -1,0 +1,55 @@
+"""Fourth step: every customer who could leave gets a probability and the reasons for it."""
+
+import dagster as dg
+import pyarrow as pa
+
+from models.store import ModelStore
+from pipelines.dbt import asset_key
+from pipelines.defs.training import CHURN_MODEL, champion_of
+from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.lake import Lake
+from pipelines.resources.session import Session
+from pipelines.resources.warehouse import Warehouse
+
+SCORES = dg.AssetKey(["feedback", "scores"])
+
+
+@dg.multi_asset(
+    name="score",
+    specs=[
+        dg.AssetSpec(
+            SCORES,
+            deps=[CHURN_MODEL, asset_key("customer_features")],
+            description="Churn probability, drivers and expected orders. One row per customer.",
+            group_name="models",
+            kinds={"python", "xgboost"},
+        )
+    ],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    pool="warehouse",
+)
+def score(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    model_store: dg.ResourceParam[ModelStore],
+    lake: dg.ResourceParam[Lake],
+    session: dg.ResourceParam[Session],
+) -> dg.MaterializeResult:
+    """Score the snapshot of the day with the model that the day may know."""
+    from models import scoring  # noqa: PLC0415  XGBoost takes seconds to import
+
+    as_of = as_of_day(context)
+    model = champion_of(model_store, as_of)
+    frame = warehouse.frame(
+        "select * from customer_features where snapshot_on = ? order by customer_id", [as_of]
+    )
+    scores = scoring.score(model, frame).assign(scored_on=as_of)
+    lake.replace("scores", as_of, pa.Table.from_pandas(scores, preserve_index=False))
+    return dg.MaterializeResult(
+        metadata={
+            "model": model.version,
+            "dagster/partition_row_count": len(scores),
+            "mean_probability": float(scores["churn_probability"].mean()) if len(scores) else 0.0,
+        }
+    )
