@@ -4,5 +4,5 @@
     {%- for column in contract.columns if column.name in contract.key and (contract.has_versions or is_identifier(column)) -%}
         {%- do parts.append('cast(' ~ column.name ~ ' as string)') -%}
     {%- endfor -%}
-    concat_ws('/', {{ parts | join(', ') }})
+    concat_ws('/'{% for part in parts %}, {{ part }}{% endfor %})
 {%- endmacro -%}

@@ -11,7 +11,9 @@ currency_rates as (
 ),
 
 rated as (
-    select delivered_orders.*, cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
+    select
+        delivered_orders.*,
+        cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
     from delivered_orders
     left join currency_rates
         on

@@ -3,7 +3,30 @@ with priced_orders as (
 ),
 
 final as (
-    select * from priced_orders
+    select
+        order_id,
+        customer_id,
+        ordered_at,
+        ordered_on,
+        net_amount,
+        status,
+        currency,
+        gross_amount,
+        discount_amount,
+        cost_amount,
+        channel,
+        store_id,
+        asset_id,
+        coupon_code,
+        paid_at,
+        paid_on,
+        due_at,
+        due_on,
+        updated_at,
+        updated_on,
+        country,
+        home_rate
+    from priced_orders
     where net_amount >= 0
 )
 

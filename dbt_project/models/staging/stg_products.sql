@@ -7,7 +7,12 @@ line_products as (
 ),
 
 final as (
-    select product_id, name, category, unit_cost, service_interval_days
+    select
+        product_id,
+        name,
+        category,
+        unit_cost,
+        service_interval_days
     from delivered_products
 
     union all

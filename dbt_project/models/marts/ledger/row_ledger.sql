@@ -29,7 +29,10 @@ counts as (
 ),
 
 unconvertible as (
-    select table_name, _batch_id, count(*) as rows
+    select
+        table_name,
+        _batch_id,
+        count(*) as rows
     from currency_without_rate
     group by table_name, _batch_id
 ),

@@ -28,22 +28,25 @@ contract_columns as (
 ),
 
 deliveries as (
-    select table_name, sum(rows) as rows
+    select
+        table_name,
+        sum(rows) as rows
     from lake_batches
     group by table_name
 ),
 
 looked_up as (
     select
-        contract_columns.*,
-        exists (
-            select 1
-            from lake_batches
-            where
-                lake_batches.table_name = contract_columns.table_name
-                and contains(lake_batches.columns, ',' || contract_columns.column_name || ',')
-        ) as given
+        contract_columns.table_name,
+        contract_columns.column_name,
+        contract_columns.position,
+        contract_columns.instead,
+        contract_columns.without_table,
+        contract_columns.without_column,
+        coalesce(bool_or(contains(lake_batches.columns, ',' || contract_columns.column_name || ',')), false) as given
     from contract_columns
+    left join lake_batches on contract_columns.table_name = lake_batches.table_name
+    group by all
 ),
 
 final as (

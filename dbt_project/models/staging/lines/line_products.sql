@@ -3,17 +3,24 @@ with priced_lines as (
 ),
 
 names as (
-    select product_id, product_name, category, count(*) as uses
+    select
+        product_id,
+        product_name,
+        category,
+        count(*) as uses
     from priced_lines
     group by product_id, product_name, category
 ),
 
 final as (
-    select product_id, product_name as name, category
+    select
+        product_id,
+        product_name as name,
+        category
     from names
     qualify row_number() over (
         partition by product_id
-        order by product_name is null, category is null, uses desc, product_name, category
+        order by product_name is null asc, category is null asc, uses desc, product_name asc, category asc
     ) = 1
 )
 

@@ -7,7 +7,9 @@ currency_rates as (
 ),
 
 rated as (
-    select order_lines.*, cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
+    select
+        order_lines.*,
+        cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
     from order_lines
     left join currency_rates
         on

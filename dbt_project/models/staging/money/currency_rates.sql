@@ -10,13 +10,27 @@ exchange_rates as (
     select * from {{ ref('exchange_rates') }}
 ),
 
+fine_rows as (
+    select
+        currency,
+        ordered_on
+    from orders
+    where _rule is null
+
+    union all
+
+    select
+        currency,
+        ordered_on
+    from order_lines
+    where _rule is null
+),
+
 named_currencies as (
-    select currency, count(*) as uses
-    from (
-        select currency, ordered_on from orders where _rule is null
-        union all
-        select currency, ordered_on from order_lines where _rule is null
-    )
+    select
+        currency,
+        count(*) as uses
+    from fine_rows
     where currency is not null and ordered_on <= {{ as_of() }}
     group by currency
 ),
@@ -27,7 +41,7 @@ home as (
     {%- else %}
     select currency
     from named_currencies
-    order by uses desc, currency
+    order by uses desc, currency asc
     limit 1
     {%- endif %}
 ),

@@ -11,19 +11,38 @@ currency_rates as (
 ),
 
 fine_rows as (
-    select 'orders' as table_name, _batch, _batch_id, _row, order_id, currency, ordered_on
+    select
+        'orders' as table_name,
+        _batch,
+        _batch_id,
+        _row,
+        order_id,
+        currency,
+        ordered_on
     from orders
     where _rule is null and not _duplicate
 
     union all
 
-    select 'order_lines' as table_name, _batch, _batch_id, _row, order_id, currency, ordered_on
+    select
+        'order_lines' as table_name,
+        _batch,
+        _batch_id,
+        _row,
+        order_id,
+        currency,
+        ordered_on
     from order_lines
     where _rule is null and not _duplicate
 ),
 
 final as (
-    select fine_rows.table_name, fine_rows._batch, fine_rows._batch_id, fine_rows._row, fine_rows.order_id
+    select
+        fine_rows.table_name,
+        fine_rows._batch,
+        fine_rows._batch_id,
+        fine_rows._row,
+        fine_rows.order_id
     from fine_rows
     left join currency_rates
         on
