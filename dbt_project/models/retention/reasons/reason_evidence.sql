@@ -1,9 +1,9 @@
 {# One CTE per rule: customer_id, rule_code, reason_code, observed_on, fact. What a rule is worth stands in the seed
    evidence_rule, which words name which reason in reason_word. A new rule is one more CTE and one more line there. #}
 {%- set rules = [
-    'complaint_unsolved', 'complaint_answered_badly', 'answered_late', 'named_subjects', 'low_score',
-    'product_returned', 'rep_departed', 'follow_up_missed', 'far_away', 'orders_on_discount',
-    'competitor_named', 'referrer_left', 'comes_when_reminded'
+    'named_reasons', 'complaint_unsolved', 'complaint_answered_badly', 'answered_late', 'low_score', 'returned_as_faulty',
+    'rep_departed', 'service_refused', 'contact_refused', 'follow_up_missed', 'far_away',
+    'orders_on_discount', 'competitor_named', 'referrer_left'
 ] -%}
 
 with lifecycle as (
@@ -43,11 +43,6 @@ tickets as (
     where tickets.opened_on >= at_risk.evidence_from
 ),
 
-complaints as (
-    select * from tickets
-    where kind = 'complaint'
-),
-
 low_surveys as (
     select surveys.*
     from {{ ref('stg_surveys') }} as surveys
@@ -57,11 +52,89 @@ low_surveys as (
         and ((surveys.survey = 'csat' and surveys.score <= 2) or (surveys.survey = 'nps' and surveys.score <= 6))
 ),
 
+interactions as (
+    select
+        interactions.*,
+        at_risk.evidence_from
+    from {{ ref('stg_interactions') }} as interactions
+    inner join at_risk on interactions.customer_id = at_risk.customer_id
+),
+
 lost_deals as (
     select opportunities.*
     from {{ ref('stg_opportunities') }} as opportunities
     inner join at_risk on opportunities.customer_id = at_risk.customer_id
     where not opportunities.won and opportunities.closed_on >= at_risk.evidence_from
+),
+
+-- what was said, in the words of the source: `words` before `other_words`, which count where the first say nothing
+said as (
+    select
+        ticket_id as source_id,
+        customer_id,
+        case when kind = 'complaint' then 'complaint_about' else 'asked_about' end as rule_code,
+        opened_on as observed_on,
+        lower(cause) as words,
+        lower(category) as other_words,
+        kind || ' about ' || coalesce(category, cause) as fact
+    from tickets
+    where kind <> 'praise' and not (kind = 'complaint' and open_days >= {{ var('slow_resolution_days') }})
+    union all
+    select
+        response_id as source_id,
+        customer_id,
+        'low_score_about' as rule_code,
+        responded_on as observed_on,
+        lower(topic) as words,
+        null as other_words,
+        survey || ' score ' || cast(score as string) || ' for ' || topic as fact
+    from low_surveys
+    union all
+    select
+        interaction_id as source_id,
+        customer_id,
+        'note_says' as rule_code,
+        occurred_on as observed_on,
+        lower(notes) as words,
+        null as other_words,
+        -- what was written down may be personal: the reason alone leaves
+        'told a representative so' as fact
+    from interactions
+    where occurred_on >= evidence_from
+    union all
+    select
+        opportunity_id as source_id,
+        customer_id,
+        'deal_lost_over' as rule_code,
+        closed_on as observed_on,
+        lower(loss_reason) as words,
+        null as other_words,
+        'quotation lost over ' || loss_reason as fact
+    from lost_deals
+),
+
+longest_words as (
+    select
+        said.customer_id,
+        said.rule_code,
+        reason_word.reason_code,
+        said.observed_on,
+        said.fact
+    from said
+    inner join reason_word
+        on contains(said.words, reason_word.word) or contains(said.other_words, reason_word.word)
+    qualify row_number() over (
+        partition by said.rule_code, said.source_id
+        order by
+            coalesce(contains(said.words, reason_word.word), false) desc,
+            length(reason_word.word) desc,
+            reason_word.word
+    ) = 1
+),
+
+named_reasons as (
+    select * from longest_words
+    where reason_code <> 'unknown'
 ),
 
 complaint_unsolved as (
@@ -74,8 +147,8 @@ complaint_unsolved as (
             when resolved_on is null then 'complaint open for ' || cast(open_days as string) || ' days'
             else 'complaint took ' || cast(open_days as string) || ' days to solve'
         end as fact
-    from complaints
-    where open_days >= {{ var('slow_resolution_days') }}
+    from tickets
+    where kind = 'complaint' and open_days >= {{ var('slow_resolution_days') }}
 ),
 
 complaint_answered_badly as (
@@ -85,8 +158,8 @@ complaint_answered_badly as (
         'wrong_handling' as reason_code,
         resolved_on as observed_on,
         'answer to a complaint rated ' || cast(satisfaction as string) || ' of 5' as fact
-    from complaints
-    where satisfaction <= 2
+    from tickets
+    where kind = 'complaint' and satisfaction <= 2
 ),
 
 answered_late as (
@@ -100,43 +173,6 @@ answered_late as (
     where waiting_days >= {{ var('slow_response_days') }}
 ),
 
-subjects as (
-    select
-        customer_id,
-        'complaint_about' as rule_code,
-        opened_on as observed_on,
-        lower(coalesce(category, '') || ' ' || coalesce(cause, '')) as words,
-        'complaint about ' || coalesce(cause, category) as fact
-    from complaints
-    union all
-    select
-        customer_id,
-        'low_score_about' as rule_code,
-        responded_on as observed_on,
-        lower(topic) as words,
-        survey || ' score ' || cast(score as string) || ' for ' || topic as fact
-    from low_surveys
-    union all
-    select
-        customer_id,
-        'deal_lost_over' as rule_code,
-        closed_on as observed_on,
-        lower(loss_reason) as words,
-        'quotation lost over ' || loss_reason as fact
-    from lost_deals
-),
-
-named_subjects as (
-    select
-        subjects.customer_id,
-        subjects.rule_code,
-        reason_word.reason_code,
-        subjects.observed_on,
-        subjects.fact
-    from subjects
-    inner join reason_word on contains(subjects.words, reason_word.word)
-),
-
 low_score as (
     select
         customer_id,
@@ -148,16 +184,17 @@ low_score as (
     where topic is null
 ),
 
-product_returned as (
+returned_as_faulty as (
     select
         at_risk.customer_id,
-        'product_returned' as rule_code,
+        'returned_as_faulty' as rule_code,
         'product_quality' as reason_code,
         returns.returned_on as observed_on,
-        'goods returned on ' || cast(returns.returned_on as string) as fact
+        'goods returned on ' || cast(returns.returned_on as string) || ' as ' || returns.reason as fact
     from {{ ref('int_returns') }} as returns
     inner join at_risk on returns.customer_id = at_risk.customer_id
-    where returns.returned_on >= at_risk.evidence_from
+    inner join reason_word on contains(lower(returns.reason), reason_word.word)
+    where returns.returned_on >= at_risk.evidence_from and reason_word.reason_code = 'product_quality'
 ),
 
 rep_departed as (
@@ -175,10 +212,26 @@ rep_departed as (
         and reps.departed_on <= at_risk.expected_next_order_on
 ),
 
-interactions as (
-    select interactions.*
-    from {{ ref('stg_interactions') }} as interactions
-    inner join at_risk on interactions.customer_id = at_risk.customer_id
+service_refused as (
+    select
+        customer_id,
+        'service_refused' as rule_code,
+        'service_rejected' as reason_code,
+        occurred_on as observed_on,
+        'refused the service on ' || cast(occurred_on as string) as fact
+    from interactions
+    where outcome = 'refused' and kind = 'service' and occurred_on >= evidence_from
+),
+
+contact_refused as (
+    select
+        customer_id,
+        'contact_refused' as rule_code,
+        'relationship' as reason_code,
+        occurred_on as observed_on,
+        'refused to be spoken to on ' || cast(occurred_on as string) as fact
+    from interactions
+    where outcome = 'refused' and kind <> 'service' and occurred_on >= evidence_from
 ),
 
 follow_up_missed as (
@@ -260,32 +313,6 @@ referrer_left as (
     inner join customers on at_risk.customer_id = customers.customer_id
     inner join lifecycle as referrers on customers.referred_by = referrers.customer_id
     where referrers.lifecycle_stage = 'churned' and referrers.last_order_on <= at_risk.last_order_on
-),
-
-reminded_orders as (
-    select
-        interactions.customer_id,
-        count(distinct purchases.ordered_on) as orders,
-        max(purchases.ordered_on) as last_on
-    from interactions
-    inner join purchases
-        on
-            interactions.customer_id = purchases.customer_id
-            and purchases.ordered_on > interactions.occurred_on
-            and purchases.ordered_on <= {{ days_after('interactions.occurred_on', 14) }}
-    where interactions.direction = 'outbound' and interactions.outcome in ('reached', 'done')
-    group by interactions.customer_id
-),
-
-comes_when_reminded as (
-    select
-        customer_id,
-        'comes_when_reminded' as rule_code,
-        'needs_reminding' as reason_code,
-        last_on as observed_on,
-        cast(orders as string) || ' orders followed a reminder within two weeks' as fact
-    from reminded_orders
-    where orders >= 2
 ),
 
 observed as (
