@@ -83,10 +83,19 @@ def tables_published() -> Sequence[Mapping[str, Any]]:
     return sorted(nodes, key=lambda node: node["name"])
 
 
-def build_arguments(settings: Settings, *, as_of: date, training: bool) -> list[str]:
+def build_arguments(
+    settings: Settings, *, as_of: date, training: bool, tests_of_later_stages: bool = False
+) -> list[str]:
     """The arguments of the one dbt call that a stage makes.
 
     Unit tests say what the SQL promises on made-up rows: they belong to `make test`.
+
+    Args:
+        settings: where the lake is, and the business time zone.
+        as_of: the day.
+        training: whether the snapshots that training needs are built, too.
+        tests_of_later_stages: whether some tests of the stage's tables must wait, since they read
+            tables that a later stage builds.
     """
     variables = {
         "as_of": as_of.isoformat(),
@@ -100,7 +109,7 @@ def build_arguments(settings: Settings, *, as_of: date, training: bool) -> list[
         "unit_test",
         # A test that compares two tables runs in the stage that builds the later one.
         "--indirect-selection",
-        "buildable",
+        "buildable" if tests_of_later_stages else "eager",
         "--vars",
         json.dumps(variables),
     ]

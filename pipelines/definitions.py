@@ -13,6 +13,7 @@ from dagster_dbt import DbtCliResource
 from models.store import ModelStore
 from pipelines import defs as steps
 from pipelines.dbt import project
+from pipelines.instance import spare_the_disk
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.lock import RunLock
@@ -40,6 +41,7 @@ def defs() -> dg.Definitions:
     """All definitions of the code location; loading them opens no database and no network."""
     settings = Settings.read()
     settings.export()
+    spare_the_disk()
     lock = RunLock(settings.home / "run.lock")
     journal = Journal(settings.runs, lock)
 

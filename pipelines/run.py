@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+import warnings
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -37,6 +38,9 @@ STEPS = {
     "outputs": "check outputs",
     "published__version": "publish",
 }
+
+
+LINE_WIDTH = 120  # where the output is not a terminal, which would tell its own
 
 
 @dataclass
@@ -116,6 +120,8 @@ def run(settings: Settings, console: Console) -> int:
     as_of = resolve_as_of(settings)
     console.print(f"as of {as_of}")
 
+    # Dagster says at every load which of its functions are young; the pins answer for that.
+    warnings.filterwarnings("ignore", module=r"dagster\..*|pipelines\.definitions")
     from pipelines.definitions import defs
     from pipelines.summary import print_summary
 
@@ -191,7 +197,9 @@ def _names_of(kind: type[BaseException]) -> set[str]:
 def main() -> int:
     """The command line."""
     # The stream as it is now: a run sends what its tools print into the log.
-    console = Console(file=sys.stdout, highlight=False)
+    console = Console(
+        file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else LINE_WIDTH
+    )
     try:
         return run(Settings.read(), console)
     except HomingError as error:

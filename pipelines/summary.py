@@ -12,6 +12,7 @@ from rich.table import Table
 from pipelines.resources.publisher import PublishedVersion
 
 _LIST_HEAD = 8
+_QUARANTINE_HEAD = 8
 _METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
 
 
@@ -19,7 +20,7 @@ def _table(console: Console, title: str, columns: list[str], rows: list[tuple[ob
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][index], int | float)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_text(value) for value in row))
     console.print(table)
@@ -69,7 +70,7 @@ def _stages(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         """
         select lifecycle_stage, count(*)::bigint
         from customer_lifecycle
-        group by all
+        group by lifecycle_stage
         order by array_position(
             ['prospect', 'new', 'active', 'won_back', 'watch', 'quasi_churned', 'churned'],
             lifecycle_stage
@@ -135,12 +136,16 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         "select table_name, rule, count(*)::bigint from quarantine group by all order by 3 desc, 1, 2"
     ).fetchall()
     if quarantined:
-        _table(console, "Quarantined rows", ["table", "rule", "rows"], quarantined)
+        total = sum(rows for *_, rows in quarantined)
+        head = quarantined[:_QUARANTINE_HEAD]
+        _table(console, f"Quarantined: {_text(total)} rows", ["table", "rule", "rows"], head)
+        if len(quarantined) > len(head):
+            console.print(f"  and {len(quarantined) - len(head)} more rules: table quarantine\n")
     off = con.execute(
         """
-        select distinct table_name, switched_off
+        select distinct table_name, switched_off_what
         from source_inventory
-        where not is_given and switched_off is not null
+        where not given and switched_off_what is not null
         order by all
         """
     ).fetchall()

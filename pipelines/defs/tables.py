@@ -40,7 +40,9 @@ def tables(
     session.training = training_is_due(context.run, model_store, settings, as_of)
     yield from build(
         dbt,
-        build_arguments(settings, as_of=as_of, training=session.training),
+        build_arguments(
+            settings, as_of=as_of, training=session.training, tests_of_later_stages=True
+        ),
         context=context,
         target_path=settings.dbt_target,
         warehouse=warehouse,
