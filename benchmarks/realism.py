@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,12 +67,10 @@ def describe(days: npt.NDArray[np.int64], customers: npt.NDArray[np.int64]) -> R
     )
 
 
-def recency_auc(
-    day: npt.NDArray[np.int64], customer: npt.NDArray[np.int64], cutoff: int
-) -> float:
+def recency_auc(day: npt.NDArray[np.int64], customer: npt.NDArray[np.int64], cutoff: int) -> float:
     """AUC of recency alone for "no order in the `HORIZON` days after `cutoff`".
 
-    Everybody who bought on or before the cutoff takes part.
+    Everybody who bought on or before the cutoff takes part. NaN where all or none return.
     """
     before = day <= cutoff
     buyers, position = np.unique(customer[before], return_inverse=True)
@@ -80,6 +79,8 @@ def recency_auc(
     returned = np.isin(buyers, customer[(day > cutoff) & (day <= cutoff + HORIZON)])
     ranks = rankdata(cutoff - last)
     gone = int((~returned).sum())
+    if gone in (0, len(buyers)):
+        return math.nan
     return float((ranks[~returned].sum() - gone * (gone + 1) / 2) / (gone * returned.sum()))
 
 

@@ -70,6 +70,19 @@ def test_recency_alone_predicts_as_well_as_in_real_files(figures):
         assert RECENCY_AUC[0] <= auc <= RECENCY_AUC[1]
 
 
+def test_the_ranges_are_those_of_the_real_files(realism: ModuleType, real_data: Path):
+    files = [real_data / f"{name}.parquet" for name in realism.PURCHASES]
+    found = [realism.describe(*realism.purchases_of(path)) for path in files]
+
+    def span(values):
+        return pytest.approx((min(values), max(values)), abs=5e-5)
+
+    assert span([f.repeat_share for f in found]) == REPEAT_SHARE
+    assert span([f.gap_variation for f in found]) == GAP_VARIATION
+    assert span([f.gap_quantile_ratio for f in found]) == GAP_QUANTILE_RATIO
+    assert span([auc for f in found for auc in f.recency_auc]) == RECENCY_AUC
+
+
 def test_metronomes_are_told_from_real_customers(realism):
     """The other verdict: customers who all buy every thirty days pass none of the ranges."""
     customer = np.repeat(np.arange(500), 18)

@@ -40,7 +40,9 @@ class SampleCompany:
                 seed=settings.sample_seed,
             )
         except ValueError as error:
-            raise SettingsError(f"HOMING_SAMPLE_CUSTOMERS, _YEARS, _SEED: {error}") from error
+            raise SettingsError(
+                f"HOMING_SAMPLE_CUSTOMERS, HOMING_SAMPLE_YEARS, HOMING_SAMPLE_SEED: {error}"
+            ) from error
 
     def tables(self) -> tuple[Table, ...]:
         """All tables of the contract but `order_lines`, which stands for `orders`."""

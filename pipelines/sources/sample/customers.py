@@ -22,6 +22,8 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+OPENING_TIME = 8.9 / 24  # of a day; nobody orders before nine
+
 
 @dataclass(frozen=True)
 class Customers:
@@ -147,7 +149,7 @@ def make_customers(world: World, chunk: int, numbers: Ints) -> Customers:
         is_test=rng.random(n) < RATES.test_share,
         profile=profile,
         joined=joined,
-        known=joined - lead,
+        known=_known(joined, lead),
         region=region,
         store=region * stores_per_region + rng.integers(0, stores_per_region, n),
         distance=distance,
@@ -189,6 +191,12 @@ def _joining_days(rng: np.random.Generator, calendar: Seasons, n: int) -> Floats
     opened = calendar.busy[CONSUMER, calendar.months[RATES.opening_months]]
     busy = np.where(opening, rng.uniform(0, opened, n), rng.uniform(0, total, n))
     return calendar.day_at(busy, np.zeros(n, np.int8))
+
+
+def _known(joined: Floats, lead: Floats) -> Floats:
+    """When the company first heard of them; who orders the same day registers before it opens."""
+    known = joined - lead
+    return np.where(np.floor(known) == np.floor(joined), np.floor(joined) + OPENING_TIME, known)
 
 
 def _reps(rng: np.random.Generator, firm: Company, region: Ints, joined: Floats) -> Ints:

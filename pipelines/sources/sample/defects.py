@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -185,13 +184,13 @@ def _with_key(rows: pa.Table, table: str, chunk: int, first: int) -> pa.Table:
     numbers = np.arange(first, first + rows.num_rows)
     if key == "line_no":
         return rows.set_column(at, key, pa.array(OWN_LINES + numbers))
-    return rows.set_column(at, key, pa.array([f"BAD-{table}-{chunk:03d}-{n:06d}" for n in numbers]))
+    names = [f"BAD-{table}-{chunk:03d}-{number:06d}" for number in numbers]
+    return rows.set_column(at, key, pa.array(names, pa.string()))
 
 
 def _as_text(rows: pa.Table) -> pa.Table:
     """All columns as text, times and numbers as the engine itself would write them."""
-    text: Callable[[pa.ChunkedArray], pa.ChunkedArray] = _text
-    return pa.table({name: text(rows.column(name)) for name in rows.column_names})
+    return pa.table({name: _text(rows.column(name)) for name in rows.column_names})
 
 
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -148,6 +148,7 @@ def lives(world: World, chunk: int, who: Customers) -> Lives:
     drawn: list[_Drawn] = []
     treatment = np.full((count, n), NONE, np.int16)
     cooling_until = np.zeros(n, np.int64)
+    closed = np.zeros(n, bool)
     left_month = np.full(n, LONG_AGO)
 
     edges = [*itertools.pairwise(calendar.months.astype(float)), *calendar.future]
@@ -158,7 +159,8 @@ def lives(world: World, chunk: int, who: Customers) -> Lives:
         months.append(Month(number, start, end, friend_left))
         if number >= count:
             continue  # the future is lived below, once under every treatment
-        closed = who.closes_account & (state.gone == CAUSE["life_change"])
+        # A closed account stays closed, even for those whom life brings back.
+        closed |= who.closes_account & (state.gone == CAUSE["life_change"])
         seen = watch.look(number, start, state, closed | (cooling_until > number))
         for campaign in (c for c in world.campaigns if c.month == number):
             luck = rng.random((4, n), np.float32)
