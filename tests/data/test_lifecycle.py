@@ -16,7 +16,8 @@ import pytest
 
 AS_OF = date(2024, 6, 30)
 FIRST_DAY = date(2022, 11, 1)
-SEGMENT_MIN_GAPS = 5  # fewer than the default, so that a small company has segments of its own
+# less than the defaults, so that a small company has segments of its own
+SEGMENT_MIN_GAPS, SEGMENT_FOLLOW_UP_DAYS = 5, 150
 SHRINKAGE, DEFAULT_DAYS, BOUNDS, WON_BACK_DAYS = 2, 90, (7, 730), 90
 SERVICE_DAYS = {"boiler": 180, "van": None}
 
@@ -108,15 +109,15 @@ def order_days(company: Mapping[str, Rows]) -> dict[Unit, list[OrderDay]]:
         unit: assets[unit[1]]["kind"] if unit[1] in assets else category(of[min(of)][0])
         for unit, of in days.items()
     }
+    # first gaps, each known from the day on which its unit has been followed to the end
     gaps: list[tuple[date, Any, int]] = []
     for unit, of in days.items():
-        ordered = sorted(of)
-        gaps += [
-            (later, segment[unit], (later - earlier).days) for earlier, later in pairwise(ordered)
-        ]
+        first, *later = sorted(of)
+        if later and (gap := (later[0] - first).days) <= SEGMENT_FOLLOW_UP_DAYS:
+            gaps.append((first + timedelta(days=SEGMENT_FOLLOW_UP_DAYS), segment[unit], gap))
 
     def segment_days(unit: Unit, day: date) -> float:
-        before = [(s, gap) for on, s, gap in gaps if on < day.replace(day=1)]
+        before = [(s, gap) for on, s, gap in gaps if on <= day.replace(day=1)]
         for known in (
             [gap for s, gap in before if s and s == segment[unit]],
             [g for _, g in before],
@@ -196,6 +197,7 @@ def test_history_agrees_with_a_walk_through_every_day(build: Any, seed: int, rol
             "as_of": AS_OF.isoformat(),
             "lifecycle_rollup": rollup,
             "segment_min_gaps": SEGMENT_MIN_GAPS,
+            "segment_follow_up_days": SEGMENT_FOLLOW_UP_DAYS,
         },
     )
     expected = order_days(company)

@@ -57,11 +57,7 @@ final as (
         segment_interval_days,
         service_interval_days,
         interval_basis,
-        expected_interval_days,
-        coalesce(
-            gap_days >= 3 * lag(expected_interval_days) over (partition by customer_id, unit_id order by ordered_on),
-            false
-        ) as is_return
+        expected_interval_days
     from expected
 )
 
