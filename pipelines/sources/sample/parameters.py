@@ -78,12 +78,13 @@ class Cause:
     returns: float
 
 
-# Shares that depart: TARP 1979/1986 (loyal after a problem above 100 dollars / of 1-5 dollars:
-# silent 9/37%, complained and unsatisfied 19/46%, satisfied 54/70%, satisfied quickly 82/95%).
-# Relative frequency: Keaveney 1995 (core failure before encounter failure, price, inconvenience,
-# response to failure, competition), with more weight on place, after East et al. 2001 (about half
-# of the switching in located services is about access). Returns: Kumar, Bhagwat & Zhang 2015
-# (price leavers come back more readily than service leavers).
+# Shares that depart in the end, from what customers answered after a problem of more than 100
+# dollars / of 1 to 5 dollars (TARP): silent 9 / 37% loyal, complained and unsatisfied 19 / 46%,
+# satisfied 54 / 70%, satisfied quickly 82 / 95%. Frequency: Keaveney 1995 (core failures first,
+# price, place, encounters, answers to failure, competition), competition higher after Newby & Ward
+# 2009.
+# Returns: Kumar, Bhagwat & Zhang 2015 (who left for the price returns more readily than who left
+# for the service). How long a cause lasts, some four months, is an own assumption.
 CAUSES = (
     # internal: ours to mend
     Cause("unresolved_problem", 0.0085, 0.17, 0.08, 0.60, 0.004),
@@ -133,12 +134,12 @@ class Tactic:
 
 EFFECT_MONTHS = 3  # months that a treatment works; own assumption, the 90 days most tests look at
 
-# Which treatment helps against which cause: Kumar, Bhagwat & Zhang 2015 (price offers for price
-# leavers, service upgrades for service leavers); TARP (solving the problem: from 19-46% to 54-95%
-# loyal, i.e. the share lost falls by about half); Gurol-Urganci et al. 2013 (reminders: attendance
-# 67.8% -> 78.6%, so a third of the missed ones come); Ascarza 2018 (effects differ widely between
-# customers and do not follow the risk). Purchase factors: Hillstrom's test (visits +4.5 points on
-# 10.6%, conversions +0.3 points on 0.6% within two weeks, diluted here over three months).
+# Which treatment helps against which cause: Kumar, Bhagwat & Zhang 2015 (a price offer for who
+# left for the price, a better service for who left for the service); TARP (solving the problem fast
+# takes the share lost from 54-81% to 5-18%, solving it at all to 30-46%); Youssef 2014 and Lin & Wu
+# 2014 (reminders: a third fewer missed appointments; odds ratio 1.76 by SMS, 2.09 by telephone).
+# Purchase factors: Hillstrom's test, visits 10.6% -> 15.1% and buyers 0.61% -> 0.88% within two
+# weeks, diluted here over three months.
 TACTICS = (
     Tactic(
         "voucher",
@@ -221,122 +222,134 @@ TACTIC = {tactic.code: number for number, tactic in enumerate(TACTICS)}
 
 @dataclass(frozen=True)
 class Rates:
-    """How the world works, apart from causes and tactics."""
+    """How the world works, apart from causes and tactics.
 
-    # -- who the customers are --
-    business_share: float = 0.15  # of customers; own assumption
-    service_share: float = 0.30  # of customers own something we service; given by the brief
-    prospect_share: float = 0.08  # known but never ordered; own assumption
-    opening_share: float = 0.22  # of customers won in the opening months, the rest evenly after
+    A comment says what is meant, in which unit, and the source; where it names none, the figure
+    is an own assumption.
+    """
+
+    # Who the customers are: shares of all customers.
+    business_share: float = 0.15
+    service_share: float = 0.30  # own something that we service
+    prospect_share: float = 0.08  # known, but never ordered
+    member_share: float = 0.55  # take part in the points programme
+    digital_share: float = 0.50  # use the app or the shop account
+    referred_share: float = 0.12  # came through another customer
+    test_share: float = 0.001  # staff and test accounts
+    # A second record of the same person: the 1% that companies with a duplicate policy reach.
+    double_record_share: float = 0.01
+    missing_share: float = 0.12  # of each optional profile field
+    # Won in the opening months; the others are won as evenly as days are busy.
+    opening_share: float = 0.22
     opening_months: int = 4
-    member_share: float = 0.55  # in the points programme; own assumption
-    digital_share: float = 0.50  # use the app or shop account; own assumption
-    referred_share: float = 0.12  # came through another customer; own assumption
-    test_share: float = 0.001  # staff and test accounts; own assumption
-    twin_profile_share: float = 0.01  # a second record of somebody: 1% is what well-run CRMs reach
-    missing_share: float = 0.12  # of each optional profile field left empty
 
-    # -- how they buy: gamma-distributed rates and exponential gaps (Ehrenberg's NBD; Schmittlein,
-    # Morrison &
-    #    Colombo 1987), less regular for persons, more for companies and serviced machines --
-    retail_shape: float = 0.46  # gamma shape of the rates; Fader, Hardie & Lee 2005: CDNOW 0.55
+    # How they buy: rates gamma-distributed over customers, gaps exponential or more regular
+    # (Schmittlein, Morrison & Colombo 1987). Shape: Fader, Hardie & Lee 2005 find 0.55 for CDNOW
+    # (Pareto/NBD); ours and the rates were set by the real files' repeat share and gap spread.
+    retail_shape: float = 0.46
     consumer_orders_per_year: float = 4.2
     business_orders_per_year: float = 9.0
     service_extra_orders_per_year: float = 1.0  # what service customers buy between services
     business_regularity: float = 2.0  # gamma shape of the gaps; 1 is Poisson
     service_regularity: float = 9.0
-    service_intervals: tuple[int, ...] = (
-        90,
-        120,
-        180,
-        180,
-        180,
-        365,
-    )  # days; workshops' usual ones
+    service_intervals: tuple[int, ...] = (90, 120, 180, 180, 180, 365)  # days, one drawn
 
-    # -- when causes begin --
-    frailty_shape: float = 0.60  # gamma; Pareto/NBD on CDNOW: s = 0.61
-    early_factor: float = 5.0  # onset in the first month against later: hazards fall with tenure
-    early_months: float = 2.0  # how fast that wears off
-    training_factor: float = 0.80  # on internal causes after a training; own assumption
-    sleeping_dog_onset: float = (
-        0.012  # per month, onset of `price` when an inert customer is sent an
-    )
-    #   offer: Ascarza, Iyengar & Schleicher 2016: 6% -> 10% left within three months
+    # When causes begin. Frailty: the Pareto/NBD's dropout heterogeneity on CDNOW is s = 0.61.
+    frailty_shape: float = 0.60
+    # Onset in the first month against later ones, and the months in which that wears off: one-time
+    # buyers are most of those who leave. Set by the real files' repeat share.
+    early_factor: float = 5.0
+    early_months: float = 2.0
+    training_factor: float = 0.80  # on internal causes once trained
+    # Onset of `price` per month in an inert customer who is sent an offer: Ascarza, Iyengar &
+    # Schleicher 2016, where 10% left within three months after an offer, 6% without.
+    sleeping_dog_onset: float = 0.030
 
-    # -- the company --
+    # The company.
     customers_per_rep: int = 800
-    rep_turnover: float = 0.22  # of representatives leave per year; Forbes: 20% and more
-    handover_share: float = 0.55  # of leavers' customers properly handed over; own assumption
-    handover_relief: float = 0.25  # factor on `relationship` where handed over: Shi et al. 2017 put
-    #   the loss of an average, reassigned customer's sales at 13-18%
-    contact_leaves: float = 0.04  # the same cause where our contact at a company leaves, against a
-    #   representative who leaves: such months are rarer; own assumption
+    # Of representatives leave per year: 20% and more, Forbes after Schmitz et al. 2019.
+    rep_turnover: float = 0.22
+    handover_share: float = 0.55  # of leavers hand their customers over
+    # Factor on the onset of `relationship` where they do: Shi et al. 2017 put the loss of sales of
+    # reassigned customers at 13-18%.
+    handover_relief: float = 0.25
+    # The same cause where our contact at a business customer leaves, against our representative.
+    contact_leaves: float = 0.04
+    # Month of the history and size of each price rise, the months it is felt, and the factor on
+    # the onset of `price`. Mean price elasticity: -2.62, Bijmolt, van Heerde & Pieters 2005.
     price_rises: tuple[tuple[int, float], ...] = ((8, 0.05), (20, 0.08), (31, 0.06))
-    #   month of the history and size; the elasticity behind it: Bijmolt et al. 2005, mean -2.62
-    price_rise_months: int = 4  # months in which a rise is felt
-    price_rise_factor: float = 4.5  # on the onset of `price`
-    openings_per_region: float = 1.2  # competitors' openings in the whole history; own assumption
+    price_rise_months: int = 4
+    price_rise_factor: float = 4.5
+    # Competitors that open per region in the whole history, and the months it is felt: the
+    # incumbent lost 17% of volume, mostly visits, in Singh, Hansen & Blattberg 2006.
+    openings_per_region: float = 1.2
     opening_felt_months: int = 4
-    #   closer_place: Singh, Hansen & Blattberg 2006: the incumbent lost 17% of volume, mostly
-    #   visits
 
-    # -- campaigns --
+    # Campaigns.
     campaigns_per_year: int = 9
     control_share: float = 0.20
-    cooling_months: int = 4  # no second campaign within; keeps every effect window to one treatment
+    # No second campaign within these months, so that a window of effect has but one treatment.
+    cooling_months: int = 4
+    # Chance that a message arrives. E-mail: 22.7% opened, Mailchimp 2019.
     reached: dict[str, float] = field(
         default_factory=lambda: {"email": 0.25, "sms": 0.70, "phone": 0.60, "wechat": 0.55}
-    )  # e-mail: Mailchimp 2019, 22.7% of all accounts; the others: own assumption
-    coupon_share: float = 0.45  # of the orders of a reached customer that use the coupon
-    responsiveness_shape: float = 3.0  # gamma with mean 1 on the logarithm of every effect
-
-    # -- orders --
-    cancelled_share: float = 0.025  # orders cancelled on top; own assumption
-    returned_share: float = 0.010  # orders sent back as a whole on top; own assumption
-    return_share: float = 0.055  # of orders with a partial return. NRF 2023: 14.5% of sales value
-    #   (10.0% in shops, 17.6% online), lower here as services cannot be returned
-    coupon_base_share: float = 0.10  # of orders with a discount; own assumption
-    late_payment_share: float = (
-        0.46  # of business invoices; Atradius 2023, Asia: 46% of credit sales
     )
-    late_payment_days: float = 18.0  # mean delay of the late ones; own assumption
+    coupon_share: float = 0.45  # of the orders of reached customers that use the coupon
+    # Gamma shape, mean 1, of the customer's factor on the logarithm of every effect: effects
+    # differ widely between customers, Ascarza 2018.
+    responsiveness_shape: float = 3.0
 
-    # -- service --
-    complaint_share: float = 0.012  # of orders that lead to a complaint soon put right. TARP 1979:
-    #   32.4% of households had a problem in a year, and most of the problems lasted
-    question_share: float = 0.020  # of orders; own assumption
+    # Orders: shares of the completed ones. Part returns: NRF 2023, 14.5% of sales (shops 10.0%,
+    # online 17.6%); by value half of that here, because services cannot be returned.
+    cancelled_share: float = 0.025  # on top
+    returned_share: float = 0.030  # on top, sent back whole
+    return_share: float = 0.12  # one line sent back
+    coupon_base_share: float = 0.10  # with a discount, outside campaigns
+    # Business invoices paid late, 46% in Asia (Atradius 2023), and by how many days on average.
+    late_payment_share: float = 0.46
+    late_payment_days: float = 18.0
+
+    # Service. Complaints soon put right, shares of orders: 32.4% of households had a problem in a
+    # year (US Office of Consumer Affairs 1979); those that last are causes.
+    complaint_share: float = 0.012
+    question_share: float = 0.020
     praise_share: float = 0.004
-    first_response_hours: float = 9.0  # median; own assumption
-    resolution_days: float = 2.5  # median; own assumption
-    csat_share: float = 0.12  # of orders followed by a satisfaction survey
-    csat_response: tuple[float, float] = (0.16, 0.23)  # persons, companies; Satmetrix 2015
-    nps_share: float = 0.35  # of customers asked, twice a year
-    nps_response: tuple[float, float] = (0.13, 0.32)  # persons, companies; Satmetrix 2015
-    revisit_per_year: float = 2.0  # by an owner of mean diligence
+    noise_trace: float = 0.008  # a trace of some cause that never befell the customer
+    first_response_hours: float = 9.0  # median
+    resolution_days: float = 2.5  # median
+    # Surveys: shares sent and answered by persons and by companies. Answers: Satmetrix 2015, 16%
+    # and 23% after a transaction, 13% and 32% about the relationship.
+    csat_share: float = 0.12  # of orders
+    csat_response: tuple[float, float] = (0.16, 0.23)
+    nps_share: float = 0.35  # of customers, twice a year
+    nps_response: tuple[float, float] = (0.13, 0.32)
+    # Representatives.
+    revisit_per_year: float = 2.0  # by one of mean diligence; business customers twice as often
     follow_up_share: float = 0.30  # of contacts that promise another one
-    promise_kept: float = 0.88  # of those promises where nobody neglects; own assumption
-    exit_call_share: tuple[float, float] = (0.65, 0.40)  # departed customers called: with owner,
-    #   without; own assumption
-    note_share: float = 0.75  # of reached exit calls whose note names the reason
-    feedback_share: float = 0.25  # of the departed who say why in a form; as exit surveys, B2B
-    feedback_truth: float = 0.88  # of those who name the true cause
-    noise_trace: float = 0.008  # per order, a trace of some cause that never befell the customer
+    promise_kept: float = 0.88  # of those promises, where nobody neglects
+    # Departed customers who are called, with and without a representative; notes that name the
+    # reason, of the calls that reach; forms filled in, and those that name the true cause.
+    exit_call_share: tuple[float, float] = (0.65, 0.40)
+    note_share: float = 0.75
+    feedback_share: float = 0.25
+    feedback_truth: float = 0.88
 
-    # -- the rest --
-    point_redeem_share: float = 0.16  # of member orders that redeem all points. Colloquy 2011: one
-    #   third of all points is never redeemed
+    # Points: orders of members that redeem the whole balance, and the days points live. A third
+    # of all points is never redeemed, Colloquy 2011.
+    point_redeem_share: float = 0.16
     point_life_days: int = 365
+    # Consents at the start, and withdrawals per channel and year: 0.25% per mailing, Mailchimp
+    # 2019, at twenty mailings.
     consent_share: dict[str, float] = field(
         default_factory=lambda: {"email": 0.72, "sms": 0.64, "phone": 0.58, "wechat": 0.60}
-    )  # own assumption
+    )
     profiling_share: float = 0.80
-    withdrawal_per_year: float = 0.05  # per channel: Mailchimp 2019, 0.25% per mailing, 20 a year
-    closing_share: float = 0.35  # of those whom life takes away who withdraw every consent
+    withdrawal_per_year: float = 0.05
+    closing_share: float = 0.35  # of those whom life takes away: withdraw everything
     training_share: float = 0.10
     community_share: float = 0.12
-    erasures_per_million_a_year: float = 250.0  # own assumption, the order of privacy reports
-    least_erasures: int = 2  # in every world, so that the smallest one shows them
+    erasures_per_million_a_year: float = 250.0
+    least_erasures: int = 2  # so that the smallest company has some
 
 
 RATES = Rates()

@@ -105,7 +105,7 @@ def customer_table(world: World, chunk: Chunk) -> Columns:
     person = _Persons(rng, n, western=np.where(who.region == 6, 0.45, 0.10))  # noqa: PLR2004 Hong Kong
     # A second record of somebody carries the same person under another number.
     source = np.arange(n)
-    copies = np.flatnonzero(rng.random(n) < RATES.twin_profile_share)
+    copies = np.flatnonzero(rng.random(n) < RATES.double_record_share)
     source[copies] = rng.integers(0, n, len(copies))
     person = person.take(source)
     careless = (who.rep >= 0) & (firm.rep_departs[np.maximum(who.rep, 0)] < STAYS)

@@ -44,7 +44,8 @@ def return_table(world: World, chunk: Chunk) -> Columns:
     )
     bad_day = told.began[bad] + rng.uniform(0.2, 6, len(bad))
     bad_order = made.last_before(told.customer[bad], bad_day)
-    bad, bad_day, bad_order = (column[bad_order != NONE] for column in (bad, bad_day, bad_order))
+    returnable = (bad_order != NONE) & (made.asset[bad_order] == NONE)  # no service comes back
+    bad, bad_day, bad_order = (c[returnable] for c in (bad, bad_day, bad_order))
 
     order = np.concatenate([whole, part, bad_order])
     later = np.concatenate([whole, part])
@@ -59,13 +60,18 @@ def return_table(world: World, chunk: Chunk) -> Columns:
     day = at_hours(rng, day)
     by_time = np.lexsort([day, made.customer[order]])
     order, day, reason, is_whole = (c[by_time] for c in (order, day, reason, is_whole))
-    kept = day < calendar.days
+    # Nothing comes back twice.
+    once = np.zeros(len(order), bool)
+    once[np.unique(order, return_index=True)[1]] = True
+    kept = once & (day < calendar.days)
     order, day, reason, is_whole = (c[kept] for c in (order, day, reason, is_whole))
 
     customer, line = made.customer[order], made.lines.first[order]
-    units = np.where(is_whole, made.lines.quantity[line], 1)
-    price = made.lines.price[line] - made.lines.discount[line] // made.lines.quantity[line]
-    amount = np.where(is_whole, made.gross[order] - made.discount[order], price * units)
+    units = np.where(
+        is_whole, made.lines.per_order(made.lines.quantity)[order], made.lines.quantity[line]
+    )
+    line_amount = made.lines.price[line] * made.lines.quantity[line] - made.lines.discount[line]
+    amount = np.where(is_whole, made.gross[order] - made.discount[order], line_amount)
     return {
         "return_id": own_ids("X", who, customer, running(customer)),
         "order_id": order_ids(who, customer, made.running[order]),

@@ -33,8 +33,9 @@ NEW_YEARS = {
 WEEKDAY = np.array(
     [[0.90, 0.88, 0.90, 0.95, 1.08, 1.25, 1.04], [1.30, 1.34, 1.32, 1.30, 1.20, 0.38, 0.16]]
 )
-# US Census, monthly retail trade: December about a fifth above the mean month, January and February
-# about a tenth below; the business side and the summer are own assumptions.
+# Persons: between all retail and electronics in the US Census' combined factors for 2024-25
+# (December 1.11 and 1.37, January 0.92 and 0.94, February 0.88 and 0.88), with a summer lull;
+# companies and the lull are own assumptions. Chinese New Year likewise.
 MONTH = np.array(
     [
         [0.93, 0.92, 0.98, 0.97, 1.00, 0.98, 0.90, 0.90, 0.97, 1.00, 1.12, 1.24],
