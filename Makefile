@@ -25,9 +25,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraints constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Dagster reads the tables and tests from this file; parsing is the only slow part of loading them.
-$(MANIFEST): $(INSTALLED) $(DBT_FILES)
-	@$(BIN)/dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project --log-path dbt_project/target
+# Dagster reads tables, tests and column lineage from files: parsing is the slow part of loading them.
+$(MANIFEST): $(INSTALLED) $(DBT_FILES) pipelines/lineage.py
+	@$(BIN)/python -m pipelines.lineage
 	@touch $@
 
 setup: $(MANIFEST) ## install everything into .venv (the other targets do it by themselves)
