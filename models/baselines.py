@@ -26,6 +26,7 @@ from models.features import (
     FeatureMatrix,
     FloatArray,
 )
+from models.native import logistic_regression
 from models.predictors import Contributions, log_odds, stack
 
 RECENCY_BINS = 20
@@ -109,7 +110,9 @@ class Term:
             column = (values == self.code).astype(np.float64)
         else:
             column = _compress(np.where(np.isnan(values), self.fill, values))
-        return np.clip((column - self.center) / self.scale, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE)
+        score = (column - self.center) / self.scale
+        standard: FloatArray = np.clip(score, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE)
+        return standard
 
 
 @dataclass(frozen=True)
@@ -123,16 +126,13 @@ class Logistic:
     @classmethod
     def fit(cls, matrix: FeatureMatrix, churned: BoolArray) -> Logistic:
         """Build the design from the training rows and fit its weights."""
-        # Two seconds to import, and scoring does without it.
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
         terms = [
             term
             for at, feature in enumerate(matrix.features)
             for term in _terms(feature, matrix.values[:, at].astype(np.float64))
         ]
         design = _design(terms, matrix)
-        fitted = LogisticRegression(C=LOGISTIC_C, max_iter=500).fit(design, churned)
+        fitted = logistic_regression(C=LOGISTIC_C, max_iter=500).fit(design, churned)
         weights = fitted.coef_[0]
         return cls(
             float(fitted.intercept_[0]),

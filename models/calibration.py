@@ -7,8 +7,8 @@ Two parts, fitted apart because they move apart:
   it keeps the ranking, which isotonic steps do not.
 - *level*: one intercept per finished snapshot. The share that churns moves with the season by
   15 points in retail; a level learnt in autumn is wrong in spring whatever the shape. The level
-  for a day is the latest one known by that day, moved by the step that the same season made a
-  year earlier where that year is known.
+  for a day is that of the same season a year earlier, moved by part of what has changed since;
+  without a year of history it is the latest one known by that day.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ LEVEL_RIDGE = 1.0
 # Two snapshots are of the same season when a year apart within half a month: month-ends vary.
 SEASON = timedelta(days=365)
 SEASON_TOLERANCE = timedelta(days=16)
+# Share of the change from a year ago that is expected to last: single month-ends are noisy. On
+# simulated companies 0.5 errs by 0.09-0.12 log odds, all of it by 0.11-0.15, the latest level
+# alone by 0.26-0.52 where there is a season and by 0.10 where there is none.
+CHANGE_KEPT = 0.5
 # A published probability is never certain; this is also what bounds the log-loss.
 EPSILON = 1e-4
 
@@ -108,8 +112,9 @@ class Calibration:
         latest = known[-1]
         then = _of_season(known, latest.snapshot - SEASON)
         target = _of_season(known, day - SEASON)
-        step = target.logit - then.logit if target and then else 0.0
-        return latest.logit + step
+        if target is None or then is None:
+            return latest.logit
+        return target.logit + CHANGE_KEPT * (latest.logit - then.logit)
 
     def to_json(self) -> dict[str, Any]:
         """Slopes, levels and horizon."""

@@ -6,11 +6,9 @@ win. How many is chosen on a later snapshot inside the training window, never on
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +16,7 @@ import numpy as np
 from models.baselines import histories
 from models.bg_nbd import BgNbd
 from models.features import BoolArray, Feature, FeatureMatrix, FloatArray
+from models.native import xgboost
 from models.predictors import Contributions
 from models.tree_file import require_sound
 
@@ -81,10 +80,9 @@ class ChurnTrees:
             seed: of the row and column sampling.
             threads: part of the recorded parameters; the trees do not depend on it.
         """
-        xgboost = native()
         weight = min(MAX_MIN_CHILD_WEIGHT, MIN_CHILD_WEIGHT_SHARE * len(churned))
         data = _data(_widen(matrix, bg_nbd, horizon_days), threads, churned)
-        booster = xgboost.train(
+        booster = xgboost().train(
             PARAMETERS
             | {"min_child_weight": weight, "seed": seed, "nthread": threads, "verbosity": 0},
             data,
@@ -101,8 +99,7 @@ class ChurnTrees:
             StoreError: when the bytes are not a sound tree model.
         """
         self.require_sound()
-        xgboost = native()
-        booster = xgboost.Booster({"nthread": self.threads})
+        booster = xgboost().Booster({"nthread": self.threads})
         booster.load_model(bytearray(self.ubj))
         return booster
 
@@ -129,7 +126,8 @@ class ChurnTrees:
         """
         data = self._data(matrix)
         added = self.booster.predict(data, pred_contribs=True, approx_contribs=True)
-        return Contributions(tuple(data.feature_names), added[:, :-1])
+        names = tuple(data.feature_names)
+        return Contributions(names, added.reshape(len(matrix), len(names) + 1)[:, :-1])
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first, for the card."""
@@ -177,7 +175,7 @@ def _widen(matrix: FeatureMatrix, bg_nbd: BgNbd, horizon_days: int) -> FeatureMa
 
 def _data(matrix: FeatureMatrix, threads: int, churned: BoolArray | None = None) -> Any:
     """XGBoost's matrix; codes stay categories, NaN stays missing."""
-    return native().DMatrix(
+    return xgboost().DMatrix(
         matrix.values,
         churned,
         feature_names=list(matrix.names),
@@ -185,15 +183,3 @@ def _data(matrix: FeatureMatrix, threads: int, churned: BoolArray | None = None)
         enable_categorical=True,
         nthread=threads,
     )
-
-
-def native() -> ModuleType:
-    """XGBoost, imported late (half a second) and told to wait without spinning.
-
-    Its threads meet after every tree level; on a busy machine spinning ones starve each other
-    (109 s against 21 s for one training with two threads at a load of ten).
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    import xgboost  # noqa: PLC0415
-
-    return xgboost

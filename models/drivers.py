@@ -116,6 +116,11 @@ CATALOGUE: tuple[Phrase, ...] = (
     _windows("discount_share", "discounts", "{value:percent} discount over the last {1} days"),
     Phrase(r"last_channel", "channel", ("last ordered through {value}",)),
     _windows("channels", "channel", "{value:channel/channels} used in the last {1} days"),
+    Phrase(
+        r"is_multichannel_(\d+)d",
+        "channel",
+        ("several channels used in the last {1} days: {value:yes}",),
+    ),
     Phrase(r"last_category", "assortment", ("last bought {value}",)),
     Phrase(r"segment", "assortment", ("customer for {value}",)),
     Phrase(r"categories", "assortment", ("{value:category/categories} bought so far",)),

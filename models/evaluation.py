@@ -39,7 +39,7 @@ LIFT_POINTS = 100
 # difference worth having is many standard errors wide.
 MAX_RESAMPLES = 1_000
 MIN_RESAMPLES = 200
-RESAMPLED_ROWS = 5_000_000
+RESAMPLED_ROWS = 2_000_000
 CHUNK_CELLS = 200_000
 
 
@@ -103,11 +103,11 @@ class Evaluation:
                 .assign(role=role)
             )
         columns = ["role", "bin", "predicted", "observed", "customers"]
-        return pd.concat(frames, ignore_index=True)[columns]
+        return pd.concat(frames or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
 
     def lift_curve(self) -> pd.DataFrame:
         """Share of churners found in the most endangered share of customers, per role."""
-        frames = []
+        frames = [pd.DataFrame(columns=["role", "share", "captured"])] * (not self.probabilities)
         share = np.linspace(0, 1, LIFT_POINTS + 1)
         weights = np.ones((1, len(self.churned)))
         for role, p in self.probabilities.items():

@@ -16,7 +16,7 @@ import pandas as pd
 from models.baselines import Logistic, PurchaseModel, Recency, Rule
 from models.bg_nbd import BgNbd
 from models.calibration import Calibration, fit_level
-from models.churn import DEFAULT_ROUNDS, PARAMETERS, ROUNDS, ChurnTrees, native
+from models.churn import DEFAULT_ROUNDS, PARAMETERS, ROUNDS, ChurnTrees
 from models.errors import FrameError, TooLittleDataError
 from models.evaluation import Evaluation, evaluate, gate
 from models.features import (
@@ -34,6 +34,7 @@ from models.features import (
     labelled,
 )
 from models.model import ChurnModel
+from models.native import thread_limit, xgboost
 from models.predictors import Predictor
 from models.splits import Split, require_enough, split_snapshots
 
@@ -124,9 +125,7 @@ def train(
     except TooLittleDataError as reason:
         return _rule(schema, as_of, horizon_days, str(reason), champion)
 
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
-    with threadpool_limits(threads):
+    with thread_limit(threads):
         return _learn(
             rows,
             split,
@@ -239,7 +238,7 @@ def _learn(
         "seed": seed,
         "threads": threads,
         "parameters": PARAMETERS | {"rounds": rounds},
-        "calendar_features_left_to_calibration": calendar,
+        "features_without_information": calendar,
         "importance": trees.importance(),
         "libraries": _libraries(),
         "limits": list(LIMITS),
@@ -396,6 +395,6 @@ def _libraries() -> dict[str, str]:
     names = ("numpy", "pandas", "scipy", "scikit-learn")
     return {
         "python": platform.python_version(),
-        "xgboost": native().__version__,
+        "xgboost": xgboost().__version__,
         **{name: installed(name) for name in names},
     }

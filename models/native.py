@@ -1,0 +1,36 @@
+"""The libraries with threads of their own: imported late, and told to wait without spinning.
+
+Late, because they take seconds and most users of the room do not train. Without spinning, because
+the threads of XGBoost meet after every tree level, and on a busy machine spinning ones starve each
+other: 109 s against 21 s for one training with two threads at a load of ten. Both libraries share
+one OpenMP runtime, which reads its policy when the first of them is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def xgboost() -> ModuleType:
+    """XGBoost."""
+    import xgboost as module  # noqa: PLC0415
+
+    return module
+
+
+def logistic_regression(**options: Any) -> Any:
+    """Scikit-learn's logistic regression, not yet fitted."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    return LogisticRegression(**options)
+
+
+def thread_limit(threads: int) -> Any:
+    """A context in which native libraries use at most so many threads."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    return threadpool_limits(threads)

@@ -1,0 +1,151 @@
+"""How a trained model behaves: what must move it, what must not, and what it must not claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.calibration import Calibration
+from models.scoring import score
+from models.training import TrainingResult, train
+from tests.model.conftest import AS_OF, HORIZON, World
+
+
+def _figure(result: TrainingResult, role: str, metric: str) -> float:
+    table = result.evaluations
+    return float(table[(table["role"] == role) & (table["metric"] == metric)]["value"].item())
+
+
+def test_beats_every_baseline_and_is_served(trained: TrainingResult):
+    assert trained.served_role == "challenger"
+    assert trained.promoted
+    assert trained.model.serves == "trees"
+    assert trained.model.score_kind == "model"
+    for role in ("recency", "logistic", "bg_nbd"):
+        assert _figure(trained, "challenger", "auc") > _figure(trained, role, "auc") + 0.005
+        assert _figure(trained, "challenger", "log_loss") < _figure(trained, role, "log_loss")
+    assert "beat the best baseline" in trained.decision
+
+
+def test_longer_silence_against_the_own_rhythm_raises_the_probability(
+    trained: TrainingResult, today: pd.DataFrame
+):
+    silence = today["expected_interval_days"].round()
+    longer = today.assign(
+        recency_days=today["recency_days"] + silence,
+        tenure_days=today["tenure_days"] + silence,
+        overdue_ratio=today["overdue_ratio"] + 1,
+    )
+    for serves in ("trees", "logistic", "recency", "bg_nbd"):
+        model = replace(trained.model, serves=serves)
+        before, after = (score(model, each)["churn_probability"] for each in (today, longer))
+        assert after.mean() > before.mean() + 0.02, serves
+
+
+def test_names_of_customers_do_not_move_the_probability(
+    trained: TrainingResult, today: pd.DataFrame
+):
+    renamed = today.assign(customer_id=[f"other {each}" for each in range(len(today))])
+    before, after = (score(trained.model, each) for each in (today, renamed))
+    pd.testing.assert_series_equal(before["churn_probability"], after["churn_probability"])
+
+
+def test_is_calibrated_out_of_time(trained: TrainingResult):
+    assert _figure(trained, "challenger", "ece") < 0.08
+    curve = trained.calibration_curve
+    trees = curve[curve["role"] == "challenger"]
+    assert trees["observed"].corr(trees["predicted"]) > 0.9
+
+
+def test_the_level_follows_the_season_of_a_year_ago(trained: TrainingResult):
+    """The season is in the calibration, not in columns that only tell snapshots apart."""
+    left_out = trained.model.card["features_without_information"]
+    assert left_out == ["last_nps_score", "season_cos", "season_sin"]
+
+    calibration = trained.model.calibrations["trees"]
+    of_the_second_year = [each for each in calibration.levels if each.snapshot.year == 2023]
+    seasonal, frozen = [], []
+    for level in of_the_second_year:
+        seasonal.append(abs(calibration.level_for(level.snapshot) - level.logit))
+        latest = Calibration(
+            calibration.a, calibration.b, calibration.levels[-8:], calibration.horizon_days
+        )
+        frozen.append(abs(latest.level_for(level.snapshot) - level.logit))
+    assert np.mean(seasonal) < 0.6 * np.mean(frozen)
+
+
+def test_permuted_labels_give_chance_and_the_baseline(world: World):
+    frame = world(customers=3000)
+    rng = np.random.default_rng(7)
+    frame["churned"] = frame.groupby("snapshot_on")["churned"].transform(rng.permutation)
+    result = train(frame, as_of=AS_OF, horizon_days=HORIZON, threads=1)
+    assert 0.47 <= _figure(result, "challenger", "auc") <= 0.53
+    assert result.served_role in {"recency", "logistic", "bg_nbd"}
+    assert result.promoted
+    assert result.model.score_kind == "baseline"
+    assert "is served: the trees do not beat it beyond chance" in result.decision
+
+
+def test_unfinished_horizons_are_not_learnt_from(frame: pd.DataFrame, trained: TrainingResult):
+    """The world's labels after September are wrong; without them nothing changes."""
+    finished = frame[frame["snapshot_on"] <= pd.Timestamp(AS_OF - timedelta(days=HORIZON))]
+    again = train(finished, as_of=AS_OF, horizon_days=HORIZON, threads=1)
+    windows = again.model.card["windows"]
+    assert windows["test"] == "2023-09-30"
+    assert windows["training_labels_end_on"] <= windows["test"]
+    assert again.model.version == trained.model.version
+
+
+def test_evaluations_have_one_row_per_role_and_metric(trained: TrainingResult):
+    table = trained.evaluations
+    assert list(table.columns) == [
+        "model_version", "role", "cutoff_on", "horizon_days", "metric", "value", "lower", "upper",
+    ]  # fmt: skip
+    assert set(table["role"]) == {"challenger", "recency", "logistic", "bg_nbd"}
+    assert not table.duplicated(["role", "metric"]).any()
+    bounded = table.dropna(subset=["lower"])
+    assert (bounded["lower"] <= bounded["value"]).all()
+    assert (bounded["value"] <= bounded["upper"]).all()
+
+
+def test_drivers_tell_the_silence_with_its_values(trained: TrainingResult, today: pd.DataFrame):
+    scores = score(trained.model, today)
+    assert scores["driver_1"].notna().all()
+    said = pd.concat([scores[f"driver_{rank}"] for rank in (1, 2, 3)])
+    late = today["overdue_ratio"].to_numpy() > 2
+    row = today[late].iloc[0]
+    mine = scores[late].iloc[0][["driver_1", "driver_2", "driver_3"]].tolist()
+    silence = f"no order for {row['recency_days']:.0f} days, usually every "
+    assert any(str(each).startswith(silence) for each in mine), mine
+    assert said.str.contains("complaint").any()
+
+
+def test_resented_complaints_are_found_as_a_driver(trained: TrainingResult, today: pd.DataFrame):
+    complained = today.assign(complaints_90d=2, region="south")
+    forgiven = complained.assign(region="north")
+    resented, north = (score(trained.model, each) for each in (complained, forgiven))
+    assert resented["churn_probability"].mean() > north["churn_probability"].mean() + 0.15
+    assert (resented["driver_1"] == "2 complaints in the last 90 days").mean() > 0.8
+
+
+def test_the_purchase_model_speaks_of_all_customers_not_only_of_those_still_here(
+    trained: TrainingResult, today: pd.DataFrame
+):
+    """Fitted on customers who are not churned alone, BG/NBD finds that nobody ever leaves."""
+    alive = score(trained.model, today)["probability_alive"]
+    assert alive.min() < 0.7
+    assert alive.mean() < 0.97
+
+
+@pytest.mark.parametrize("missing", ["order_days", "recency_days", "overdue_ratio"])
+def test_unknown_rhythm_still_gets_a_score(
+    trained: TrainingResult, today: pd.DataFrame, missing: str
+):
+    unknown = today.head(50).assign(**{missing: np.nan})
+    for serves in ("trees", "logistic", "recency", "bg_nbd"):
+        probability = score(replace(trained.model, serves=serves), unknown)["churn_probability"]
+        assert probability.between(0, 1).all()
