@@ -4,6 +4,12 @@ with wanted as (
     {%- for list in lists %}
     select '{{ list.code }}' as list_code, '{{ list.goal }}' as goal, '{{ list.cadence }}' as cadence_code
     {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        'no list' as list_code,
+        'save' as goal,
+        'save' as cadence_code
+    where false
     {%- endfor %}
 ),
 

@@ -22,8 +22,10 @@
     {%- set files = feedback_files(table, seen) -%}
     {%- set relation = read_lake_by_name(files) -%}
     {%- set given = run_query('describe from ' ~ relation).columns[0].values() if files else [] -%}
+    {#- the linter renders without a model -#}
+    {%- set columns = model.columns.values() if model is defined else [] -%}
     select
-        {%- for column in model.columns.values() if column.name != 'batch_on' %}
+        {%- for column in columns if column.name != 'batch_on' %}
         cast({{ column.name if column.name in given else 'null' }} as {{ column.data_type }}) as {{ column.name }},
         {%- endfor %}
         cast({{ '_batch' if files else 'null' }} as date) as batch_on

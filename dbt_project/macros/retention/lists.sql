@@ -54,11 +54,13 @@ where
 
 {# The expression that each list declares under a name, as one. #}
 {%- macro as_declared(lists, name) -%}
-    case list_code
-        {%- for list in lists %}
+    {%- for list in lists %}
+    {{- 'case list_code' if loop.first }}
         when '{{ list.code }}' then {{ list[name] }}
-        {%- endfor %}
-    end
+    {{- '\n    end' if loop.last }}
+    {%- else -%}
+    null
+    {%- endfor %}
 {%- endmacro -%}
 
 {# The quarter in which a task began: the campaign within which an arm stays the same. #}

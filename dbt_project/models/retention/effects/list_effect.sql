@@ -21,8 +21,8 @@ followed as (
     left join purchases
         on
             assignments.customer_id = purchases.customer_id
-            and purchases.ordered_on > assignments.assigned_on
-            and purchases.ordered_on <= {{ days_after('assignments.assigned_on', var('effect_window_days')) }}
+            and assignments.assigned_on < purchases.ordered_on
+            and {{ days_after('assignments.assigned_on', var('effect_window_days')) }} >= purchases.ordered_on
     group by all
 ),
 
@@ -33,11 +33,23 @@ per_cycle_and_all as (
 ),
 
 outcomes as (
-    select *, 'bought' as outcome, cast(least(orders, 1) as decimal(18, 2)) as value from per_cycle_and_all
+    select
+        *,
+        'bought' as outcome,
+        cast(least(orders, 1) as decimal(18, 2)) as value
+    from per_cycle_and_all
     union all
-    select *, 'orders' as outcome, cast(orders as decimal(18, 2)) as value from per_cycle_and_all
+    select
+        *,
+        'orders' as outcome,
+        cast(orders as decimal(18, 2)) as value
+    from per_cycle_and_all
     union all
-    select *, 'profit' as outcome, cast(profit as decimal(18, 2)) as value from per_cycle_and_all
+    select
+        *,
+        'profit' as outcome,
+        cast(profit as decimal(18, 2)) as value
+    from per_cycle_and_all
 ),
 
 arms as (

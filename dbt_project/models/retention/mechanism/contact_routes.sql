@@ -32,7 +32,7 @@ latest_consents as (
     select *
     from consents
     where coalesce(basis, 'marketing') = 'marketing'
-    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted) = 1
+    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted asc) = 1
 ),
 
 routes as (
@@ -77,9 +77,9 @@ chosen as (
         order by
             is_granted or not needs_consent or not has_consents desc,
             is_reachable desc,
-            preference,
-            position,
-            channel
+            preference asc,
+            position asc,
+            channel asc
     ) = 1
 ),
 

@@ -18,7 +18,7 @@ open_task as (
     select *
     from past_tasks
     where is_open
-    qualify row_number() over (partition by list_code, customer_id order by listed_on desc, list_row_id) = 1
+    qualify row_number() over (partition by list_code, customer_id order by listed_on desc, list_row_id asc) = 1
 ),
 
 -- the ladder belongs to the customer, not to a list, and only a reward that was really offered counts
@@ -26,7 +26,7 @@ last_reward as (
     select *
     from past_tasks
     where reward_until is not null
-    qualify row_number() over (partition by customer_id order by listed_on desc, list_row_id) = 1
+    qualify row_number() over (partition by customer_id order by listed_on desc, list_row_id asc) = 1
 ),
 
 decided as (

@@ -31,6 +31,20 @@ qualified as (
     where
         {{ list.qualifies }}
     {{ 'union all' if not loop.last }}
+    {%- else %}
+    -- no list is declared: nobody qualifies
+    select
+        cast(null as string) as list_code,
+        cast(null as string) as goal,
+        cast(null as string) as cadence_code,
+        cast(null as string) as probability_of,
+        cast(null as boolean) as is_promotion,
+        cast(null as boolean) as needs_consent,
+        cast(null as boolean) as has_holdout,
+        cast(null as integer) as cooling_days,
+        *
+    from situation
+    where false
     {%- endfor %}
 ),
 
@@ -65,4 +79,5 @@ final as (
     from planned
 )
 
-select * from final
+-- the columns of customer_situation, whatever they are, and those above
+select * from final  -- noqa: AM04

@@ -23,7 +23,7 @@ final as (
         customer_id,
         list_row_id,
         cast(
-            row_number() over (partition by list_code order by priority desc, customer_id) as integer
+            row_number() over (partition by list_code order by priority desc, customer_id asc) as integer
         ) as rank,
         priority,
         churn_or_return_probability,

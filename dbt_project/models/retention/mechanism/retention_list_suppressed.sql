@@ -51,7 +51,7 @@ latest_profiling_choice as (
         changed_on
     from consents
     where basis = 'profiling'
-    qualify row_number() over (partition by customer_id order by changed_at desc, granted asc, channel) = 1
+    qualify row_number() over (partition by customer_id order by changed_at desc, granted asc, channel asc) = 1
 ),
 
 profiling_objection as (
@@ -180,7 +180,7 @@ recent_tasks as (
         customer_id,
         count(*) as tasks
     from past_tasks
-    where listed_on > {{ days_after(as_of(), -var('contact_cap_days')) }}
+    where listed_on > {{ days_after(as_of(), '-' ~ var('contact_cap_days')) }}
     group by customer_id
 ),
 
@@ -190,7 +190,7 @@ counted as (
         coalesce(recent_tasks.tasks, 0) as tasks_before,
         coalesce(recent_tasks.tasks, 0) + row_number() over (
             partition by contactable.customer_id, contactable.is_continued
-            order by contactable.priority desc, contactable.list_code
+            order by contactable.priority desc, contactable.list_code asc
         ) as tasks_with_this
     from contactable
     left join recent_tasks on contactable.customer_id = recent_tasks.customer_id
@@ -206,33 +206,21 @@ frequency_cap as (
     where not is_continued and tasks_with_this > {{ var('contact_cap') }}
 ),
 
--- lists take turns, or the one whose customers are worth more at a time would take it all:
--- who left long ago may be worth more than who is about to leave, but not before him
-placed as (
-    select
-        *,
-        row_number() over (
-            partition by budget_owner, list_code
-            order by priority desc, customer_id
-        ) as place_on_list
-    from counted
-    where not is_continued and tasks_with_this <= {{ var('contact_cap') }}
-),
-
 ranked as (
     select
-        placed.*,
+        counted.*,
         budgets.monthly_budget,
         budgets.left_over,
-        -- a control row costs nothing, but falls out where a treated one of its place would:
-        -- both arms are cut at the same place, or they could not be compared
-        sum(case when placed.arm = 'treatment' then placed.reserved_cost else 0 end) over (
-            partition by placed.budget_owner
-            order by placed.place_on_list, placed.priority desc, placed.list_code
+        -- a control row costs nothing, but falls out where a treated one of its rank would:
+        -- both arms are cut at the same priority, or they could not be compared
+        sum(case when counted.arm = 'treatment' then counted.reserved_cost else 0 end) over (
+            partition by counted.budget_owner
+            order by counted.priority desc, counted.list_code asc, counted.customer_id asc
             rows between unbounded preceding and current row
         ) as reserved_so_far
-    from placed
-    inner join budgets on placed.budget_owner = budgets.budget_owner
+    from counted
+    inner join budgets on counted.budget_owner = budgets.budget_owner
+    where not counted.is_continued and counted.tasks_with_this <= {{ var('contact_cap') }}
 ),
 
 budget as (

@@ -60,9 +60,17 @@ months as (
 
 -- how many customers are in each stage when a month begins: all that came in before, less all that had gone by then
 stage_steps as (
-    select {{ month_start('valid_from') }} as month_start_on, stage, 1 as step from lifecycle_history
+    select
+        {{ month_start('valid_from') }} as month_start_on,
+        stage,
+        1 as step
+    from lifecycle_history
     union all
-    select {{ month_start('valid_to') }} as month_start_on, stage, -1 as step from lifecycle_history
+    select
+        {{ month_start('valid_to') }} as month_start_on,
+        stage,
+        -1 as step
+    from lifecycle_history
     where valid_to is not null
 ),
 
@@ -144,7 +152,11 @@ silent as (
         {{ months_after('min(months.month_start_on) over ()', 12) }} <= months.month_start_on as is_known
     from months
     left join (
-        select month_start_on, sum(step) as step from silence_steps group by month_start_on
+        select
+            month_start_on,
+            sum(step) as step
+        from silence_steps
+        group by month_start_on
     ) as silence_changes
         on months.month_start_on = silence_changes.month_start_on
 ),

@@ -24,11 +24,20 @@ feedback as (
 
 -- every word for a reason that the company uses, ours among them
 known_words as (
-    select reason_code as word, reason_code from churn_reason
+    select
+        reason_code as word,
+        reason_code
+    from churn_reason
     union
-    select lower(cause_code) as word, reason_code from reason_map
+    select
+        lower(cause_code) as word,
+        reason_code
+    from reason_map
     union
-    select cause_phrase as word, reason_code from reason_map
+    select
+        cause_phrase as word,
+        reason_code
+    from reason_map
 ),
 
 -- whoever ordered again after saying why he left has taken it back
@@ -44,7 +53,7 @@ stated as (
     where feedback.recorded_on >= lifecycle.last_order_on
     qualify row_number() over (
         partition by feedback.customer_id
-        order by feedback.recorded_at desc, feedback.feedback_id, known_words.reason_code
+        order by feedback.recorded_at desc, feedback.feedback_id asc, known_words.reason_code asc
     ) = 1
 ),
 
@@ -77,7 +86,7 @@ shares as (
 ranked as (
     select
         *,
-        row_number() over (partition by customer_id order by confidence desc, reason_code) as place
+        row_number() over (partition by customer_id order by confidence desc, reason_code asc) as place
     from shares
 ),
 
@@ -99,7 +108,7 @@ facts as (
         evidence.fact,
         row_number() over (
             partition by evidence.customer_id
-            order by evidence_rule.likelihood_ratio desc, evidence.observed_on desc, evidence.fact
+            order by evidence_rule.likelihood_ratio desc, evidence.observed_on desc, evidence.fact asc
         ) as place
     from evidence
     inner join evidence_rule on evidence.rule_code = evidence_rule.rule_code

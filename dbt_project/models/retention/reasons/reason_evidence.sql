@@ -28,7 +28,7 @@ at_risk as (
         customer_id,
         last_order_on,
         expected_next_order_on,
-        {{ days_after('last_order_on', -var('evidence_days')) }} as evidence_from
+        {{ days_after('last_order_on', '-' ~ var('evidence_days')) }} as evidence_from
     from lifecycle
     where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
 ),
@@ -128,7 +128,7 @@ longest_words as (
         order by
             coalesce(contains(said.words, reason_word.word), false) desc,
             length(reason_word.word) desc,
-            reason_word.word
+            reason_word.word asc
     ) = 1
 ),
 
@@ -317,7 +317,13 @@ referrer_left as (
 
 observed as (
     {%- for rule in rules %}
-    select customer_id, rule_code, reason_code, observed_on, fact from {{ rule }}
+    select
+        customer_id,
+        rule_code,
+        reason_code,
+        observed_on,
+        fact
+    from {{ rule }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -333,7 +339,7 @@ final as (
         fact
     from observed
     qualify row_number() over (
-        partition by customer_id, rule_code, reason_code order by observed_on desc, fact
+        partition by customer_id, rule_code, reason_code order by observed_on desc, fact asc
     ) = 1
 )
 

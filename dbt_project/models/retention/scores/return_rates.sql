@@ -45,10 +45,9 @@ exposed as (
     group by lengths.orders_band, silence_bands.silence_band
 ),
 
+-- half a return keeps a company that never saw one from promising that there will be none
 overall as (
-    select
-        -- half a return keeps a company that never saw one from promising that there will be none
-        (coalesce(sum(returns), 0) + 0.5) / greatest(coalesce(sum(exposure_days), 0), 365) as returns_per_day
+    select (coalesce(sum(returns), 0) + 0.5) / greatest(coalesce(sum(exposure_days), 0), 365) as returns_per_day
     from exposed
 ),
 
