@@ -206,21 +206,33 @@ frequency_cap as (
     where not is_continued and tasks_with_this > {{ var('contact_cap') }}
 ),
 
+-- lists take turns, or the one whose customers are worth more at a time would take it all:
+-- who left long ago may be worth more than who is about to leave, but not before him
+placed as (
+    select
+        *,
+        row_number() over (
+            partition by budget_owner, list_code
+            order by priority desc, customer_id asc
+        ) as place_on_list
+    from counted
+    where not is_continued and tasks_with_this <= {{ var('contact_cap') }}
+),
+
 ranked as (
     select
-        counted.*,
+        placed.*,
         budgets.monthly_budget,
         budgets.left_over,
-        -- a control row costs nothing, but falls out where a treated one of its rank would:
-        -- both arms are cut at the same priority, or they could not be compared
-        sum(case when counted.arm = 'treatment' then counted.reserved_cost else 0 end) over (
-            partition by counted.budget_owner
-            order by counted.priority desc, counted.list_code asc, counted.customer_id asc
+        -- a control row costs nothing, but falls out where a treated one of its place would:
+        -- both arms are cut at the same place, or they could not be compared
+        sum(case when placed.arm = 'treatment' then placed.reserved_cost else 0 end) over (
+            partition by placed.budget_owner
+            order by placed.place_on_list asc, placed.priority desc, placed.list_code asc
             rows between unbounded preceding and current row
         ) as reserved_so_far
-    from counted
-    inner join budgets on counted.budget_owner = budgets.budget_owner
-    where not counted.is_continued and counted.tasks_with_this <= {{ var('contact_cap') }}
+    from placed
+    inner join budgets on placed.budget_owner = budgets.budget_owner
 ),
 
 budget as (
