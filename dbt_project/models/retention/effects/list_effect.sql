@@ -29,7 +29,16 @@ followed as (
 per_cycle_and_all as (
     select * from followed
     union all
-    select * replace ('all' as campaign_cycle) from followed
+    select
+        activity_kind,
+        activity_code,
+        'all' as campaign_cycle,
+        customer_id,
+        arm,
+        is_over,
+        orders,
+        profit
+    from followed
 ),
 
 outcomes as (
