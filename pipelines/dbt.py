@@ -141,7 +141,7 @@ def build(
             results.append(result)
             if isinstance(result, dg.Output):
                 context.log.info(f"built {result.output_name}")
-    except Exception as error:  # noqa: BLE001  raised again below, after what was built
+    except Exception as error:
         failure = error
     described = _described(warehouse)
     for result in results:
@@ -166,7 +166,8 @@ def _described(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
     """Rows and columns of every table; a view has columns alone, since counting runs its query."""
     with warehouse.connect() as con:
         columns = con.execute(
-            "select table_name, list({'name': column_name, 'type': data_type} order by column_index)"
+            "select table_name,"
+            " list({'name': column_name, 'type': data_type} order by column_index)"
             " from duckdb_columns() where not internal group by table_name"
         ).fetchall()
     rows = warehouse.rows_per_table()

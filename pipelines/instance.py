@@ -54,4 +54,6 @@ def _relax(connection: Any, _record: object) -> None:
     _, _, file = connection.execute("pragma database_list").fetchone()
     if file and file not in _kept_open:
         _kept_open[file] = sqlite3.connect(file, check_same_thread=False)
+    if file:
+        # Reading is what makes it a user of the write-ahead log, which a file may have got since.
         _kept_open[file].execute("select count(*) from sqlite_master").fetchone()

@@ -98,8 +98,8 @@ def resolve_as_of(settings: Settings) -> date:
     today = datetime.now(settings.zone).date()
     if not settings.first_day <= settings.as_of <= today:
         raise SettingsError(
-            f"HOMING_AS_OF: expected a day from {settings.first_day} (HOMING_FIRST_DAY) to {today}; "
-            f"found {settings.as_of}"
+            f"HOMING_AS_OF: expected a day from {settings.first_day} (HOMING_FIRST_DAY) to "
+            f"{today}; found {settings.as_of}"
         )
     return settings.as_of
 
@@ -131,12 +131,16 @@ def run(settings: Settings, console: Console) -> int:
     # What dbt and Dagster say goes to a file; the terminal gets a line a step.
     with open_instance(settings) as instance, log.open("w") as text, redirect_stdout(text):
         instance.add_event_listener(run_id, Progress(console))
-        result = defs().resolve_job_def("daily").execute_in_process(
-            instance=instance,
-            partition_key=as_of.isoformat(),
-            run_id=run_id,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        result = (
+            defs()
+            .resolve_job_def("daily")
+            .execute_in_process(
+                instance=instance,
+                partition_key=as_of.isoformat(),
+                run_id=run_id,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
         )
     if not result.success:
         raise HomingError(failure_message(result, settings))

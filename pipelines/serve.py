@@ -32,7 +32,7 @@ def main() -> int:
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     print(f"Dagster on http://{HOST}:{PORT} (stop with Ctrl-C)", flush=True)
     os.chdir(PROJECT_ROOT)
-    os.execv(command, [command, "dev", "-w", workspace, "--host", HOST, "--port", PORT])  # noqa: S606
+    os.execv(command, [command, "dev", "-w", workspace, "--host", HOST, "--port", PORT])
     return 0
 
 

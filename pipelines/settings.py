@@ -156,7 +156,7 @@ class Settings(BaseSettings):
 
     @property
     def dbt_target(self) -> Path:
-        """dbt's artifacts of runs."""
+        """Dbt's artifacts of runs."""
         return self.home / "dbt"
 
     @property

@@ -16,7 +16,9 @@ _QUARANTINE_HEAD = 8
 _METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
 
 
-def _table(console: Console, title: str, columns: list[str], rows: list[tuple[object, ...]]) -> None:
+def _table(
+    console: Console, title: str, columns: list[str], rows: list[tuple[object, ...]]
+) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][index], int | float)
@@ -40,7 +42,7 @@ def _text(value: object) -> str:
 
 
 def print_summary(version: PublishedVersion, console: Console, *, seconds: float) -> None:
-    """Print what a version holds: rows, stages, the head of the lists, the model, what was left out.
+    """Print what a version holds: rows, stages, lists, the model, and what was left out.
 
     Args:
         version: the version that the run published or found published.
@@ -60,7 +62,9 @@ def print_summary(version: PublishedVersion, console: Console, *, seconds: float
 def _rows_per_table(console: Console, version: PublishedVersion) -> None:
     console.print("Rows per table")
     console.print(
-        Columns([f"{name} {_text(rows)}" for name, rows in sorted(version.rows.items())], padding=(0, 3))
+        Columns(
+            [f"{name} {_text(rows)}" for name, rows in sorted(version.rows.items())], padding=(0, 3)
+        )
     )
     console.print()
 
@@ -78,7 +82,9 @@ def _stages(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchall()
     console.print("Customers per stage")
-    console.print(Columns([f"{stage} {_text(customers)}" for stage, customers in rows], padding=(0, 3)))
+    console.print(
+        Columns([f"{stage} {_text(customers)}" for stage, customers in rows], padding=(0, 3))
+    )
     console.print()
 
 
@@ -91,7 +97,9 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchall()
     for code, treated, control in counts:
-        console.print(f"List {code}: {_text(treated)} to contact, {_text(control)} held out as control")
+        console.print(
+            f"List {code}: {_text(treated)} to contact, {_text(control)} held out as control"
+        )
     if not counts:
         console.print("No customer qualifies for a list")
     rows = con.execute(
@@ -116,7 +124,8 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 
 def _model(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     served = con.execute(
-        "select any_value(score_kind), any_value(model_version), count(*) from customer_churn_scores"
+        "select any_value(score_kind), any_value(model_version), count(*)"
+        " from customer_churn_scores"
     ).fetchone()
     rows = con.execute(
         f"""
@@ -133,7 +142,8 @@ def _model(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 
 def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     quarantined = con.execute(
-        "select table_name, rule, count(*)::bigint from quarantine group by all order by 3 desc, 1, 2"
+        "select table_name, rule, count(*)::bigint from quarantine"
+        " group by all order by 3 desc, 1, 2"
     ).fetchall()
     if quarantined:
         total = sum(rows for *_, rows in quarantined)

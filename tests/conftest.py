@@ -19,7 +19,9 @@ Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def homing(home: Path, **settings: object) -> subprocess.CompletedProcess[str]:
     """Run the daily job as `make run` does, with `HOMING_<NAME>` from the keywords."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HOMING_")}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("HOMING_")
+    }
     chosen = {f"HOMING_{name.upper()}": str(value) for name, value in settings.items()}
     return subprocess.run(
         [sys.executable, "-m", "pipelines.run"],

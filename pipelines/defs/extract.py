@@ -62,9 +62,7 @@ def extract(
             if deliveries:
                 intakes[table.name] = lake.write(table, as_of, deliveries)
         if settings.empty_delta == "refuse":
-            require_new_orders(
-                intakes[name] for name in ORDER_TABLES if name in intakes
-            )
+            require_new_orders(intakes[name] for name in ORDER_TABLES if name in intakes)
     except HomingError as error:
         # What a user has to mend does not get better by waiting.
         raise dg.Failure(str(error), allow_retries=False) from error

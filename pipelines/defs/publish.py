@@ -139,7 +139,12 @@ def publish(
         warehouse,
         [
             *earlier,
-            {"id": version, "as_of": as_of.isoformat(), "inputs": inputs, "code": code_fingerprint()}
+            {
+                "id": version,
+                "as_of": as_of.isoformat(),
+                "inputs": inputs,
+                "code": code_fingerprint(),
+            }
             | facts
             | {"tables": table_rows(warehouse, tables)},
         ],
@@ -169,9 +174,7 @@ def publish(
     )
 
 
-def table_rows(
-    warehouse: Warehouse, tables: Sequence[PublishedTable]
-) -> dict[str, dict[str, int]]:
+def table_rows(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> dict[str, dict[str, int]]:
     """Rows of the tables about to be published, but for the run log, which counts them."""
     rows = warehouse.rows_per_table()
     return {t.name: {"rows": rows[t.name]} for t in tables if t.name in rows and t is not RUN_LOG}

@@ -27,9 +27,7 @@ CHURN_MODEL = dg.AssetKey(["models", "churn"])
 EVALUATIONS = dg.AssetKey(["feedback", "evaluations"])
 
 
-def training_is_due(
-    run: dg.DagsterRun, store: ModelStore, settings: Settings, as_of: date
-) -> bool:
+def training_is_due(run: dg.DagsterRun, store: ModelStore, settings: Settings, as_of: date) -> bool:
     """Whether this run trains: asked for, nothing to serve yet, or the last training is old.
 
     A backfill of an older day may not use a model that knows later days, hence the day itself
@@ -128,9 +126,9 @@ def champion_of(store: ModelStore, as_of: date) -> "ChurnModel":
     """
     champion = store.load_champion(as_of)
     if champion.model is None:
+        reason = "; ".join(champion.refused) or "none was trained"
         raise HomingError(
-            f"no model can be read for {as_of}: {'; '.join(champion.refused) or 'none was trained'}; "
-            "run the job `retrain` for that day"
+            f"no model can be read for {as_of}: {reason}; run the job `retrain` for that day"
         )
     return champion.model
 

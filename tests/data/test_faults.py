@@ -28,7 +28,9 @@ def shop(customers: int = 120) -> pd.DataFrame:
         number = 0
         while day <= last:
             number += 1
-            rows.append((f"O{customer}-{number}", f"K{customer}", f"{day} 10:30:00", 20 + customer % 50))
+            rows.append(
+                (f"O{customer}-{number}", f"K{customer}", f"{day} 10:30:00", 20 + customer % 50)
+            )
             day += timedelta(days=rhythm)
     return pd.DataFrame(rows, columns=["order_id", "customer_id", "ordered_at", "net_amount"])
 
@@ -87,7 +89,9 @@ FAULTS: dict[Callable[[Path], None], tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_bad_input_stops_with_one_message(fault: Callable[[Path], None], published: Path, tmp_path: Path) -> None:
+def test_bad_input_stops_with_one_message(
+    fault: Callable[[Path], None], published: Path, tmp_path: Path
+) -> None:
     home = copy_of(published / "home", tmp_path / "home")
     files = copy_of(published / "files", tmp_path / "files")
     fault(files)
@@ -142,9 +146,12 @@ def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(
     orders.loc[len(orders)] = ["O-new", "K1", "2025-07-01 09:00:00", 30]
     orders.to_csv(files / "orders.csv", index=False)
     environment = {
-        **os.environ, "HOMING_HOME": str(home), "HOMING_SOURCE": "files", "HOMING_FILES_DIR": str(files),
+        **os.environ,
+        "HOMING_HOME": str(home),
+        "HOMING_SOURCE": "files",
+        "HOMING_FILES_DIR": str(files),
         "HOMING_AS_OF": "2025-07-01",
-    }  # fmt: skip
+    }
     run = subprocess.Popen(
         [sys.executable, "-m", "tests.data.kill_at_step", step], cwd=PROJECT_ROOT, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

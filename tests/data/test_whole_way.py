@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import os
 import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipelines.sources.contract import load_contract
 from tests.conftest import copy_of, homing
 
 CUSTOMERS = 700
@@ -108,7 +108,8 @@ def _read_until(
         try:
             with duckdb.connect(database, read_only=True) as con:
                 days = con.execute(
-                    "select distinct as_of_date from retention_list union select max(as_of_date) from run_log"
+                    "select distinct as_of_date from retention_list"
+                    " union select max(as_of_date) from run_log"
                 ).fetchall()
             versions.add(tuple(sorted(str(day) for (day,) in days)))
         except duckdb.Error:
@@ -174,7 +175,8 @@ def test_what_happens_after_the_day_changes_nothing(
         assert result.returncode == 0, result.stderr
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
             features = con.execute(
-                "select md5(string_agg(f::varchar, '|' order by customer_id)) from customer_features f"
+                "select md5(string_agg(f::varchar, '|' order by customer_id))"
+                " from customer_features f"
             ).fetchall()
         digests = published_bytes(home)
         tables[name] = (
@@ -188,8 +190,6 @@ def test_what_happens_after_the_day_changes_nothing(
 
 def _alter_the_future(folder: Path, day: str) -> None:
     """Double every amount and quantity and change every text of the rows after a day."""
-    from pipelines.sources.contract import load_contract
-
     altered = 0
     for table in load_contract().values():
         if table.time is None:
@@ -220,7 +220,8 @@ def _alter_the_future(folder: Path, day: str) -> None:
                     f"select count(*) from read_parquet('{file}') where {is_later}"
                 ).fetchall()[0][0]
                 con.execute(
-                    f"copy (select * replace ({changed}) from read_parquet('{file}')) to '{file}.new' (format parquet)"
+                    f"copy (select * replace ({changed}) from read_parquet('{file}'))"
+                    f" to '{file}.new' (format parquet)"
                 )
-                os.replace(f"{file}.new", file)
+                Path(f"{file}.new").replace(file)
     assert altered > 1000
