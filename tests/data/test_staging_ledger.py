@@ -23,7 +23,7 @@ def orders_only(new_company: Callable[..., Any]) -> duckdb.DuckDBPyConnection:
     """A source of one table, and with it every table of the staging folder."""
     company = new_company()
     company.deliver("orders", ORDERS)
-    return company.build(select="staging marts.ledger")
+    return company.build(select="staging marts.ledger", tested=True)
 
 
 def type_of(declared: str) -> str:
@@ -91,4 +91,4 @@ def test_a_row_that_is_lost_fails_the_build(company: Any) -> None:
     with duckdb.connect(str(company.home / "warehouse.duckdb")) as warehouse:
         warehouse.execute("delete from checked_orders where order_id = '1'")
     with pytest.raises(pytest.fail.Exception, match="row_ledger_balances"):
-        company.build(select="row_ledger")
+        company.build(select="row_ledger", tested=True)

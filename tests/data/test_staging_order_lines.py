@@ -127,63 +127,44 @@ def test_costs_and_discounts_of_lines_add_up(company: Any) -> None:
     ]
 
 
-def test_lines_and_orders_together_count_once(company: Any) -> None:
+def test_orders_items_and_returns_beside_lines(company: Any) -> None:
     company.deliver("order_lines", [line("1"), line("2")])
-    company.deliver(
-        "orders",
-        [{"order_id": "1", "customer_id": "c", "ordered_at": "2010-12-01", "net_amount": "9"}],
-    )
-    with company.build(select="stg_orders stg_order_items") as warehouse:
-        assert warehouse.sql(
-            "select order_id, net_amount from stg_orders order by 1"
-        ).fetchall() == [
-            ("1", Decimal(9)),
-            ("2", Decimal("2.50")),
-        ]
-        assert warehouse.sql("from stg_order_items").shape[0] == 2
-
-
-def test_negative_orders_are_returns(company: Any) -> None:
-    common = {"customer_id": "c", "ordered_at": "2024-03-01"}
+    order = {"customer_id": "c", "ordered_at": "2024-03-01", "net_amount": "9"}
     company.deliver(
         "orders",
         [
-            common | {"order_id": "1", "net_amount": "10"},
-            common | {"order_id": "2", "net_amount": "-4"},
-            common | {"order_id": "3", "net_amount": "-5", "status": "cancelled"},
+            order | {"order_id": "1"},
+            order | {"order_id": "3", "net_amount": "-4"},
+            order | {"order_id": "4", "net_amount": "-5", "status": "cancelled"},
+            order | {"order_id": "5", "ordered_at": "2024-06-01"},
         ],
     )
+    item = {"line_no": "1", "product_id": "p", "quantity": "1"}
+    company.deliver("order_items", [item | {"order_id": n} for n in ("1", "5", "unknown")])
     company.deliver(
         "returns",
         [{"return_id": "r", "order_id": "1", "returned_at": "2024-04-01", "amount": "-3",
           "quantity": "-1"}],
     )  # fmt: skip
-    with company.build(select="stg_orders stg_returns") as warehouse:
-        orders = warehouse.sql("select order_id from stg_orders").fetchall()
+    tables = "stg_orders stg_order_items stg_returns"
+    with company.build("2024-05-01", select=tables) as warehouse:
+        orders = warehouse.sql("select order_id, net_amount from stg_orders order by 1").fetchall()
+        items = warehouse.sql(
+            "select order_id, customer_id, ordered_on::text from stg_order_items order by all"
+        ).fetchall()
         returns = warehouse.sql(
             "select return_id, order_id, customer_id, amount, quantity from stg_returns order by 1"
         ).fetchall()
-    assert orders == [("1",)]
+    # where both tell of an order, the table orders counts; a negative order is a return
+    assert orders == [("1", Decimal(9)), ("2", Decimal("2.50"))]
     assert returns == [
-        ("order 2", "2", "c", Decimal(4), None),
+        ("order 3", "3", "c", Decimal(4), None),
         ("r", "1", "c", Decimal(3), Decimal(1)),
     ]
-
-
-def test_items_of_later_orders_are_left_out(company: Any) -> None:
-    orders = [
-        {"order_id": "1", "customer_id": "c", "ordered_at": "2024-03-01", "net_amount": "10"},
-        {"order_id": "2", "customer_id": "c", "ordered_at": "2024-06-01", "net_amount": "10"},
-    ]
-    company.deliver("orders", orders)
-    items = [
-        {"order_id": order, "line_no": "1", "product_id": "p", "quantity": "1"}
-        for order in ("1", "2", "unknown")
-    ]
-    company.deliver("order_items", items)
-    query = "select order_id, customer_id, ordered_on::text from stg_order_items order by 1"
-    assert company.rows(query, as_of="2024-04-01", select="stg_order_items") == [
-        ("1", "c", "2024-03-01")
+    # items of an order that is unknown, or later than the run, are left out
+    assert items == [
+        ("1", "c", "2024-03-01"),
+        ("2", "13085", "2010-12-01"),
     ]
 
 

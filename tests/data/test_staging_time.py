@@ -99,7 +99,6 @@ def test_parquet_times_say_themselves_whether_they_have_a_zone(
 @pytest.mark.parametrize(
     ("timezone", "included"),
     [
-        ("UTC", ["last second"]),
         ("Asia/Shanghai", []),
         ("America/New_York", ["last second", "next midnight"]),
     ],

@@ -40,6 +40,7 @@ final as (
         ordered_at,
         ordered_on
     from priced_lines
+    anti join delivered_order_items using (order_id)
     where not is_return
 )
 
