@@ -10,6 +10,10 @@ dim_customer as (
     select * from {{ ref('dim_customer') }}
 ),
 
+reps as (
+    select * from {{ ref('dim_rep') }}
+),
+
 scores as (
     select * from {{ ref('customer_churn_scores') }}
 ),
@@ -38,6 +42,18 @@ return_chances as (
             and {{ days_between('churn_spells.churned_on', as_of()) }} >= return_rates.from_day
             and {{ days_between('churn_spells.churned_on', as_of()) }} < return_rates.to_day
     where churn_spells.returned_on is null
+),
+
+-- nobody who has left is given a task: the manager takes over until the customers are handed on
+owners as (
+    select
+        reps.rep_id,
+        case
+            when not reps.is_departed then reps.rep_id
+            when not managers.is_departed then managers.rep_id
+        end as owner_id
+    from reps
+    left join reps as managers on reps.manager_id = managers.rep_id
 ),
 
 final as (
@@ -78,19 +94,22 @@ final as (
             when scores.customer_id is not null then scores.score_age_days
             when return_chances.customer_id is not null then 0
         end as score_age_days,
-        coalesce(
-            scores.driver_1,
-            'no order for ' || cast(lifecycle.days_since_last_order as string) || ' days'
-        ) as driver_1,
-        coalesce(
-            scores.driver_2,
-            'usually orders every ' || cast(lifecycle.expected_interval_days as string) || ' days'
-        ) as driver_2,
-        coalesce(scores.driver_3, reasons.evidence_1) as driver_3,
+        case
+            when scores.customer_id is not null then scores.driver_1
+            else 'no order for ' || cast(lifecycle.days_since_last_order as string) || ' days'
+        end as driver_1,
+        case
+            when scores.customer_id is not null then scores.driver_2
+            else 'usually orders every ' || cast(lifecycle.expected_interval_days as string) || ' days'
+        end as driver_2,
+        case
+            when scores.customer_id is not null then scores.driver_3
+            else reasons.evidence_1
+        end as driver_3,
         coalesce(reasons.reason_code, 'unknown') as reason_code,
         coalesce(reasons.reason_kind, 'unknown') as reason_kind,
         reasons.confidence as reason_confidence,
-        dim_customer.owner_id,
+        owners.owner_id,
         dim_customer.preferred_channel,
         coalesce(dim_customer.is_test, false) as is_test
     from lifecycle
@@ -99,6 +118,7 @@ final as (
     left join scores on lifecycle.customer_id = scores.customer_id
     left join reasons on lifecycle.customer_id = reasons.customer_id
     left join return_chances on lifecycle.customer_id = return_chances.customer_id
+    left join owners on dim_customer.owner_id = owners.rep_id
 )
 
 select * from final
