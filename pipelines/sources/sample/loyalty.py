@@ -40,7 +40,7 @@ def loyalty_table(world: World, chunk: Chunk) -> Columns:
     redeemed = redeems[last]
     expires = day[last] + RATES.point_life_days
     expired = ~redeemed & (expires < calendar.days)
-    # Points that outlive a pause of their life would have expired before the next order.
+    # A run that ends without a redemption expires as a whole, a year after its last order.
     ends = np.where(redeemed, day[last] + 0.01, np.floor(expires) + 0.999)
     closing = np.flatnonzero(redeemed | expired)
 

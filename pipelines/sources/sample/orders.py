@@ -1,4 +1,4 @@
-"""What was bought: orders, their items, and what came back.
+"""What was bought: orders and what they consist of.
 
 Purchases that came true (timeline.py) are the completed orders. Cancelled, returned and pending
 orders are added beside them, so that counting completed orders counts purchases.
