@@ -1,7 +1,7 @@
 # Everything a person types. `make help` is built from the comments behind the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve test check format bench docs clean
+.PHONY: help setup run serve test check format drill bench clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,7 +39,7 @@ serve: $(MANIFEST) ## open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/python -m pipelines.serve
 
 test: $(MANIFEST) ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(MANIFEST) ## lint, types, borders between the rooms, SQL lint
 	@$(BIN)/ruff check .
@@ -52,6 +52,9 @@ format: $(INSTALLED) ## format Python and SQL
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+
+drill: $(MANIFEST) ## kill ten runs at random step boundaries and see that nothing is torn
+	@$(BIN)/python -m benchmarks.kill_drill
 
 bench: $(MANIFEST) ## time every step on a generated 200,000 customers / 10M order lines
 	@$(BIN)/python -m benchmarks.run
