@@ -183,15 +183,16 @@ def test_labels_agree_with_plain_python(
     assert [(len(labels),)] == with_features
 
 
-def test_a_source_that_never_came_is_unknown_and_not_zero(build: Any) -> None:
-    orders = [
-        {"order_id": "1", "customer_id": "A", "ordered_at": datetime(2024, 6, 1), "net_amount": 10}
-    ]
-    tickets = [{"ticket_id": "T", "customer_id": "B", "opened_at": datetime(2024, 6, 2)}]
-    found = features(
-        build({"orders": orders, "tickets": tickets}, select="customer_features"), AS_OF
-    )["A"]
-    assert (found["order_days"], found["recency_days"]) == (1, 29)
-    assert (found["tickets_90d"], found["days_since_ticket"]) == (0, None)
-    assert found["surveys_sent_365d"] is None
-    assert found["orders_same_season_last_year"] is None, "the data begin later"
+def test_a_source_is_unknown_before_it_begins_and_zero_after(
+    company: dict[str, Rows], trained: duckdb.DuckDBPyConnection
+) -> None:
+    first_ticket = min(row["opened_at"] for row in company["tickets"]).date()
+    first_order = min(row["ordered_at"] for row in company["orders"]).date()
+    seen = set()
+    for (day,) in trained.execute("select snapshot_on from snapshots").fetchall():
+        for row in features(trained, day).values():
+            assert (row["tickets_90d"] is None) == (day < first_ticket)
+            a_year_of_orders = day - first_order >= timedelta(days=365)
+            assert (row["orders_same_season_last_year"] is not None) == a_year_of_orders
+            seen.add((row["tickets_90d"], row["days_since_ticket"] is None))
+    assert {(None, True), (0, True)} <= seen

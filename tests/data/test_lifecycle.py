@@ -192,7 +192,7 @@ def test_history_agrees_with_a_walk_through_every_day(build: Any, seed: int, rol
     company = random_company(seed)
     warehouse = build(
         company,
-        select="lifecycle_history lifecycle_history_unit customer_lifecycle lifecycle_statement",
+        select="lifecycle_history lifecycle_history_unit lifecycle_statement",
         vars={
             "as_of": AS_OF.isoformat(),
             "lifecycle_rollup": rollup,

@@ -44,6 +44,13 @@ pooled as (
     group by observed_month, gap_days
 ),
 
+-- Where categories are free text, most segments never have enough gaps: they would only swell the grid below.
+large_enough as (
+    select *
+    from pooled
+    qualify sum(gaps) over (partition by segment) >= {{ var('segment_min_gaps') }}
+),
+
 months as (
     {{ month_spine('ordered_on', 'unit_days') }}
 ),
@@ -52,7 +59,7 @@ cells as (
     select distinct
         segment,
         gap_days
-    from pooled
+    from large_enough
 ),
 
 observed_before as (
@@ -60,16 +67,16 @@ observed_before as (
         cells.segment,
         cells.gap_days,
         months.month_start_on,
-        sum(pooled.gaps) over (
+        sum(large_enough.gaps) over (
             partition by cells.segment, cells.gap_days order by months.month_start_on
             rows between unbounded preceding and 1 preceding
         ) as gaps
     from cells
     cross join months
-    left join pooled
-        on cells.segment is not distinct from pooled.segment
-        and cells.gap_days = pooled.gap_days
-        and months.month_start_on = pooled.observed_month
+    left join large_enough
+        on cells.segment is not distinct from large_enough.segment
+        and cells.gap_days = large_enough.gap_days
+        and months.month_start_on = large_enough.observed_month
 ),
 
 cumulated as (
