@@ -1,4 +1,4 @@
-"""Kills runs at random step boundaries, as `kill -9` does, and checks what readers and the next run see.
+"""Kills runs at random step boundaries, as `kill -9` does, and checks what readers see then.
 
 Usage: python -m benchmarks.kill_drill [KILLS] [SEED]
 """
@@ -56,7 +56,7 @@ def published_day(home: Path) -> str:
 def main() -> int:
     """Kill, look, run again, look again."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    chance = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)  # noqa: PLR2004, S311
+    chance = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)  # noqa: PLR2004
     with tempfile.TemporaryDirectory() as folder:
         home, day = Path(folder) / "home", FIRST_DAY
         if _run(home, day, "pipelines.run") != 0:

@@ -153,9 +153,13 @@ def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(
         "HOMING_AS_OF": "2025-07-01",
     }
     run = subprocess.Popen(
-        [sys.executable, "-m", "tests.data.kill_at_step", "published__version"], cwd=PROJECT_ROOT, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "tests.data.kill_at_step", "published__version"],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     output, _ = run.communicate(timeout=300)
     assert run.returncode == -signal.SIGKILL, output
     assert current(home) == before
