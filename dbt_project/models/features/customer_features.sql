@@ -1,3 +1,7 @@
+{%- set parts = [
+    'purchases', 'returns', 'payments', 'tickets', 'surveys', 'interactions', 'campaigns', 'loyalty', 'usage',
+    'community', 'opportunities', 'consents'
+] -%}
 with
 
 population as (
@@ -13,10 +17,7 @@ customers as (
     select * from {{ ref('stg_customers') }}
 ),
 
-{% for part in [
-    'purchases', 'returns', 'payments', 'tickets', 'surveys', 'interactions', 'campaigns', 'loyalty', 'usage',
-    'community', 'opportunities', 'consents'
-] -%}
+{% for part in parts -%}
 {{ part }} as (
     select * from {{ ref('int_features_' ~ part) }}
 ),
@@ -183,10 +184,7 @@ final as (
         and (customer_days.next_ordered_on is null or population.snapshot_on < customer_days.next_ordered_on)
     left join customers
         on population.customer_id = customers.customer_id and population.snapshot_on >= customers.created_on
-    {% for part in [
-        'purchases', 'returns', 'payments', 'tickets', 'surveys', 'interactions', 'campaigns', 'loyalty', 'usage',
-        'community', 'opportunities', 'consents'
-    ] -%}
+    {% for part in parts -%}
     left join {{ part }}
         on population.snapshot_on = {{ part }}.snapshot_on and population.customer_id = {{ part }}.customer_id
     {% endfor %}
