@@ -36,16 +36,21 @@ MEGABYTE = 1 << 20
 ONE_PASS = """
     select
         customer_id,
-        count(distinct ordered_at::date) as order_days,
-        min(ordered_at::timestamp)::date as first_on,
-        max(ordered_at::timestamp)::date as last_on,
-        sum(net_amount::decimal(18, 2)) as monetary,
-        count(*) filter (where ordered_at::timestamp > date '2026-06-28' - 30) as orders_30d,
-        count(*) filter (where ordered_at::timestamp > date '2026-06-28' - 90) as orders_90d,
-        count(*) filter (where ordered_at::timestamp > date '2026-06-28' - 365) as orders_365d,
-        sum(net_amount::decimal(18, 2))
-            filter (where ordered_at::timestamp > date '2026-06-28' - 365) as monetary_365d
-    from read_parquet('{orders}')
+        count(distinct at::date) as order_days,
+        min(at)::date as first_on,
+        max(at)::date as last_on,
+        sum(amount) as monetary,
+        count(*) filter (where at > date '2026-06-28' - 30) as orders_30d,
+        count(*) filter (where at > date '2026-06-28' - 90) as orders_90d,
+        count(*) filter (where at > date '2026-06-28' - 365) as orders_365d,
+        sum(amount) filter (where at > date '2026-06-28' - 365) as monetary_365d
+    from (
+        select
+            customer_id,
+            try_cast(ordered_at as timestamp) as at,
+            try_cast(net_amount as decimal(18, 2)) as amount
+        from read_parquet('{orders}')
+    )
     group by customer_id
 """
 
