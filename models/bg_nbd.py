@@ -21,7 +21,7 @@ from models.features import FloatArray
 # no maximum, and the likelihood would walk there for ever.
 LOG_BOUND = 9.0
 # Distinct histories beyond this add minutes and no digits.
-MAX_HISTORIES = 50_000
+MAX_HISTORIES = 25_000
 QUADRATURE_NODES = 64
 
 

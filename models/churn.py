@@ -29,7 +29,7 @@ PARAMETERS: dict[str, Any] = {
     "objective": "binary:logistic",
     "tree_method": "hist",
     "max_depth": 3,
-    "eta": 0.04,
+    "eta": 0.05,
     "subsample": 0.7,
     "colsample_bytree": 0.5,
     "reg_lambda": 5.0,
@@ -38,9 +38,9 @@ PARAMETERS: dict[str, Any] = {
     "max_cat_to_onehot": 8,
 }
 # Rounds tried on the validation snapshot. Beyond the last, data of any size seen so far overfits.
-ROUNDS = (40, 60, 90, 130, 180, 250, 350)
+ROUNDS = (30, 50, 70, 100, 150, 200, 280)
 # Used where the training window is too short to keep a validation snapshot apart.
-DEFAULT_ROUNDS = 100
+DEFAULT_ROUNDS = 80
 # A leaf must hold this much evidence (Hessian, a quarter row at even odds), less on small data.
 MAX_MIN_CHILD_WEIGHT = 20.0
 MIN_CHILD_WEIGHT_SHARE = 0.005

@@ -38,16 +38,28 @@ class Phrase:
         texts: the first whose columns are all known is used. {value} is the feature itself,
             other names are columns of the frame; a format names one of `SHOWN`.
         lowers: texts for the case that the concept lowers the risk, where they should differ.
+        unknown: words for a value that is not known, where the plain ones would mislead.
     """
 
     features: str
     concept: str
     texts: tuple[str, ...]
     lowers: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 def _windows(noun: str, concept: str, text: str) -> Phrase:
     return Phrase(rf"{noun}_(\d+)d", concept, (text,))
+
+
+def _since(event: str, concept: str, noun: str, said: str) -> Phrase:
+    """Days since an event; NULL means that none is on record."""
+    return Phrase(
+        f"days_since_{event}",
+        concept,
+        (f"{said} {{value:days}} ago",),
+        unknown=f"no {noun} on record",
+    )
 
 
 CATALOGUE: tuple[Phrase, ...] = (
@@ -68,7 +80,7 @@ CATALOGUE: tuple[Phrase, ...] = (
         r"last_gap_days|last_gap_to_\w+|gap_deviation_days",
         "regularity",
         (
-            "{last_gap_days:days} between the last two orders, {median_gap_days} in the middle",
+            "{last_gap_days:days} between the last two orders, usually {median_gap_days}",
             "gaps between orders differ by {gap_deviation_days:days}",
         ),
     ),
@@ -136,7 +148,7 @@ CATALOGUE: tuple[Phrase, ...] = (
     Phrase(r"is_company", "line of business", ("a business customer: {value:yes}",)),
     Phrase(r"returned_amount_(\d+)d", "returns", ("{value:amount} returned in the last {1} days",)),
     _windows("returns", "returns", "{value:return/returns} in the last {1} days"),
-    Phrase(r"days_since_return", "returns", ("last return {value:days} ago",)),
+    _since("return", "returns", "return", "last return"),
     _windows("late_payments", "payment", "{value:late payment/late payments} in the last {1} days"),
     Phrase(
         r"longest_payment_delay_days_(\d+)d",
@@ -147,12 +159,13 @@ CATALOGUE: tuple[Phrase, ...] = (
         r"open_(ticket|complaint)s|oldest_open_ticket_days",
         "open problems",
         (
-            "{open_tickets:open ticket/open tickets}, one {oldest_open_ticket_days:days} old",
+            "{open_tickets:open ticket/open tickets} for {oldest_open_ticket_days:days}",
             "{value:open ticket/open tickets}",
         ),
     ),
     Phrase(r"(ticket|complaint)s_(\d+)d", "problems", ("{value:{1}/{1}s} in the last {2} days",)),
-    Phrase(r"days_since_(ticket|complaint)", "problems", ("last {1} {value:days} ago",)),
+    _since("ticket", "problems", "ticket", "last ticket"),
+    _since("complaint", "problems", "complaint", "last complaint"),
     Phrase(r"longest_resolution_days_\d+d", "problems", ("a ticket took {value:days} to resolve",)),
     Phrase(
         r"last_ticket_satisfaction",
@@ -163,7 +176,7 @@ CATALOGUE: tuple[Phrase, ...] = (
     Phrase(
         r"(last|lowest)_csat_score\w*", "satisfaction", ("{1} satisfaction {value:number} of 5",)
     ),
-    Phrase(r"days_since_survey_answer", "surveys", ("last survey answer {value:days} ago",)),
+    _since("survey_answer", "surveys", "survey answer", "last survey answer"),
     _windows("surveys_sent", "surveys", "{value:survey/surveys} sent in the last {1} days"),
     _windows("surveys_answered", "surveys", "{value:survey/surveys} answered in the last {1} days"),
     Phrase(
@@ -178,8 +191,8 @@ CATALOGUE: tuple[Phrase, ...] = (
         "contact",
         "{value:promised contact missed/promised contacts missed} in the last {1} days",
     ),
-    Phrase(r"days_since_interaction", "contact", ("last contact {value:days} ago",)),
-    Phrase(r"days_since_reached", "contact", ("last reached {value:days} ago",)),
+    _since("interaction", "contact", "contact", "last contact"),
+    _since("reached", "contact", "successful contact", "last reached"),
     Phrase(
         r"is_last_contact_rep_gone", "contact", ("the last contact person has left: {value:yes}",)
     ),
@@ -189,9 +202,9 @@ CATALOGUE: tuple[Phrase, ...] = (
         ("{value:campaign/campaigns} {1} in the last {2} days",),
     ),
     _windows("campaigns", "campaigns", "{value:campaign/campaigns} received in the last {1} days"),
-    Phrase(r"days_since_campaign", "campaigns", ("last campaign {value:days} ago",)),
+    _since("campaign", "campaigns", "campaign", "last campaign"),
     Phrase(r"consented_channels", "consent", ("{value:channel/channels} allowed for marketing",)),
-    Phrase(r"days_since_consent_withdrawal", "consent", ("a consent withdrawn {value:days} ago",)),
+    _since("consent_withdrawal", "consent", "consent withdrawn", "a consent withdrawn"),
     Phrase(r"points_balance", "loyalty points", ("{value:amount} loyalty points",)),
     _windows(
         "points_earned", "loyalty points", "{value:amount} points earned in the last {1} days"
@@ -199,7 +212,7 @@ CATALOGUE: tuple[Phrase, ...] = (
     _windows(
         "redemptions", "loyalty points", "{value:redemption/redemptions} in the last {1} days"
     ),
-    Phrase(r"days_since_redemption", "loyalty points", ("points last redeemed {value:days} ago",)),
+    _since("redemption", "loyalty points", "redemption of points", "points last redeemed"),
     Phrase(
         r"usage_events_change_(\d+)d",
         "usage",
@@ -207,14 +220,14 @@ CATALOGUE: tuple[Phrase, ...] = (
     ),
     _windows("usage_events", "usage", "{value:use/uses} in the last {1} days"),
     _windows("usage_quantity", "usage", "{value:amount} used in the last {1} days"),
-    Phrase(r"days_since_usage", "usage", ("last used {value:days} ago",)),
+    _since("usage", "usage", "use", "last used"),
     _windows(
         "community_events", "community", "{value:community event/community events} in {1} days"
     ),
-    Phrase(r"days_since_community_event", "community", ("last community event {value:days} ago",)),
+    _since("community_event", "community", "community event", "last community event"),
     Phrase(r"trainings", "training", ("{value:training/trainings} attended",)),
     Phrase(r"trainings_completed", "training", ("{value:training/trainings} completed",)),
-    Phrase(r"days_since_training", "training", ("last training {value:days} ago",)),
+    _since("training", "training", "training", "last training"),
     _windows("quotations", "sales", "{value:quotation/quotations} in the last {1} days"),
     Phrase(
         r"opportunities_(won|lost)_(\d+)d",
@@ -224,7 +237,7 @@ CATALOGUE: tuple[Phrase, ...] = (
     _windows("lost_to_competitor", "sales", "{value:quotation/quotations} lost to a competitor"),
     Phrase(r"open_opportunities", "sales", ("{value:open quotation/open quotations}",)),
     Phrase(r"open_quoted_amount", "sales", ("{value:amount} quoted and open",)),
-    Phrase(r"days_since_quotation", "sales", ("last quotation {value:days} ago",)),
+    _since("quotation", "sales", "quotation", "last quotation"),
 )
 
 
@@ -251,7 +264,7 @@ def _counted(form: str) -> Callable[[float], str]:
 SHOWN: dict[str, Callable[[float], str]] = {
     "": lambda value: f"{value:,.0f}",
     "amount": lambda value: f"{value:,.0f}",
-    "change": lambda value: f"{value:+,.0f}",
+    "change": lambda value: f"{value:+,.0f}" if round(value) else "0",
     "days": _days,
     "number": _number,
     "percent": lambda value: f"{value:.0%}",
@@ -327,7 +340,7 @@ def _speak(
         mine = np.flatnonzero(leading == at)
         phrase, groups = _phrase(contributions.names[members[at]])
         texts = (phrase.lowers or phrase.texts) if not rising else phrase.texts
-        said = _first_known(texts, groups, frame, rows[mine])
+        said = _first_known(texts, groups, frame, rows[mine], phrase.unknown)
         spoken[mine] = said if rising else LOWERS + said
     return spoken
 
@@ -337,11 +350,11 @@ def _first_known(
     groups: tuple[str, ...],
     frame: pd.DataFrame,
     rows: npt.NDArray[np.intp],
+    unknown: str,
 ) -> ObjectArray:
     """The first text of which all columns are known in a row; else that the value is not known."""
-    name = groups[0]
-    plain = name.replace("_", " ")
-    result: ObjectArray = np.full(len(rows), f"{plain}: not known", dtype=object)
+    plain = groups[0].replace("_", " ")
+    result: ObjectArray = np.full(len(rows), unknown or f"{plain} not known", dtype=object)
     open_rows = np.arange(len(rows))
     for text in texts:
         parts = _parse(text, groups)

@@ -42,7 +42,7 @@ BASELINE_ROLES = [Recency.role, Logistic.role, PurchaseModel.role]
 # Customers, all their snapshots with them, beyond which training takes longer and gets no better.
 MAX_CUSTOMERS = 50_000
 # Rows beyond which the logistic regression's weights no longer move.
-LOGISTIC_ROWS = 100_000
+LOGISTIC_ROWS = 50_000
 EVALUATION_COLUMNS = (
     "model_version",
     "role",

@@ -67,11 +67,16 @@ def test_unknown_values_choose_other_words():
         expected_interval_days=[np.nan, 7],
         last_csat_score=[np.nan, 2],
     )
-    assert rows[0][:2] == ["no order for 10 days", "last csat score: not known"]
+    assert rows[0][:2] == ["no order for 10 days", "last csat score not known"]
     assert rows[1][:2] == [
         "no order for 20 days, usually every 7",
         "last satisfaction 2 of 5",
     ]
+
+
+def test_an_event_that_never_was_is_not_an_unknown_number():
+    (row,) = _said({"days_since_ticket": [0.5]}, days_since_ticket=[np.nan])
+    assert row[0] == "no ticket on record"
 
 
 def test_a_feature_without_words_is_named_after_its_column():
