@@ -31,7 +31,8 @@ def main() -> int:
     command = str(Path(sys.executable).parent / "dg")
     workspace = str(PROJECT_ROOT / "workspace.yaml")
     print(f"Dagster on http://{HOST}:{PORT} (stop with Ctrl-C)", flush=True)
-    os.chdir(PROJECT_ROOT)
+    # From the project Dagster would warn that the dagster.yaml there is not the one in use.
+    os.chdir(settings.home)
     os.execv(command, [command, "dev", "-w", workspace, "--host", HOST, "--port", PORT])
     return 0
 
