@@ -175,7 +175,7 @@ def test_what_happens_after_the_day_changes_nothing(
         assert result.returncode == 0, result.stderr
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
             features = con.execute(
-                "select md5(string_agg(f::varchar, '|' order by customer_id))"
+                "select md5(string_agg(f::varchar, '|' order by snapshot_on, customer_id))"
                 " from customer_features f"
             ).fetchall()
         digests = published_bytes(home)
