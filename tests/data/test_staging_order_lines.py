@@ -127,6 +127,22 @@ def test_costs_and_discounts_of_lines_add_up(company: Any) -> None:
     ]
 
 
+def test_a_line_that_is_told_again_counts_once(company: Any) -> None:
+    """A renamed product or a new column changes every row of a flat export."""
+    first = [line("1", quantity="2"), line("1", "cup", discount_amount="1"), line("1", "cup")]
+    company.deliver("order_lines", first, "2024-06-28")
+    query = "select net_amount from stg_orders"
+    assert company.rows(query, "2024-06-28", select="stg_orders") == [(Decimal("9.00"),)]
+
+    renamed = [row | {"product_name": "new"} for row in first]
+    late = line("1", "late", product_name="new")
+    company.deliver("order_lines", [*renamed, late], "2024-06-29")
+    company.deliver("order_lines", [renamed[0] | {"country": "France"}], "2024-06-30")
+    with company.build(select="stg_orders stg_products") as warehouse:
+        assert warehouse.sql(query).fetchall() == [(Decimal("11.50"),)]
+        assert warehouse.sql("select distinct name from stg_products").fetchall() == [("new",)]
+
+
 def test_orders_items_and_returns_beside_lines(company: Any) -> None:
     company.deliver("order_lines", [line("1"), line("2")])
     order = {"customer_id": "c", "ordered_at": "2024-03-01", "net_amount": "9"}

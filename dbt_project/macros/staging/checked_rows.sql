@@ -5,12 +5,12 @@
      _batch      as_of of the delivery            _rule       first rule broken; NULL: the row is fine
      _batch_id   identifier of the delivery       _reason     the same for people, without the value
      _row        position within the delivery     _duplicate  an exact repeat of a fine row of its delivery
-                                                  _contested  another row bears the same key
+                                                  _contested  another row may be a version of it
 
    extra_rules: rules over several columns, asked after those of the contract: [{rule, breaks, reason}].
 
    The first load of a big table is paid in passes over it. There are three, two of them over a few columns:
-   repeats are found by the hash that the lake wrote, rival keys by the key, and only what was found is joined
+   repeats are found by the hash that the lake wrote, versions by the key, and only what was found is joined
    to the pass that types the rows. No window runs over all rows, and the order of the lake survives. #}
 {%- macro checked_rows(table, extra_rules=[]) -%}
     {%- do source('lake', table) -%}
@@ -49,33 +49,38 @@ repeats as (
     {{- '\n\n    union all\n' if not loop.last }}
     {%- endfor %}
 ),
-{% if contract.has_versions %}
-{%- set keys = contract.key | join(', ') %}
-new_keys as (
-    select {{ keys }}
+
+{%- set identity = contract.identity | join(', ') %}
+{%- set within_load = contract.key == contract.identity or layouts | map(attribute='files') | sum(start=[]) | length > 1 %}
+{%- set may_be_contested = within_load or is_incremental() %}
+{%- if may_be_contested %}
+
+new_identities as (
+    select {{ identity }}, _batch_id
     from (
-{{ typed_rows(contract.columns | selectattr('name', 'in', contract.key) | list, layouts) }}
+{{ typed_rows(contract.columns | selectattr('name', 'in', contract.identity) | list, layouts) }}
     )
     anti join repeats using (_batch_id, _row)
 ),
 
-contested_keys as (
-    select {{ keys }}
-    from new_keys
-    group by {{ keys }}
-    having count(*) > 1
+contested_identities as (
+    {%- if within_load %}
+    select {{ identity }}
+    from new_identities
+    group by {{ identity }}
+    having {{ 'count(*) > 1' if contract.key == contract.identity else 'min(_batch_id) < max(_batch_id)' }}
+    {%- endif %}
+    {{- '\n\n    union\n' if within_load and is_incremental() }}
     {%- if is_incremental() %}
-
-    union
-
-    select {{ keys }}
+    select distinct {{ identity }}
     from {{ this }} as loaded
     where exists (
-        select 1 from new_keys where {{ same_key(contract.key, 'new_keys', 'loaded') }}
+        select 1 from new_identities where {{ same_row(contract, 'new_identities', 'loaded') }}
     )
     {%- endif %}
 ),
-{% endif %}
+{%- endif %}
+
 judged as (
     select
         {%- for column in contract.columns %}
@@ -115,17 +120,13 @@ final as (
             end
         end as _reason,
         judged._rule is null and repeats._row is not null as _duplicate,
-        {% if contract.has_versions -%}
-        contested_keys.is_contested is not null as _contested
-        {%- else -%}
-        false as _contested
-        {%- endif %}
+        {{ 'contested.is_contested is not null' if may_be_contested else 'false' }} as _contested
     from judged
     left join repeats
         on judged._batch_id = repeats._batch_id and judged._row = repeats._row
-    {%- if contract.has_versions %}
-    left join (select *, true as is_contested from contested_keys) as contested_keys
-        on {{ same_key(contract.key, 'judged', 'contested_keys') }}
+    {%- if may_be_contested %}
+    left join (select *, true as is_contested from contested_identities) as contested
+        on {{ same_row(contract, 'judged', 'contested') }}
     {%- endif %}
 )
 
@@ -188,10 +189,11 @@ select
 where false
 {%- endmacro -%}
 
-{# Key columns may be empty where the contract does not require them: two empty ones are the same. #}
-{%- macro same_key(key, left, right) -%}
-    {%- for name in key -%}
-        {{ left }}.{{ name }} is not distinct from {{ right }}.{{ name }}{{ ' and ' if not loop.last }}
+{# A column of the identity may be empty where the contract does not require it: two empty ones are the same. #}
+{%- macro same_row(contract, left, right) -%}
+    {%- for column in contract.columns if column.name in contract.identity -%}
+        {{ left }}.{{ column.name }} {{ '=' if column.meta.required else 'is not distinct from' }} {{ right }}.{{ column.name }}
+        {{- ' and ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro -%}
 

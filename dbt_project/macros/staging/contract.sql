@@ -1,7 +1,7 @@
 {# What lake.yml says about one table, in the form the staging macros work with:
-   {columns: [{name, type, meta}], key, time, has_versions, instead, switches_off}. Empty while dbt only parses. #}
+   {columns: [{name, type, meta}], key, identity, time, instead, switches_off}. Empty while dbt only parses. #}
 {%- macro table_contract(table) -%}
-    {%- set found = {'columns': [], 'key': [], 'time': none, 'has_versions': false} -%}
+    {%- set found = {'columns': [], 'key': [], 'identity': [], 'time': none} -%}
     {%- if execute -%}
         {%- for source in graph.sources.values() if source.source_name == 'lake' and source.name == table -%}
             {%- for column in source.columns.values() -%}
@@ -15,7 +15,7 @@
                 'time': meta.time,
                 'instead': meta.instead,
                 'switches_off': meta.switches_off or {},
-                'has_versions': meta.key | length < found.columns | length,
+                'identity': meta.identity or meta.key,
             }) -%}
         {%- else -%}
             {%- do exceptions.raise_compiler_error(

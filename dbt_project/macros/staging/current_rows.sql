@@ -1,9 +1,12 @@
 {# What a run for as_of sees of a table: fine rows whose event had happened, each key once, and of these
    only the values that were known by then. #}
 {%- macro current_rows(table) -%}
-    {%- set contract = table_contract(table) -%}
     {%- set checked = ref('checked_' ~ table) -%}
-{% if contract.has_versions -%}
+    {#- while dbt only parses, the contract is not there yet -#}
+    {%- if execute -%} {{ visible_rows(table_contract(table), checked) }} {%- endif -%}
+{%- endmacro -%}
+
+{%- macro visible_rows(contract, checked) -%}
 with superseded as (
     select _batch_id, _row
     from {{ checked }} as checked
@@ -12,16 +15,11 @@ with superseded as (
         and exists (
             select 1
             from {{ checked }} as contested
-            where contested._contested and {{ same_key(contract.key, 'checked', 'contested') }}
+            where contested._contested and {{ same_row(contract, 'checked', 'contested') }}
         )
-    qualify row_number() over (
-        partition by {{ contract.key | join(', ') }}
-        order by {{ newest_first(contract) }}
-    ) > 1
+    qualify {{ rank_of_version(contract) }} > 1
 ),
 
-{% else -%}
-with {% endif -%}
 final as (
     select
         {%- for column in contract.columns %}
@@ -32,9 +30,7 @@ final as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from {{ checked }}
-    {%- if contract.has_versions %}
     anti join superseded using (_batch_id, _row)
-    {%- endif %}
     where {{ is_visible(contract) }}
 )
 
@@ -49,15 +45,28 @@ select * from final
     {%- if var('as_known_then') %} and _batch <= {{ as_of() }} {%- endif %}
 {%- endmacro -%}
 
-{# Of several versions of a row the one written last by the end of as_of; if all were written later,
-   the earliest of them is nearest to what was known. Without `updated_at`, the one delivered last. #}
-{%- macro newest_first(contract) -%}
-    {%- if 'updated_at' in contract.columns | map(attribute='name') -%}
-        coalesce(updated_on > {{ as_of() }}, false),
-        case when updated_on > {{ as_of() }} then updated_at end,
-        updated_at desc nulls last,
-    {% endif -%}
-    _batch desc, _row desc
+{# Of several versions of a row the one written last by the end of as_of; if all were written later, the earliest of
+   them is nearest to what was known. Without `updated_at`, the one delivered last. Rows that only agree in
+   their identity are versions of each other when they came with different deliveries. #}
+{%- macro rank_of_version(contract) -%}
+    {%- if contract.key == contract.identity -%}
+        row_number() over (
+        partition by {{ contract.key | join(', ') }}
+        order by
+            {%- if 'updated_at' in contract.columns | map(attribute='name') %}
+            coalesce(updated_on > {{ as_of() }}, false),
+            case when updated_on > {{ as_of() }} then updated_at end,
+            updated_at desc nulls last,
+            {%- endif %}
+            _batch desc,
+            _row desc
+    )
+    {%- else -%}
+        rank() over (
+        partition by {{ contract.identity | join(', ') }}
+        order by _batch desc
+    )
+    {%- endif -%}
 {%- endmacro -%}
 
 {# A value that becomes known with an event is NULL before that event. #}
