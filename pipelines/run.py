@@ -16,6 +16,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 
 from pipelines.errors import HomingError, SettingsError
 from pipelines.instance import open_instance
@@ -145,7 +146,13 @@ def run(settings: Settings, console: Console) -> int:
     if not result.success:
         raise HomingError(failure_message(result, settings))
     version = published_version(settings, result)
-    print_summary(version, console, seconds=time.monotonic() - started)
+    trained = result.asset_materializations_for_node("train")[0].metadata
+    print_summary(
+        version,
+        console,
+        decision=str(trained["decision"].value),
+        seconds=time.monotonic() - started,
+    )
     return 0
 
 
@@ -184,6 +191,8 @@ def failure_message(result: dg.ExecuteInProcessResult, settings: Settings) -> st
         error = getattr(failure, "error", None)
         while error is not None:
             traces.append(error.to_string())
+            if error.cls_name == "DagsterExecutionInterruptedError":
+                return "the run was interrupted; run again, nothing has to be cleaned up"
             if error.cls_name in meant_for_users:
                 return error.message.split(": ", 1)[-1].strip()
             error = error.cause
@@ -207,7 +216,9 @@ def main() -> int:
     try:
         return run(Settings.read(), console)
     except HomingError as error:
-        Console(stderr=True, highlight=False).print(f"\n[red]Stopped:[/] {error}", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(
+            f"\n[red]Stopped:[/] {escape(str(error))}", soft_wrap=True
+        )
         return 1
 
 

@@ -41,12 +41,15 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def print_summary(version: PublishedVersion, console: Console, *, seconds: float) -> None:
+def print_summary(
+    version: PublishedVersion, console: Console, *, decision: str, seconds: float
+) -> None:
     """Print what a version holds: rows, stages, lists, the model, and what was left out.
 
     Args:
         version: the version that the run published or found published.
         console: where to print.
+        decision: why the model that is served is served, one sentence.
         seconds: how long the run took, wall clock.
     """
     console.print()
@@ -54,7 +57,7 @@ def print_summary(version: PublishedVersion, console: Console, *, seconds: float
         _rows_per_table(console, version)
         _stages(console, con)
         _lists(console, con)
-        _model(console, con)
+        _model(console, con, decision)
         _left_out(console, con)
     _where(console, version, seconds)
 
@@ -122,7 +125,7 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _model(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> None:
     served = con.execute(
         "select any_value(score_kind), any_value(model_version), count(*)"
         " from customer_churn_scores"
@@ -137,7 +140,7 @@ def _model(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         _table(console, "Out of time, beside its baselines", ["role", *_METRICS], rows)
     if served and served[0]:
         console.print(f"Served: {served[0]} {served[1]} for {_text(served[2])} customers")
-        console.print()
+        console.print(f"  {decision}\n", soft_wrap=True, markup=False)
 
 
 def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
@@ -165,7 +168,11 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 
 def _where(console: Console, version: PublishedVersion, seconds: float) -> None:
     console.print(f"Published {version.id} in {seconds:.0f} s")
-    console.print(f"  {_relative(version.database)}", soft_wrap=True)
+    published = version.path.parent.parent
+    is_current = (published / "current").resolve() == version.path.resolve()
+    # The address that stays the same from day to day, for the version that it shows.
+    database = published / version.database.name if is_current else version.database
+    console.print(f"  {_relative(database)}", soft_wrap=True)
     console.print("Next: open that file in your BI tool, or `make serve` for the UI")
 
 

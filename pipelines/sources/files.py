@@ -139,6 +139,13 @@ class Files:
             SourceError: there is no order with a plausible time.
         """
         found = self._files()
+        if not any(name in found for name in ORDER_TABLES):
+            there = sorted(path.name for path in self._folder.iterdir() if path.is_file())
+            raise SourceError(
+                f"{self._folder}: expected a file {' or '.join(f'{n}.csv' for n in ORDER_TABLES)} "
+                f"(also .parquet, .xlsx); found {', '.join(there[:8]) or 'nothing'}. Rename yours, "
+                f'or name it in {MAPPING_FILE}: [orders] file = "...".'
+            )
         days = [
             day
             for name in ORDER_TABLES

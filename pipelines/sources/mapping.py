@@ -261,7 +261,7 @@ class Translation:
                 f"{self._label}: expected the columns {_listed(table.required_columns)} of "
                 f"{table.name}; {_listed(missing)} {'is' if len(missing) == 1 else 'are'} missing, "
                 f"found {_listed(self._foreign)}. Name the file's own column in mapping.toml, "
-                f'under [{table.name}.columns], such as {missing[0]} = "{self._foreign[0]}".'
+                f'under [{table.name}.columns]: {missing[0]} = "...".'
             )
 
     def _result_schema(self, table: Table) -> pa.Schema:
