@@ -59,9 +59,7 @@ def defs() -> dg.Definitions:
 
     resources = {
         "settings": settings,
-        "lake": Lake(
-            settings.lake, timezone=settings.timezone, memory_limit=settings.memory_limit
-        ),
+        "lake": Lake(settings.lake, timezone=settings.timezone, memory_limit=settings.memory_limit),
         "warehouse": Warehouse(settings.warehouse, memory_limit=settings.memory_limit),
         "model_store": ModelStore(settings.model_store),
         "publisher": Publisher(settings.published, keep=settings.keep_versions),
