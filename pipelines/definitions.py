@@ -8,12 +8,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from models.store import ModelStore
 from pipelines import defs as steps
-from pipelines.dbt import project
-from pipelines.instance import spare_the_disk
+from pipelines.dbt import Dbt, project
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.lock import RunLock
@@ -41,7 +39,6 @@ def defs() -> dg.Definitions:
     """All definitions of the code location; loading them opens no database and no network."""
     settings = Settings.read()
     settings.export()
-    spare_the_disk()
     lock = RunLock(settings.home / "run.lock")
     journal = Journal(settings.runs, lock)
 
@@ -65,8 +62,11 @@ def defs() -> dg.Definitions:
         "publisher": Publisher(settings.published, keep=settings.keep_versions),
         "journal": journal,
         "session": session,
-        "dbt": DbtCliResource(
-            project_dir=project(), dbt_executable=str(Path(sys.executable).with_name("dbt"))
+        "dbt": Dbt(
+            project_dir=project(),
+            dbt_executable=str(Path(sys.executable).with_name("dbt")),
+            # What dbt says goes to the run's log; its own file would hold every event once more.
+            global_config_flags=["--log-level-file", "none"],
         ),
     }
     loaded = dg.load_definitions_from_package_module(steps)

@@ -118,6 +118,7 @@ class Settings(BaseSettings):
         os.environ["HOMING_HOME"] = str(self.home)
         os.environ["HOMING_MEMORY_LIMIT"] = self.memory_limit
         os.environ["DAGSTER_HOME"] = str(self.dagster_home)
+        os.environ["HOMING_EVENT_LOG"] = str(self.dagster_home / "history" / "runs")
 
     @property
     def zone(self) -> ZoneInfo:
