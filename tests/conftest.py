@@ -45,13 +45,13 @@ SAMPLE_DAYS = ("2026-03-20", "2026-06-28")  # the later day knows the lists of t
 
 
 @pytest.fixture(scope="session")
-def sample_home(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of the sample company (700 customers) after its two days; only to be read.
 
     All workers of a test run share one: the first that needs it makes it, the others wait.
     """
     shared = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
+    if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     home, made = shared / "sample_home", shared / "sample_home.made"
     with (shared / "sample_home.lock").open("w") as lock:
