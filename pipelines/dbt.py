@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -29,6 +30,8 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]
+
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
 
@@ -140,6 +143,7 @@ def build(
     context: dg.AssetExecutionContext,
     target_path: Path,
     warehouse: Warehouse,
+    pictures: Mapping[str, Picture] | None = None,
 ) -> Iterator[Any]:
     """Run one dbt call, and yield its tables and tests with rows, columns and lineage.
 
@@ -147,6 +151,14 @@ def build(
     in this process and is in the way of the next step; and it would parse the SQL of a table
     once per column. So the results wait until dbt has let go of the warehouse, and are described
     in one look.
+
+    Args:
+        dbt: how dbt is called.
+        arguments: of `build_arguments`.
+        context: of the step.
+        target_path: where dbt keeps what it parsed, compiled and did.
+        warehouse: what dbt writes.
+        pictures: by table, what draws it for the table's metadata.
 
     Raises:
         Exception: dbt failed; what it built and tested before that was yielded.
@@ -161,7 +173,7 @@ def build(
                 context.log.info(f"built {result.output_name}")
     except Exception as error:
         failure = error
-    described = _described(warehouse)
+    described = _described(warehouse, pictures or {})
     for result in results:
         if isinstance(result, dg.Output):
             key = context.asset_key_for_output(result.output_name)
@@ -180,7 +192,7 @@ def build(
         raise failure
 
 
-def _described(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+def _described(warehouse: Warehouse, pictures: Mapping[str, Picture]) -> dict[str, dict[str, Any]]:
     """Rows and columns of every table; a view has columns alone, since counting runs its query."""
     with warehouse.connect() as con:
         columns = con.execute(
@@ -188,6 +200,11 @@ def _described(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
             " list({'name': column_name, 'type': data_type} order by column_index)"
             " from duckdb_columns() where not internal group by table_name"
         ).fetchall()
+        drawn = {
+            table: picture
+            for table, draw in pictures.items()
+            if table in {name for name, _ in columns} and (picture := draw(con))
+        }
     rows = warehouse.rows_per_table()
     return {
         table: {
@@ -195,6 +212,7 @@ def _described(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
                 [dg.TableColumn(column["name"], column["type"]) for column in listed]
             ),
             **({"dagster/row_count": rows[table]} if table in rows else {}),
+            **({"picture": drawn[table]} if table in drawn else {}),
         }
         for table, listed in columns
     }

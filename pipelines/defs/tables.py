@@ -11,6 +11,7 @@ from pipelines.dbt import Translator, build, build_arguments, manifest, project
 from pipelines.defs.training import training_is_due
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.partitions import DAILY, as_of_day
+from pipelines.pictures import stage_flow_of_last_month
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
@@ -46,4 +47,5 @@ def tables(
         context=context,
         target_path=settings.dbt_target,
         warehouse=warehouse,
+        pictures={"lifecycle_transitions": stage_flow_of_last_month},
     )

@@ -1,6 +1,5 @@
 """Third step, weekly: train a challenger, compare it out of time, and keep what is better."""
 
-import base64
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from models.store import ModelStore
 from pipelines.dbt import asset_key
 from pipelines.errors import HomingError
 from pipelines.partitions import DAILY, as_of_day
+from pipelines.pictures import in_markdown
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -99,8 +99,8 @@ def train(
         )
         decision, rows = result.decision, len(frame)
         pictures = {
-            "calibration": _picture(plots.calibration(result.calibration_curve)),
-            "lift": _picture(plots.lift(result.lift_curve)),
+            "calibration": in_markdown(plots.calibration(result.calibration_curve)),
+            "lift": in_markdown(plots.lift(result.lift_curve)),
         }
     else:
         decision, rows, pictures = "kept: the last training is recent enough", 0, {}
@@ -139,8 +139,3 @@ def horizon_days(warehouse: Warehouse) -> int:
         "select distinct horizon_ends_on - snapshot_on as horizon_days from snapshots"
     )
     return int(snapshots["horizon_days"].item())
-
-
-def _picture(png: bytes) -> dg.MarkdownMetadataValue:
-    encoded = base64.b64encode(png).decode()
-    return dg.MetadataValue.md(f"![plot](data:image/png;base64,{encoded})")
