@@ -37,7 +37,7 @@ favourite_categories as (
     where category is not null and net_amount > 0
     group by customer_id, category
     qualify row_number() over (
-        partition by customer_id order by sum(net_amount) desc, max(ordered_on) desc, category
+        partition by customer_id order by sum(net_amount) desc, max(ordered_on) desc, category asc
     ) = 1
 ),
 
@@ -48,7 +48,7 @@ favourite_channels as (
     from purchases
     where channel is not null
     group by customer_id, channel
-    qualify row_number() over (partition by customer_id order by count(*) desc, max(ordered_on) desc, channel) = 1
+    qualify row_number() over (partition by customer_id order by count(*) desc, max(ordered_on) desc, channel asc) = 1
 ),
 
 -- By counting from a known Monday: engines disagree on which day of the week is the first.
@@ -69,7 +69,7 @@ favourite_weekdays as (
         orders
     from weekdays
     qualify row_number() over (
-        partition by customer_id order by orders desc, last_ordered_on desc, day_of_week
+        partition by customer_id order by orders desc, last_ordered_on desc, day_of_week asc
     ) = 1
 ),
 
