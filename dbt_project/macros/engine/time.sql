@@ -34,3 +34,14 @@
 {%- macro days_after(day, days) -%}
     cast({{ day }} + cast({{ days }} as integer) as date)
 {%- endmacro -%}
+
+{# The first moment (UTC) that no longer belongs to the run. #}
+{%- macro as_of_end() -%}
+    {{ to_utc('cast(' ~ days_after(as_of(), 1) ~ ' as timestamp)') }}
+{%- endmacro -%}
+
+{# Whole minutes from one timestamp to a later one. Engines count the full hours passed or the hours begun: seconds are
+   where they agree. #}
+{%- macro minutes_between(earlier, later) -%}
+    cast(floor(datediff('second', {{ earlier }}, {{ later }}) / 60) as integer)
+{%- endmacro -%}
