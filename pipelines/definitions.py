@@ -51,6 +51,7 @@ def defs() -> dg.Definitions:
             run_id=run.run_id,
             as_of=date.fromisoformat(run.tags["dagster/partition"]),
             source=",".join(settings.source),
+            actor=settings.actor,
         ) as opened:
             yield opened
 

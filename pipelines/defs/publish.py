@@ -1,11 +1,9 @@
 """Last step: build a version of the published tables, audit it, and swap the pointer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
 from pipelines.dbt import asset_key, tables_published
 from pipelines.errors import PublishError
@@ -17,29 +15,13 @@ from pipelines.resources.publisher import PublishedTable, PublishedVersion, Publ
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.version_log import OWN_TABLES, list_facts, write_logs
 
 PUBLISHED = dg.AssetKey(["published", "version"])
 
-RUN_LOG = PublishedTable(
-    name="run_log",
-    order_by=("as_of_date", "version_id"),
-    side="open",
-    description="Every version published for earlier days and this one. One row per version.",
-    columns={
-        "version_id": "Identifier of the published version",
-        "as_of_date": "Day the version speaks for",
-        "source": "Where its data came from",
-        "inputs": "Fingerprint of everything that went in (sha256)",
-        "code": "Fingerprint of the code and business rules (sha256)",
-        "model_version": "Identifier of the model that was served",
-        "published_tables": "Tables in the version (count)",
-        "published_rows": "Rows in all tables of the version (count)",
-    },
-)
-
 
 def published_tables() -> list[PublishedTable]:
-    """What dbt marks as published, with the descriptions that BI tools show, and the run log."""
+    """What dbt marks as published, with the descriptions that BI tools show, and the logs."""
     tables = [
         PublishedTable(
             name=node["name"],
@@ -50,7 +32,7 @@ def published_tables() -> list[PublishedTable]:
         )
         for node in tables_published()
     ]
-    return [*tables, RUN_LOG]
+    return [*tables, *OWN_TABLES]
 
 
 def inputs_fingerprint(
@@ -134,21 +116,20 @@ def publish(
     )
     version = version_id(as_of, inputs)
     tables = published_tables()
-    facts = {"source": ",".join(settings.source), "model_version": model_version}
-    write_run_log(
-        warehouse,
-        [
-            *earlier,
-            {
-                "id": version,
-                "as_of": as_of.isoformat(),
-                "inputs": inputs,
-                "code": code_fingerprint(),
-            }
-            | facts
-            | {"tables": table_rows(warehouse, tables)},
-        ],
-    )
+    facts = {
+        "source": ",".join(settings.source),
+        "model_version": model_version,
+        "lists": list_facts(warehouse),
+        "previous": earlier[-1]["id"] if earlier else None,
+    }
+    about = {
+        "id": version,
+        "as_of": as_of.isoformat(),
+        "inputs": inputs,
+        "code": code_fingerprint(),
+        "tables": table_rows(warehouse, tables),
+    }
+    write_logs(warehouse, [*earlier, about | facts])
     publication = publisher.publish(
         version,
         as_of,
@@ -175,32 +156,8 @@ def publish(
 
 
 def table_rows(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> dict[str, dict[str, int]]:
-    """Rows of the tables about to be published, but for the run log, which counts them."""
+    """Rows of the tables about to be published, but for the logs, which count them."""
     rows = warehouse.rows_per_table()
-    return {t.name: {"rows": rows[t.name]} for t in tables if t.name in rows and t is not RUN_LOG}
-
-
-def write_run_log(warehouse: Warehouse, versions: Sequence[Mapping[str, Any]]) -> None:
-    """Write the run log of a day into the warehouse, to be published with the other tables."""
-    records = pa.Table.from_pylist(
-        [
-            {
-                "version_id": version["id"],
-                "as_of_date": date.fromisoformat(version["as_of"]),
-                "source": version["source"],
-                "inputs": version["inputs"],
-                "code": version["code"],
-                "model_version": version["model_version"],
-                "published_tables": len(version["tables"].keys() - {RUN_LOG.name}),
-                "published_rows": sum(
-                    table["rows"]
-                    for name, table in version["tables"].items()
-                    if name != RUN_LOG.name
-                ),
-            }
-            for version in versions
-        ]
-    )
-    with warehouse.connect(read_only=False) as con:
-        con.register("records", records)
-        con.execute("create or replace table run_log as select * from records")
+    return {
+        t.name: {"rows": rows[t.name]} for t in tables if t.name in rows and t not in OWN_TABLES
+    }

@@ -37,6 +37,7 @@ class RunRecord:
         run_id: the run.
         as_of: the day it spoke for, ISO.
         source: where its data came from.
+        actor: for whom it was made, if anyone said so.
         status: `running` and `interrupted` are found out when the journal is read: a run that
             began and did not end is running if it holds the lock, else its process died.
         started_at: ISO, UTC.
@@ -57,6 +58,7 @@ class RunRecord:
     error: str | None = None
     seconds_per_step: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    actor: str | None = None
 
 
 class Journal:
@@ -75,9 +77,17 @@ class Journal:
         self._lock = lock
         self._clock = clock
 
-    def start(self, run_id: str, *, as_of: date, source: str) -> None:
-        """Write that a run begins. Take the lock first, or a reader calls it interrupted."""
-        self._write("start", run_id, as_of=as_of.isoformat(), source=source)
+    def start(self, run_id: str, *, as_of: date, source: str, actor: str | None = None) -> None:
+        """Write that a run begins. Take the lock first, or a reader calls it interrupted.
+
+        Args:
+            run_id: the run.
+            as_of: the day it speaks for.
+            source: where its data come from.
+            actor: for whom it is made. Only as it was stated: the name of the operating system's
+                user is personal data that nobody was asked for.
+        """
+        self._write("start", run_id, as_of=as_of.isoformat(), source=source, actor=actor)
 
     def step(
         self, run_id: str, name: str, seconds: float, counts: Mapping[str, int] | None = None
@@ -120,7 +130,11 @@ class Journal:
             match line:
                 case {"event": "start", "run_id": str(run_id)}:
                     records[run_id] = RunRecord(
-                        run_id, line["as_of"], line["source"], started_at=line["at"]
+                        run_id,
+                        line["as_of"],
+                        line["source"],
+                        started_at=line["at"],
+                        actor=line.get("actor"),
                     )
                 case {"event": "step", "run_id": str(run_id)} if run_id in records:
                     record = records[run_id]

@@ -206,7 +206,9 @@ class Publisher:
         return [version for version in found if version.is_complete()]
 
     def history(self, *, before: date | None = None) -> list[dict[str, Any]]:
-        """Facts of every version ever published, also of removed ones, by day and id.
+        """Facts of every version ever published, also of removed ones, by day.
+
+        Within a day they stand in the order in which they were built.
 
         Of a table only rows and sha256 are kept.
 
@@ -217,7 +219,7 @@ class Publisher:
         by_id = {record["id"]: record for record in read_lines(self._history)}
         return [
             record
-            for record in sorted(by_id.values(), key=lambda record: (record["as_of"], record["id"]))
+            for record in sorted(by_id.values(), key=lambda record: str(record["as_of"]))
             if before is None or record["as_of"] < before.isoformat()
         ]
 

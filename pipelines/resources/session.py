@@ -36,7 +36,13 @@ class Session:
 
 @contextmanager
 def open_session(
-    lock: RunLock, journal: Journal, *, run_id: str, as_of: date, source: str
+    lock: RunLock,
+    journal: Journal,
+    *,
+    run_id: str,
+    as_of: date,
+    source: str,
+    actor: str | None = None,
 ) -> Iterator[Session]:
     """Hold the lock and keep the journal for one run.
 
@@ -44,7 +50,7 @@ def open_session(
         RunLockedError: another run is at work on this home.
     """
     with lock.acquire(run_id, as_of) as held:
-        journal.start(run_id, as_of=as_of, source=source)
+        journal.start(run_id, as_of=as_of, source=source, actor=actor)
         session = Session(held)
         try:
             yield session

@@ -42,6 +42,7 @@ class PublishedTable:
             may enter, and in no database.
         description: what BI tools show for the table.
         columns: what they show for its columns.
+        capabilities: numbers of the register that the table shows.
     """
 
     name: str
@@ -49,6 +50,7 @@ class PublishedTable:
     side: Literal["open", "restricted"] = "open"
     description: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[int, ...] = ()
 
     @property
     def file(self) -> str:

@@ -1,0 +1,267 @@
+"""The register: where each of the company's 117 wishes can be looked up.
+
+The wishes stand in docs/capabilities.csv; a table or column says with `config.meta.capabilities`
+which of them it shows. Here: bringing the two together, the page made of it (`make docs`), and
+which places are empty in a published version. Not here: whether what stands there is right, which
+the tests of the tables say. The register is a map, not the proof.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.durable import write_atomically
+from pipelines.errors import HomingError
+from pipelines.resources.version import PublishedTable, PublishedVersion
+from pipelines.resources.warehouse import Engine, quoted
+from pipelines.settings import PROJECT_ROOT
+
+CAPABILITIES_PATH = PROJECT_ROOT / "docs" / "capabilities.csv"
+MANIFEST_PATH = PROJECT_ROOT / "dbt_project" / "target" / "manifest.json"
+PAGE_PATH = PROJECT_ROOT / "dbt_project" / "target" / "docs" / "register.html"
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One thing that the company asked for.
+
+    Attributes:
+        number: its number, 1 to 117.
+        subject: the heading it stands under.
+        name: what it is.
+        phrase: the words it was asked for with.
+        missing: `all` where nothing shows it, `part` where a part of it is not there.
+        missing_because: why.
+    """
+
+    number: int
+    subject: str
+    name: str
+    phrase: str
+    missing: Literal["", "part", "all"] = ""
+    missing_because: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A published table, or one column of it, that shows a capability.
+
+    Attributes:
+        table: its name for readers.
+        column: None where the whole table shows it.
+        description: of the column, or of the table.
+        side: the side it is published on.
+        page: where dbt's docs describe the table; empty for tables that dbt does not build.
+    """
+
+    table: str
+    column: str | None
+    description: str
+    side: str = "open"
+    page: str = ""
+
+    @property
+    def name(self) -> str:
+        """`table` or `table.column`."""
+        return f"{self.table}.{self.column}" if self.column else self.table
+
+
+def read_capabilities(path: Path = CAPABILITIES_PATH) -> list[Capability]:
+    """The capabilities in the order of their numbers.
+
+    Raises:
+        HomingError: a line is not one, or gives no reason for what is missing.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = []
+    for line, row in enumerate(rows, start=2):
+        missing = row["missing"]
+        if missing not in ("", "part", "all") or bool(missing) != bool(row["missing_because"]):
+            raise HomingError(
+                f"{path}, line {line}: expected `missing` to be empty, part or all, and a reason in"
+                f" `missing_because` if it is not empty; found {missing!r}"
+            )
+        found.append(
+            Capability(
+                number=int(row["number"]),
+                subject=row["subject"],
+                name=row["capability"],
+                phrase=row["phrase"],
+                missing=missing,
+                missing_because=row["missing_because"],
+            )
+        )
+    return sorted(found, key=lambda capability: capability.number)
+
+
+def places(
+    manifest: Mapping[str, Any],
+    capabilities: Sequence[Capability],
+    own_tables: Iterable[PublishedTable] = (),
+) -> dict[int, list[Place]]:
+    """Where each number can be looked up, by number; only what is published counts.
+
+    Args:
+        manifest: dbt's, with `config.meta.capabilities` on models, seeds and columns.
+        capabilities: all there are.
+        own_tables: published tables that dbt does not build.
+
+    Raises:
+        HomingError: a table or column names a number that is not in the register.
+    """
+    found: dict[int, set[Place]] = {capability.number: set() for capability in capabilities}
+
+    def put(numbers: Iterable[int], place: Place) -> None:
+        for number in numbers:
+            if number not in found:
+                raise HomingError(
+                    f"{place.name} says that it shows capability {number}, which is not in "
+                    f"{CAPABILITIES_PATH.name}; correct its config.meta.capabilities"
+                )
+            found[number].add(place)
+
+    for id, node in manifest["nodes"].items():
+        meta = node.get("config", {}).get("meta", {})
+        if node["resource_type"] not in {"model", "seed"} or not meta.get("published"):
+            continue
+        where = {
+            "table": node["name"],
+            "side": meta.get("side", "open"),
+            "page": f"index.html#!/{node['resource_type']}/{id}",
+        }
+        put(meta.get("capabilities", ()), Place(column=None, **described(node), **where))
+        for column in node["columns"].values():
+            numbers = (column.get("config") or {}).get("meta", {}).get("capabilities", ())
+            put(numbers, Place(column=column["name"], **described(column), **where))
+    for table in own_tables:
+        put(table.capabilities, Place(table.name, None, table.description, table.side))
+    return {number: sorted(there, key=lambda place: place.name) for number, there in found.items()}
+
+
+def described(node: Mapping[str, Any]) -> dict[str, str]:
+    """The description of a table or column on one line."""
+    return {"description": " ".join(node["description"].split())}
+
+
+def with_content(wanted: Iterable[Place], version: PublishedVersion) -> set[Place]:
+    """The places that hold something in a published version: a row, or a value that is not NULL."""
+    filled = set()
+    by_table = sorted(set(wanted), key=lambda place: place.name)
+    with Engine().connect(version.database) as connection:
+        for table, there in groupby(by_table, key=lambda place: place.table):
+            if table not in version.rows:
+                continue
+            listed = list(there)
+            counts = ", ".join(
+                f"count({quoted(place.column) if place.column else '*'})" for place in listed
+            )
+            [row] = connection.execute(
+                f"select {counts} from read_parquet(?)", [str(version.parquet(table))]
+            ).fetchall()
+            filled.update(place for place, count in zip(listed, row, strict=True) if count)
+    return filled
+
+
+def unshown(
+    capabilities: Sequence[Capability],
+    where: Mapping[int, Sequence[Place]],
+    version: PublishedVersion,
+) -> dict[int, str]:
+    """Capabilities that a published version does not show, by number, each with what is wrong.
+
+    Those that the register itself calls missing as a whole are left out.
+    """
+    filled = with_content((place for there in where.values() for place in there), version)
+    return {
+        capability.number: (
+            f"{capability.name}: empty in {', '.join(place.name for place in there)}"
+            if (there := where[capability.number])
+            else f"{capability.name}: on no published table or column"
+        )
+        for capability in capabilities
+        if capability.missing != "all" and filled.isdisjoint(where[capability.number])
+    }
+
+
+_STYLE = """
+body {font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem}
+h1 {font-size: 1.6rem}
+h2 {font-size: 1.2rem; margin-top: 2.5rem}
+table {border-collapse: collapse; width: 100%}
+td {vertical-align: top; padding: .6rem .8rem .6rem 0; border-top: 1px solid #ddd}
+td:first-child {width: 2.5rem; color: #777; text-align: right}
+td:nth-child(2) {width: 20rem}
+ul {margin: 0; padding: 0; list-style: none}
+.phrase {color: #777}
+.why {color: #a40}
+"""
+
+
+def page(capabilities: Sequence[Capability], where: Mapping[int, Sequence[Place]]) -> str:
+    """The register as one HTML page that needs nothing else."""
+    shown = sum(bool(where[capability.number]) for capability in capabilities)
+    lines = [
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        f"<title>Homing: the register</title><style>{_STYLE}</style>",
+        "<h1>Where to look it up</h1>",
+        f"<p>{shown} of {len(capabilities)} capabilities that the company asked for, each with the "
+        "published tables and columns that show it. A link leads to the table in "
+        '<a href="index.html">dbt\'s docs</a>; the tables are in <code>published/homing.duckdb'
+        "</code>, those marked <em>restricted</em> beside it in <code>restricted/</code>.</p>",
+    ]
+    for subject, there in groupby(capabilities, key=lambda capability: capability.subject):
+        lines += [f"<h2>{escape(subject)}</h2><table>"]
+        lines += [_row(capability, where[capability.number]) for capability in there]
+        lines += ["</table>"]
+    return "\n".join(lines) + "\n</html>\n"
+
+
+def _row(capability: Capability, there: Sequence[Place]) -> str:
+    items = []
+    for place in there:
+        name = f"<code>{escape(place.name)}</code>"
+        link = f'<a href="{escape(place.page)}">{name}</a>' if place.page else name
+        side = " <em>restricted</em>" if place.side == "restricted" else ""
+        items.append(f"<li>{link}{side} {escape(place.description)}</li>")
+    if capability.missing_because:
+        items.append(f'<li class="why">{escape(capability.missing_because)}</li>')
+    elif not there:
+        items.append('<li class="why">Not shown yet.</li>')
+    return (
+        f'<tr id="{capability.number}"><td>{capability.number}</td>'
+        f"<td>{escape(capability.name)}<br>"
+        f'<span class="phrase" lang="zh">{escape(capability.phrase)}</span></td>'
+        f"<td><ul>{''.join(items)}</ul></td></tr>"
+    )
+
+
+def main() -> int:
+    """The command line, for `make docs`: write the page, say what is not shown anywhere."""
+    from pipelines.version_log import OWN_TABLES  # noqa: PLC0415
+
+    try:
+        capabilities = read_capabilities()
+        where = places(json.loads(MANIFEST_PATH.read_bytes()), capabilities, OWN_TABLES)
+    except HomingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    PAGE_PATH.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(PAGE_PATH, page(capabilities, where).encode())
+    unplaced = [c.number for c in capabilities if c.missing != "all" and not where[c.number]]
+    print(f"{PAGE_PATH.relative_to(PROJECT_ROOT)}: {len(capabilities)} capabilities")
+    if unplaced:
+        print(f"on no published table or column: {', '.join(map(str, unplaced))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
