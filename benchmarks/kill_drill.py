@@ -74,7 +74,10 @@ def main() -> int:
                 raise AssertionError(f"the run after a kill at {step} {event} failed")
             if published_day(home) != day.isoformat():
                 raise AssertionError("the run after a kill did not publish")
-            print(f"{number:>3}  {step} {event}: readers saw {seen}, next run published {day}")
+            print(
+                f"{number:>3}  {step} {event}: readers saw {seen}, next run published {day}",
+                flush=True,
+            )
     print(f"{kills} kills, no torn version, every next run completed")
     return 0
 

@@ -132,7 +132,7 @@ def _one_pass(orders: Path) -> float:
 
 
 def _report(title: str, meter: Meter) -> None:
-    print(f"\n{title}")
+    print(f"\n{title}", flush=True)
     print(f"  {'step':<16}{'seconds':>9}{'cpu':>9}{'peak MB':>9}")
     for step, name in runner.STEPS.items():
         if step in meter.seconds:
@@ -149,7 +149,10 @@ def main() -> int:
     lines = float(sys.argv[2]) if len(sys.argv) > 2 else 50.0  # noqa: PLR2004
     with tempfile.TemporaryDirectory() as folder:
         files, home = Path(folder) / "files", Path(folder) / "home"
-        print(f"generating {customers:,} customers, {customers * lines:,.0f} order lines ...")
+        print(
+            f"generating {customers:,} customers, {customers * lines:,.0f} order lines ...",
+            flush=True,
+        )
         generate(
             files,
             Path(folder) / "truth",

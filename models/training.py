@@ -39,8 +39,9 @@ from models.predictors import Predictor
 from models.splits import Split, require_enough, split_snapshots
 
 BASELINE_ROLES = [Recency.role, Logistic.role, PurchaseModel.role]
-# Customers, all their snapshots with them, beyond which training takes longer and gets no better.
-MAX_CUSTOMERS = 50_000
+# Customers, all their snapshots with them, beyond which training takes longer and gets no better:
+# whoever has more hands in a sample of whole customers.
+ENOUGH_CUSTOMERS = 50_000
 # Rows beyond which the logistic regression's weights no longer move.
 LOGISTIC_ROWS = 50_000
 EVALUATION_COLUMNS = (
@@ -116,7 +117,7 @@ def train(
         FrameError: when the frame does not have the keys, the label or the rhythm columns.
     """
     tell = progress or (lambda _: None)
-    rows = _sample(labelled(frame))
+    rows = labelled(frame)
     schema = FeatureSchema.of(rows)
     try:
         split = split_snapshots(rows[SNAPSHOT].dt.date, as_of, horizon_days)
@@ -286,16 +287,6 @@ def _rule(
         calibration_curve=nothing.calibration_curve(),
         lift_curve=nothing.lift_curve(),
     )
-
-
-def _sample(rows: pd.DataFrame) -> pd.DataFrame:
-    """At most `MAX_CUSTOMERS` customers, chosen by a hash of who they are."""
-    customers = rows[CUSTOMER].drop_duplicates()
-    if len(customers) <= MAX_CUSTOMERS:
-        return rows
-    hashed = pd.util.hash_pandas_object(customers, index=False)
-    chosen = customers[hashed.rank(method="first") <= MAX_CUSTOMERS]
-    return rows[rows[CUSTOMER].isin(chosen)].reset_index(drop=True)
 
 
 def _without_calendar(growing: _Rows) -> tuple[list[str], list[str]]:

@@ -173,6 +173,9 @@ def build(
                 context.log.info(f"built {result.output_name}")
     except Exception as error:
         failure = error
+        # Where dbt itself did not fail it still runs, and holds the warehouse.
+        invocation.process.terminate()
+        invocation.process.wait()
     described = _described(warehouse, pictures or {})
     for result in results:
         if isinstance(result, dg.Output):

@@ -78,9 +78,14 @@ def train(
     as_of = as_of_day(context)
     if session.training:
         frame = warehouse.frame(
-            "select features.*, labels.churned from customer_features as features"
+            # A hash of who they are draws the customers: the same ones in every run.
+            "with drawn as (select customer_id from (select distinct customer_id from"
+            " customer_labels) order by md5(customer_id), customer_id limit ?)"
+            " select features.*, labels.churned from customer_features as features"
             " inner join customer_labels as labels using (snapshot_on, customer_id)"
-            " order by features.snapshot_on, features.customer_id"
+            " semi join drawn using (customer_id)"
+            " order by features.snapshot_on, features.customer_id",
+            [training.ENOUGH_CUSTOMERS],
         )
         result = training.train(
             frame,
