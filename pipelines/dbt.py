@@ -176,7 +176,7 @@ def build(
         # Where dbt itself did not fail it still runs, and holds the warehouse.
         invocation.process.terminate()
         invocation.process.wait()
-    described = _described(warehouse, pictures or {})
+    described = _described(warehouse, pictures or {}) if results else {}
     for result in results:
         if isinstance(result, dg.Output):
             key = context.asset_key_for_output(result.output_name)
