@@ -24,10 +24,15 @@ returns as (
     group by customer_id
 ),
 
+tier_policy as (
+    select * from {{ ref('tier_policy') }}
+),
+
 last_year as (
     select
         customer_id,
         count(*) as orders,
+        count(*) filter (where discount_amount > 0 or coupon_code is not null) as discounted_orders,
         sum(net_amount) as net_amount,
         sum(discount_amount) as discount_amount,
         sum(profit_amount) as profit_amount,
@@ -50,7 +55,9 @@ measured as (
         coalesce(last_year.discount_amount, 0) as discount_12m,
         coalesce(returns.returned_12m, 0) as returned_12m,
         coalesce(last_year.profit_amount, 0) - coalesce(returns.lost_profit_12m, 0) as gross_profit_12m,
+        coalesce(last_year.discounted_orders, 0) as discounted_orders_12m,
         coalesce(last_days.orders_so_far, 0) as orders_total,
+        coalesce(last_days.discounted_orders_so_far, 0) as discounted_orders_total,
         coalesce(last_days.net_amount_so_far, 0) as monetary_total,
         coalesce(last_days.profit_amount_so_far, 0) - coalesce(returns.lost_profit, 0) as gross_profit_total,
         coalesce(last_year.is_profit_estimated, false) as is_profit_estimated,
@@ -68,6 +75,7 @@ ranked as (
         customer_id,
         percent_rank() over (order by gross_profit_12m) as profit_rank,
         percent_rank() over (order by orders_12m) as frequency_rank,
+        percent_rank() over (order by monetary_12m) as monetary_rank,
         percent_rank() over (order by last_order_on) as recency_rank
     from measured
     where orders_total > 0
@@ -75,15 +83,8 @@ ranked as (
 
 scored as (
     select
-        customer_id,
-        profit_rank,
-        frequency_rank,
-        recency_rank,
-        cast(round(100 * (
-            {{ var('value_weight_profit') }} * profit_rank
-            + {{ var('value_weight_frequency') }} * frequency_rank
-            + {{ var('value_weight_recency') }} * recency_rank
-        ), 2) as decimal(5, 2)) as value_score
+        *,
+        {{ value_score('profit_rank', 'frequency_rank', 'recency_rank') }} as value_score
     from ranked
 ),
 
@@ -94,36 +95,58 @@ placed as (
     from scored
 ),
 
-final as (
+tiered as (
     select
-        measured.customer_id,
-        cast(measured.orders_12m as integer) as orders_12m,
-        cast(measured.monetary_12m as decimal(18, 2)) as monetary_12m,
-        cast(measured.discount_12m as decimal(18, 2)) as discount_12m,
-        cast(measured.returned_12m as decimal(18, 2)) as returned_12m,
-        cast(measured.gross_profit_12m as decimal(18, 2)) as gross_profit_12m,
-        measured.orders_total,
-        cast(measured.monetary_total as decimal(18, 2)) as monetary_total,
-        cast(measured.gross_profit_total as decimal(18, 2)) as gross_profit_total,
-        cast(
-            (
-                cast(measured.gross_profit_total as double)
-                + {{ var('value_shrinkage_orders') }} * measured.typical_order_profit
-            ) / (measured.orders_total + {{ var('value_shrinkage_orders') }}) as decimal(18, 2)
-        ) as average_order_profit,
-        measured.is_profit_estimated,
+        measured.*,
         placed.profit_rank,
         placed.frequency_rank,
         placed.recency_rank,
+        placed.monetary_rank,
         placed.value_score,
-        case
-            when measured.gross_profit_12m <= 0 then 'general'
-            when placed.share_above < {{ var('value_core_share') }} then 'core'
-            when placed.share_above < {{ var('value_core_share') }} + {{ var('value_potential_share') }} then 'potential'
-            else 'general'
-        end as value_tier
+        placed.share_above,
+        {{ value_tier('measured.gross_profit_12m', 'placed.share_above') }} as value_tier
     from measured
     left join placed on measured.customer_id = placed.customer_id
+),
+
+final as (
+    select
+        tiered.customer_id,
+        cast(tiered.orders_12m as integer) as orders_12m,
+        cast(tiered.monetary_12m as decimal(18, 2)) as monetary_12m,
+        cast(tiered.discount_12m as decimal(18, 2)) as discount_12m,
+        cast(tiered.returned_12m as decimal(18, 2)) as returned_12m,
+        cast(tiered.gross_profit_12m as decimal(18, 2)) as gross_profit_12m,
+        tiered.orders_total,
+        cast(tiered.monetary_total as decimal(18, 2)) as monetary_total,
+        cast(tiered.gross_profit_total as decimal(18, 2)) as gross_profit_total,
+        cast(
+            (
+                cast(tiered.gross_profit_total as double)
+                + {{ var('value_shrinkage_orders') }} * tiered.typical_order_profit
+            ) / (tiered.orders_total + {{ var('value_shrinkage_orders') }}) as decimal(18, 2)
+        ) as average_order_profit,
+        tiered.is_profit_estimated,
+        cast(tiered.discounted_orders_12m as integer) as discounted_orders_12m,
+        tiered.discounted_orders_total,
+        {{ ratio('tiered.discounted_orders_total', 'tiered.orders_total') }} as discount_dependency,
+        tiered.profit_rank,
+        tiered.frequency_rank,
+        tiered.recency_rank,
+        tiered.monetary_rank,
+        {{ fifth('tiered.recency_rank') }} as recency_score,
+        {{ fifth('tiered.frequency_rank') }} as frequency_score,
+        {{ fifth('tiered.monetary_rank') }} as monetary_score,
+        {{ fifth('tiered.profit_rank') }} as profit_score,
+        tiered.value_score,
+        tiered.value_tier,
+        tier_policy.treatment,
+        case
+            when tiered.value_tier = 'core' and tiered.share_above < {{ var('value_vip_share') }} then 'VIP'
+            else 'normal'
+        end as grade_vip
+    from tiered
+    left join tier_policy on tiered.value_tier = tier_policy.value_tier
 )
 
 select * from final

@@ -1,0 +1,25 @@
+{# What a customer's value is made of, for as_of (customer_value) and for every month-end before it (tier_history). #}
+
+{# 0-100, from percent ranks (0-1, 1 best). #}
+{%- macro value_score(profit_rank, frequency_rank, recency_rank) -%}
+    cast(round(100 * (
+            {{ var('value_weight_profit') }} * {{ profit_rank }}
+            + {{ var('value_weight_frequency') }} * {{ frequency_rank }}
+            + {{ var('value_weight_recency') }} * {{ recency_rank }}
+        ), 2) as decimal(5, 2))
+{%- endmacro -%}
+
+{# core, potential or general; `share_above`: share of customers with a better score. #}
+{%- macro value_tier(gross_profit, share_above) -%}
+    case
+            when {{ gross_profit }} <= 0 then 'general'
+            when {{ share_above }} < {{ var('value_core_share') }} then 'core'
+            when {{ share_above }} < {{ var('value_core_share') }} + {{ var('value_potential_share') }} then 'potential'
+            else 'general'
+        end
+{%- endmacro -%}
+
+{# 1 (lowest fifth) to 5, of a percent rank; equal values share a score, whatever that does to the size of the fifths. #}
+{%- macro fifth(rank) -%}
+    cast(least(1 + floor(5 * {{ rank }}), 5) as integer)
+{%- endmacro -%}
