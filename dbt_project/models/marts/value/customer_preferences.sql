@@ -102,6 +102,32 @@ price_levels as (
     group by order_lines.customer_id
 ),
 
+needs as (
+    select * from {{ ref('customer_needs') }}
+),
+
+-- What is wished for and what similar buyers bought may be the same.
+listed_needs as (
+    select
+        customer_id,
+        string_agg(need, ', ' order by position) as needs
+    from (
+        select
+            customer_id,
+            need,
+            min(position) as position
+        from needs
+        group by customer_id, need
+        qualify row_number() over (partition by customer_id order by min(position)) <= {{ var('needs_listed') }}
+    ) as first_mentions
+    group by customer_id
+),
+
+recommended as (
+    select * from needs
+    where need_kind = 'similar_buyers'
+),
+
 final as (
     select
         customers.customer_id,
@@ -129,13 +155,19 @@ final as (
         case
             when counted.orders >= {{ var('preference_min_orders') }}
                 then {{ ratio('favourite_weekdays.orders', 'counted.orders') }}
-        end as favourite_weekday_share
+        end as favourite_weekday_share,
+        recommended.category as next_best_category,
+        recommended.because as next_best_because,
+        recommended.lift as next_best_lift,
+        listed_needs.needs
     from customers
     left join counted on customers.customer_id = counted.customer_id
     left join favourite_categories on customers.customer_id = favourite_categories.customer_id
     left join favourite_channels on customers.customer_id = favourite_channels.customer_id
     left join favourite_weekdays on customers.customer_id = favourite_weekdays.customer_id
     left join price_levels on customers.customer_id = price_levels.customer_id
+    left join recommended on customers.customer_id = recommended.customer_id
+    left join listed_needs on customers.customer_id = listed_needs.customer_id
 )
 
 select * from final
