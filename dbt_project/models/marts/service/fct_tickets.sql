@@ -31,7 +31,9 @@ supplied as (
 
 -- the same subject again after it had been resolved
 returned_subjects as (
-    select distinct tickets.ticket_id
+    select
+        tickets.ticket_id,
+        min({{ minutes_between('tickets.resolved_at', 'later.opened_at') }}) as minutes_until_back
     from tickets
     inner join tickets as later
         on
@@ -39,6 +41,7 @@ returned_subjects as (
             and coalesce(tickets.category, '') = coalesce(later.category, '')
             and tickets.resolved_at < later.opened_at
             and {{ days_after('tickets.resolved_on', var('fcr_window_days')) }} >= later.opened_on
+    group by tickets.ticket_id
 ),
 
 complaints as (
@@ -89,7 +92,7 @@ final as (
         end as channel_group,
         case when erasure_requests.customer_id is null then timed.category end as category,
         case when erasure_requests.customer_id is null then timed.cause end as cause,
-        case when erasure_requests.customer_id is null then timed.product_id end as product_id,
+        timed.product_id,
         case when erasure_requests.customer_id is null then timed.severity end as severity,
         timed.handler_id,
         reps.team,
@@ -138,6 +141,7 @@ final as (
             when {{ days_after('timed.resolved_on', var('fcr_window_days')) }} <= {{ as_of() }}
                 then returned_subjects.ticket_id is not null
         end as is_back_again,
+        cast(returned_subjects.minutes_until_back / cast(60 as decimal(4, 0)) as decimal(12, 2)) as hours_until_back,
         case
             when timed.kind = 'complaint' then coalesce(
                 timed.opened_on <= {{ days_after('complaints.previous_opened_on', var('repeat_complaint_days')) }}, false

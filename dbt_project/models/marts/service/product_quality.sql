@@ -1,0 +1,221 @@
+with
+
+products as (
+    select * from {{ ref('dim_product') }}
+),
+
+orders as (
+    select * from {{ ref('fct_orders') }}
+),
+
+order_items as (
+    select * from {{ ref('stg_order_items') }}
+),
+
+returns as (
+    select * from {{ ref('fct_returns') }}
+),
+
+tickets as (
+    select * from {{ ref('fct_tickets') }}
+),
+
+supplied as (
+    select
+        coalesce(bool_or(given) filter (where table_name in ('order_items', 'order_lines')), false) as has_items,
+        coalesce(bool_or(given) filter (where table_name in ('returns', 'order_lines')), false) as has_returns,
+        coalesce(
+            bool_or(given) filter (where table_name = 'tickets' and column_name = 'product_id'), false
+        ) as has_complaints
+    from {{ ref('source_inventory') }}
+),
+
+windows as (
+    select 90 as window_days
+    union all
+    select 365 as window_days
+),
+
+-- what was sold and came back was sold
+sold_items as (
+    select
+        order_items.order_id,
+        order_items.product_id,
+        order_items.quantity,
+        orders.ordered_on
+    from order_items
+    inner join orders on order_items.order_id = orders.order_id
+    where orders.status in ('completed', 'returned') and order_items.product_id is not null
+),
+
+-- a return that names a product, a unit of it at least; and all that the order held when the whole of it came back
+returned_items as (
+    select
+        product_id,
+        returned_on,
+        reason,
+        is_faulty,
+        coalesce(quantity, 1) as quantity
+    from returns
+    where product_id is not null
+    union all
+    select
+        sold_items.product_id,
+        returns.returned_on,
+        returns.reason,
+        returns.is_faulty,
+        sold_items.quantity
+    from returns
+    inner join sold_items on returns.order_id = sold_items.order_id
+    where returns.is_whole_order
+),
+
+complaints as (
+    select
+        product_id,
+        opened_on,
+        cause
+    from tickets
+    where kind = 'complaint' and product_id is not null
+),
+
+sold as (
+    select
+        sold_items.product_id,
+        windows.window_days,
+        sum(sold_items.quantity) as quantity
+    from sold_items
+    inner join windows on sold_items.ordered_on > {{ days_after(as_of(), '-windows.window_days') }}
+    group by sold_items.product_id, windows.window_days
+),
+
+returned_by_reason as (
+    select
+        returned_items.product_id,
+        windows.window_days,
+        returned_items.reason,
+        sum(returned_items.quantity) as quantity,
+        sum(returned_items.quantity) filter (where returned_items.is_faulty) as faulty_quantity,
+        row_number() over (
+            partition by returned_items.product_id, windows.window_days
+            order by returned_items.reason is null, sum(returned_items.quantity) desc, returned_items.reason
+        ) as reason_rank
+    from returned_items
+    inner join windows on returned_items.returned_on > {{ days_after(as_of(), '-windows.window_days') }}
+    group by returned_items.product_id, windows.window_days, returned_items.reason
+),
+
+returned as (
+    select
+        product_id,
+        window_days,
+        sum(quantity) as quantity,
+        sum(faulty_quantity) as faulty_quantity,
+        max(reason) filter (where reason_rank = 1) as leading_reason
+    from returned_by_reason
+    group by product_id, window_days
+),
+
+complained_by_cause as (
+    select
+        complaints.product_id,
+        windows.window_days,
+        complaints.cause,
+        count(*) as complaints,
+        row_number() over (
+            partition by complaints.product_id, windows.window_days
+            order by complaints.cause is null, count(*) desc, complaints.cause
+        ) as cause_rank
+    from complaints
+    inner join windows on complaints.opened_on > {{ days_after(as_of(), '-windows.window_days') }}
+    group by complaints.product_id, windows.window_days, complaints.cause
+),
+
+complained as (
+    select
+        product_id,
+        window_days,
+        sum(complaints) as complaints,
+        max(cause) filter (where cause_rank = 1) as leading_cause
+    from complained_by_cause
+    group by product_id, window_days
+),
+
+known as (
+    select product_id from products
+    union
+    select product_id from sold
+    union
+    select product_id from returned
+    union
+    select product_id from complained
+),
+
+measured as (
+    select
+        known.product_id,
+        windows.window_days,
+        products.product_name,
+        products.category,
+        case when supplied.has_items then cast(coalesce(sold.quantity, 0) as decimal(18, 3)) end as sold_quantity,
+        case
+            when supplied.has_returns then cast(coalesce(returned.quantity, 0) as decimal(18, 3))
+        end as returned_quantity,
+        case
+            when supplied.has_returns then cast(coalesce(returned.faulty_quantity, 0) as decimal(18, 3))
+        end as faulty_quantity,
+        returned.leading_reason as leading_return_reason,
+        case when supplied.has_complaints then cast(coalesce(complained.complaints, 0) as integer) end as complaints,
+        complained.leading_cause as leading_complaint_cause
+    from known
+    cross join windows
+    cross join supplied
+    left join products on known.product_id = products.product_id
+    left join sold on known.product_id = sold.product_id and windows.window_days = sold.window_days
+    left join returned on known.product_id = returned.product_id and windows.window_days = returned.window_days
+    left join complained on known.product_id = complained.product_id and windows.window_days = complained.window_days
+),
+
+rated as (
+    select
+        *,
+        {{ ratio('returned_quantity', 'sold_quantity') }} as return_rate,
+        {{ ratio('1000 * complaints', 'sold_quantity') }} as complaints_per_1000_sold,
+        {{ ratio('sum(returned_quantity) over whole', 'sum(sold_quantity) over whole') }} as return_rate_of_all,
+        {{ ratio('1000 * sum(complaints) over whole', 'sum(sold_quantity) over whole') }} as complaints_per_1000_of_all
+    from measured
+    window whole as (partition by window_days)
+),
+
+final as (
+    select
+        product_id,
+        window_days,
+        product_name,
+        category,
+        sold_quantity,
+        returned_quantity,
+        return_rate,
+        return_rate_of_all,
+        faulty_quantity,
+        leading_return_reason,
+        complaints,
+        complaints_per_1000_sold,
+        complaints_per_1000_of_all,
+        leading_complaint_cause,
+        case
+            when sold_quantity >= {{ var('quality_min_sold') }}
+                then
+                    coalesce(
+                        return_rate_of_all > 0 and return_rate >= {{ var('quality_alarm_ratio') }} * return_rate_of_all, false
+                    )
+                    or coalesce(
+                        complaints_per_1000_of_all > 0
+                        and complaints_per_1000_sold >= {{ var('quality_alarm_ratio') }} * complaints_per_1000_of_all,
+                        false
+                    )
+        end as is_conspicuous
+    from rated
+)
+
+select * from final
