@@ -4,12 +4,8 @@ products as (
     select * from {{ ref('dim_product') }}
 ),
 
-orders as (
-    select * from {{ ref('fct_orders') }}
-),
-
-order_items as (
-    select * from {{ ref('stg_order_items') }}
+order_lines as (
+    select * from {{ ref('fct_order_lines') }}
 ),
 
 returns as (
@@ -39,13 +35,12 @@ windows as (
 -- what was sold and came back was sold
 sold_items as (
     select
-        order_items.order_id,
-        order_items.product_id,
-        order_items.quantity,
-        orders.ordered_on
-    from order_items
-    inner join orders on order_items.order_id = orders.order_id
-    where orders.status in ('completed', 'returned') and order_items.product_id is not null
+        order_id,
+        product_id,
+        quantity,
+        ordered_on
+    from order_lines
+    where status in ('completed', 'returned')
 ),
 
 -- a return that names a product, a unit of it at least; and all that the order held when the whole of it came back
@@ -83,6 +78,7 @@ sold as (
     select
         sold_items.product_id,
         windows.window_days,
+        count(*) as lines,
         sum(sold_items.quantity) as quantity
     from sold_items
     inner join windows on sold_items.ordered_on > {{ days_after(as_of(), '-windows.window_days') }}
@@ -94,11 +90,12 @@ returned_by_reason as (
         returned_items.product_id,
         windows.window_days,
         returned_items.reason,
+        count(*) as returns,
         sum(returned_items.quantity) as quantity,
         sum(returned_items.quantity) filter (where returned_items.is_faulty) as faulty_quantity,
         row_number() over (
             partition by returned_items.product_id, windows.window_days
-            order by returned_items.reason is null, sum(returned_items.quantity) desc, returned_items.reason
+            order by returned_items.reason is null asc, sum(returned_items.quantity) desc, returned_items.reason asc
         ) as reason_rank
     from returned_items
     inner join windows on returned_items.returned_on > {{ days_after(as_of(), '-windows.window_days') }}
@@ -109,6 +106,7 @@ returned as (
     select
         product_id,
         window_days,
+        sum(returns) as returns,
         sum(quantity) as quantity,
         sum(faulty_quantity) as faulty_quantity,
         max(reason) filter (where reason_rank = 1) as leading_reason
@@ -124,7 +122,7 @@ complained_by_cause as (
         count(*) as complaints,
         row_number() over (
             partition by complaints.product_id, windows.window_days
-            order by complaints.cause is null, count(*) desc, complaints.cause
+            order by complaints.cause is null asc, count(*) desc, complaints.cause asc
         ) as cause_rank
     from complaints
     inner join windows on complaints.opened_on > {{ days_after(as_of(), '-windows.window_days') }}
@@ -157,7 +155,9 @@ measured as (
         windows.window_days,
         products.product_name,
         products.category,
+        case when supplied.has_items then cast(coalesce(sold.lines, 0) as bigint) end as sold_lines,
         case when supplied.has_items then cast(coalesce(sold.quantity, 0) as decimal(18, 3)) end as sold_quantity,
+        case when supplied.has_returns then cast(coalesce(returned.returns, 0) as bigint) end as returns,
         case
             when supplied.has_returns then cast(coalesce(returned.quantity, 0) as decimal(18, 3))
         end as returned_quantity,
@@ -182,7 +182,10 @@ rated as (
         {{ ratio('returned_quantity', 'sold_quantity') }} as return_rate,
         {{ ratio('1000 * complaints', 'sold_quantity') }} as complaints_per_1000_sold,
         {{ ratio('sum(returned_quantity) over whole', 'sum(sold_quantity) over whole') }} as return_rate_of_all,
-        {{ ratio('1000 * sum(complaints) over whole', 'sum(sold_quantity) over whole') }} as complaints_per_1000_of_all
+        {{ ratio('1000 * sum(complaints) over whole', 'sum(sold_quantity) over whole') }} as complaints_per_1000_of_all,
+        -- lines, not units: a line of twenty screws comes back or is complained about once
+        {{ ratio('sold_lines * sum(returns) over whole', 'sum(sold_lines) over whole') }} as expected_returns,
+        {{ ratio('sold_lines * sum(complaints) over whole', 'sum(sold_lines) over whole') }} as expected_complaints
     from measured
     window whole as (partition by window_days)
 ),
@@ -193,28 +196,24 @@ final as (
         window_days,
         product_name,
         category,
+        sold_lines,
         sold_quantity,
         returned_quantity,
         return_rate,
         return_rate_of_all,
         faulty_quantity,
+        returns,
+        expected_returns,
         leading_return_reason,
         complaints,
+        expected_complaints,
         complaints_per_1000_sold,
         complaints_per_1000_of_all,
         leading_complaint_cause,
-        case
-            when sold_quantity >= {{ var('quality_min_sold') }}
-                then
-                    coalesce(
-                        return_rate_of_all > 0 and return_rate >= {{ var('quality_alarm_ratio') }} * return_rate_of_all, false
-                    )
-                    or coalesce(
-                        complaints_per_1000_of_all > 0
-                        and complaints_per_1000_sold >= {{ var('quality_alarm_ratio') }} * complaints_per_1000_of_all,
-                        false
-                    )
-        end as is_conspicuous
+        returns > expected_returns + {{ var('quality_alarm_deviations') }} * sqrt(expected_returns)
+            as is_returned_conspicuously,
+        complaints > expected_complaints + {{ var('quality_alarm_deviations') }} * sqrt(expected_complaints)
+            as is_complained_conspicuously
     from rated
 )
 
