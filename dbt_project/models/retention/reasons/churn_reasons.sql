@@ -10,83 +10,78 @@ evidence_rule as (
     select * from {{ ref('evidence_rule') }}
 ),
 
+likelihoods as (
+    select * from {{ ref('reason_likelihoods') }}
+),
+
 churn_reason as (
     select * from {{ ref('churn_reason') }}
 ),
 
-reason_map as (
-    select * from {{ ref('reason_map') }}
-),
-
-feedback as (
-    select * from {{ ref('stg_churn_feedback') }}
-),
-
--- every word for a reason that the company uses, ours among them
-known_words as (
-    select
-        reason_code as word,
-        reason_code
-    from churn_reason
-    union
-    select
-        lower(cause_code) as word,
-        reason_code
-    from reason_map
-    union
-    select
-        cause_phrase as word,
-        reason_code
-    from reason_map
-),
-
--- whoever ordered again after saying why he left has taken it back
 stated as (
-    select
-        feedback.customer_id,
-        feedback.reason_code as stated_code,
-        feedback.recorded_on as stated_on,
-        known_words.reason_code
-    from feedback
-    inner join lifecycle on feedback.customer_id = lifecycle.customer_id
-    left join known_words on lower(trim(feedback.reason_code)) = known_words.word
-    where feedback.recorded_on >= lifecycle.last_order_on
-    qualify row_number() over (
-        partition by feedback.customer_id
-        order by feedback.recorded_at desc, feedback.feedback_id asc, known_words.reason_code asc
-    ) = 1
+    select * from {{ ref('stated_reasons') }}
 ),
 
--- Bayes' rule with independent signs: prior share times the likelihood ratios of the signs seen
-weighed as (
+late as (
+    select customer_id from lifecycle
+    where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
+),
+
+-- Bayes' rule with signs taken as independent. What is not there speaks too: a problem that drives customers away is
+-- mostly complained of. So everybody starts from all signs missing, and each sign seen is exchanged for its absence.
+nothing_seen as (
+    select
+        reason_code,
+        cast(ln(greatest(prior_share, 0.000000001)) as decimal(38, 9))
+        + sum(cast(ln(1 - seen_share) as decimal(38, 9))) as log_weight
+    from likelihoods
+    group by reason_code, prior_share
+),
+
+seen as (
     select
         evidence.customer_id,
-        evidence.reason_code,
-        churn_reason.prior_share,
-        churn_reason.prior_share * exp(sum(cast(ln(evidence_rule.likelihood_ratio) as decimal(18, 9)))) as weight
+        likelihoods.reason_code,
+        sum(cast(ln(likelihoods.seen_share) - ln(1 - likelihoods.seen_share) as decimal(38, 9))) as log_weight
     from evidence
-    inner join evidence_rule on evidence.rule_code = evidence_rule.rule_code
-    inner join churn_reason on evidence.reason_code = churn_reason.reason_code
-    group by evidence.customer_id, evidence.reason_code, churn_reason.prior_share
+    inner join likelihoods
+        on evidence.rule_code = likelihoods.rule_code and evidence.reason_code = likelihoods.sign_reason_code
+    group by evidence.customer_id, likelihoods.reason_code
 ),
 
--- reasons without a sign keep their prior share (all of them add up to 1); beside them stands what cannot be seen
+weighed as (
+    select
+        late.customer_id,
+        nothing_seen.reason_code,
+        nothing_seen.log_weight + coalesce(seen.log_weight, 0) as log_weight
+    from late
+    cross join nothing_seen
+    left join seen on late.customer_id = seen.customer_id and nothing_seen.reason_code = seen.reason_code
+),
+
+weights as (
+    select
+        customer_id,
+        reason_code,
+        exp(cast(log_weight - max(log_weight) over (partition by customer_id) as double)) as weight
+    from weighed
+),
+
 shares as (
     select
         customer_id,
         reason_code,
-        weight / (
-            {{ var('unseen_reason_weight') }} + 1
-            - sum(cast(prior_share as decimal(18, 9))) over (partition by customer_id)
-            + {{ exact_sum('weight') }} over (partition by customer_id)
-        ) as confidence
-    from weighed
+        weight / cast({{ exact_sum('weight') }} over (partition by customer_id) as double) as confidence
+    from weights
 ),
 
 ranked as (
     select
         *,
-        row_number() over (partition by customer_id order by confidence desc, reason_code asc) as place
+        max(case when reason_code = 'unknown' then confidence end) over (partition by customer_id) as unknown_confidence,
+        row_number() over (
+            partition by customer_id order by reason_code = 'unknown', confidence desc, reason_code asc
+        ) as place
     from shares
 ),
 
@@ -96,7 +91,8 @@ first_two as (
         max(case when place = 1 then reason_code end) as first_reason,
         max(case when place = 1 then confidence end) as first_confidence,
         max(case when place = 2 then reason_code end) as second_reason,
-        max(case when place = 2 then confidence end) as second_confidence
+        max(case when place = 2 then confidence end) as second_confidence,
+        max(unknown_confidence) as unknown_confidence
     from ranked
     where place <= 2
     group by customer_id
@@ -108,7 +104,7 @@ facts as (
         evidence.fact,
         row_number() over (
             partition by evidence.customer_id
-            order by evidence_rule.likelihood_ratio desc, evidence.observed_on desc, evidence.fact asc
+            order by evidence_rule.seen_share / evidence_rule.seen_otherwise desc, evidence.observed_on desc, evidence.fact asc
         ) as place
     from evidence
     inner join evidence_rule on evidence.rule_code = evidence_rule.rule_code
@@ -127,8 +123,7 @@ facts_in_a_row as (
 
 -- the question arises for those who are late, and for those who answered it
 in_question as (
-    select customer_id from lifecycle
-    where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
+    select customer_id from late
     union
     select customer_id from stated
 ),
@@ -138,7 +133,10 @@ judged as (
         in_question.customer_id,
         case
             when stated.reason_code is not null then 'stated'
-            when first_two.first_confidence >= {{ var('reason_min_confidence') }} then 'inferred'
+            when
+                first_two.first_confidence >= {{ var('reason_min_confidence') }}
+                and first_two.first_confidence > coalesce(first_two.unknown_confidence, 0)
+                then 'inferred'
             else 'unknown'
         end as reason_kind,
         stated.reason_code as stated_reason,
@@ -162,7 +160,16 @@ named as (
     select
         *,
         case reason_kind when 'stated' then stated_reason when 'inferred' then first_reason else 'unknown' end
-            as reason_code
+            as reason_code,
+        -- beside an inferred reason the runner-up; beside a stated one, or none, what the signs point to
+        case
+            when reason_kind = 'inferred' then second_reason
+            when first_reason <> coalesce(stated_reason, '') then first_reason
+        end as next_reason,
+        case
+            when reason_kind = 'inferred' then second_confidence
+            when first_reason <> coalesce(stated_reason, '') then first_confidence
+        end as next_confidence
     from judged
 ),
 
@@ -180,18 +187,8 @@ final as (
             end,
             4
         ) as confidence,
-        case
-            when named.reason_kind = 'stated' and named.first_reason <> named.reason_code then named.first_reason
-            when named.reason_kind = 'inferred' then named.second_reason
-        end as second_reason_code,
-        round(
-            case
-                when named.reason_kind = 'stated' and named.first_reason <> named.reason_code
-                    then named.first_confidence
-                when named.reason_kind = 'inferred' then named.second_confidence
-            end,
-            4
-        ) as second_confidence,
+        named.next_reason as second_reason_code,
+        round(named.next_confidence, 4) as second_confidence,
         named.stated_code,
         named.stated_on,
         cast(coalesce(named.signs, 0) as integer) as signs,

@@ -2,8 +2,9 @@
    evidence_rule, which words name which reason in reason_word. A new rule is one more CTE and one more line there. #}
 {%- set rules = [
     'named_reasons', 'complaint_unsolved', 'complaint_answered_badly', 'answered_late', 'low_score', 'returned_as_faulty',
-    'rep_departed', 'service_refused', 'contact_refused', 'follow_up_missed', 'far_away',
-    'orders_on_discount', 'competitor_named', 'referrer_left'
+    'rep_departed', 'contact_changed', 'service_refused', 'contact_refused', 'follow_up_missed', 'calls_unanswered',
+    'moved_away', 'consents_withdrawn', 'far_away', 'orders_on_discount', 'last_order_discounted', 'competitor_named',
+    'referrer_left'
 ] -%}
 
 with lifecycle as (
@@ -31,6 +32,45 @@ at_risk as (
         {{ days_after('last_order_on', '-' ~ var('evidence_days')) }} as evidence_from
     from lifecycle
     where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
+),
+
+-- every version of a profile that was ever delivered: who looked after the customer, and where he lived
+profile_versions as (
+    select
+        versions.customer_id,
+        versions.owner_id,
+        coalesce(versions.updated_on, versions._batch) as written_on,
+        lead(coalesce(versions.updated_on, versions._batch)) over written as replaced_on,
+        coalesce(versions.city <> lag(versions.city) over written, false)
+        or coalesce(versions.region <> lag(versions.region) over written, false) as is_elsewhere
+    from {{ ref('checked_customers') }} as versions
+    inner join at_risk on versions.customer_id = at_risk.customer_id
+    where
+        versions._rule is null
+        and not versions._duplicate
+        and coalesce(versions.updated_on, versions._batch) <= {{ as_of() }}
+    window written as (
+        partition by versions.customer_id
+        order by coalesce(versions.updated_at, versions._batch), versions._batch_id, versions._row
+    )
+),
+
+contact_versions as (
+    select
+        versions.customer_id,
+        coalesce(versions.updated_on, versions._batch) as written_on,
+        coalesce(
+            versions.name <> lag(versions.name) over (
+                partition by versions.contact_id
+                order by coalesce(versions.updated_at, versions._batch), versions._batch_id, versions._row
+            ),
+            false
+        ) as is_somebody_else
+    from {{ ref('checked_contacts') }} as versions
+    where
+        versions._rule is null
+        and not versions._duplicate
+        and coalesce(versions.updated_on, versions._batch) <= {{ as_of() }}
 ),
 
 tickets as (
@@ -197,6 +237,7 @@ returned_as_faulty as (
     where returns.returned_on >= at_risk.evidence_from and reason_word.reason_code = 'product_quality'
 ),
 
+-- a customer who was handed on had the representative who left until then
 rep_departed as (
     select
         at_risk.customer_id,
@@ -205,11 +246,26 @@ rep_departed as (
         reps.departed_on as observed_on,
         'the representative left on ' || cast(reps.departed_on as string) as fact
     from at_risk
-    inner join customers on at_risk.customer_id = customers.customer_id
-    inner join {{ ref('stg_reps') }} as reps on customers.owner_id = reps.rep_id
+    inner join profile_versions on at_risk.customer_id = profile_versions.customer_id
+    inner join {{ ref('stg_reps') }} as reps on profile_versions.owner_id = reps.rep_id
     where
         reps.departed_on >= at_risk.evidence_from
         and reps.departed_on <= at_risk.expected_next_order_on
+        and (profile_versions.replaced_on is null or profile_versions.replaced_on >= reps.departed_on)
+),
+
+contact_changed as (
+    select
+        at_risk.customer_id,
+        'contact_changed' as rule_code,
+        'relationship' as reason_code,
+        contact_versions.written_on as observed_on,
+        'another contact person since ' || cast(contact_versions.written_on as string) as fact
+    from at_risk
+    inner join contact_versions on at_risk.customer_id = contact_versions.customer_id
+    where
+        contact_versions.is_somebody_else
+        and contact_versions.written_on >= at_risk.evidence_from
 ),
 
 service_refused as (
@@ -252,11 +308,74 @@ follow_up_missed as (
             where
                 kept.customer_id = promised.customer_id
                 and kept.direction = 'outbound'
+                -- a greeting keeps no promise
+                and kept.kind <> 'care'
                 and kept.occurred_at > promised.occurred_at
                 and kept.occurred_on <= {{ days_after('promised.next_follow_up_on', var('follow_up_grace_days')) }}
         )
 ),
 
+calls_unanswered as (
+    select
+        interactions.customer_id,
+        'calls_unanswered' as rule_code,
+        'needs_reminding' as reason_code,
+        interactions.occurred_on as observed_on,
+        'nobody answered on ' || cast(interactions.occurred_on as string) as fact
+    from interactions
+    inner join at_risk on interactions.customer_id = at_risk.customer_id
+    where
+        interactions.outcome = 'no_answer'
+        and interactions.kind = 'follow_up'
+        and interactions.occurred_on >= {{ days_after('at_risk.last_order_on', '-' ~ var('unanswered_days')) }}
+),
+
+moved_away as (
+    select
+        at_risk.customer_id,
+        'moved_away' as rule_code,
+        'life_change' as reason_code,
+        profile_versions.written_on as observed_on,
+        'moved to another town, on record since ' || cast(profile_versions.written_on as string) as fact
+    from at_risk
+    inner join profile_versions on at_risk.customer_id = profile_versions.customer_id
+    where
+        profile_versions.is_elsewhere
+        and profile_versions.written_on >= at_risk.evidence_from
+),
+
+withdrawals as (
+    select
+        withdrawn.customer_id,
+        withdrawn.changed_on,
+        count(distinct withdrawn.channel) as channels
+    from {{ ref('stg_consents') }} as withdrawn
+    inner join {{ ref('stg_consents') }} as given
+        on
+            withdrawn.customer_id = given.customer_id
+            and withdrawn.channel = given.channel
+            and withdrawn.basis = given.basis
+            and withdrawn.changed_at > given.changed_at
+    where withdrawn.basis = 'marketing' and not withdrawn.granted and given.granted
+    group by withdrawn.customer_id, withdrawn.changed_on
+),
+
+consents_withdrawn as (
+    select
+        at_risk.customer_id,
+        'consents_withdrawn' as rule_code,
+        'life_change' as reason_code,
+        withdrawals.changed_on as observed_on,
+        'withdrew consent for ' || cast(withdrawals.channels as string) || ' channels on '
+        || cast(withdrawals.changed_on as string) as fact
+    from at_risk
+    inner join withdrawals on at_risk.customer_id = withdrawals.customer_id
+    where
+        withdrawals.channels >= {{ var('moved_with_channels') }}
+        and withdrawals.changed_on >= at_risk.evidence_from
+),
+
+-- where a mover lives now says nothing about the way he had before
 far_away as (
     select
         at_risk.customer_id,
@@ -266,6 +385,7 @@ far_away as (
         'lives ' || cast(cast(customers.distance_km as integer) as string) || ' km from the store' as fact
     from at_risk
     inner join customers on at_risk.customer_id = customers.customer_id
+    anti join moved_away on at_risk.customer_id = moved_away.customer_id
     where customers.distance_km >= {{ var('far_away_km') }}
 ),
 
@@ -274,7 +394,10 @@ discounts as (
         at_risk.customer_id,
         at_risk.last_order_on,
         count(*) as orders,
-        count(*) filter (where purchases.discount_amount > 0 or purchases.coupon_code is not null) as discounted
+        count(*) filter (where purchases.discount_amount > 0 or purchases.coupon_code is not null) as discounted,
+        coalesce(
+            max_by(purchases.discount_amount > 0 or purchases.coupon_code is not null, purchases.order_number), false
+        ) as is_last_discounted
     from purchases
     inner join at_risk on purchases.customer_id = at_risk.customer_id
     group by at_risk.customer_id, at_risk.last_order_on
@@ -289,6 +412,17 @@ orders_on_discount as (
         cast(discounted as string) || ' of ' || cast(orders as string) || ' orders at a discount' as fact
     from discounts
     where orders >= 3 and discounted >= {{ var('discount_share') }} * orders
+),
+
+last_order_discounted as (
+    select
+        customer_id,
+        'last_order_discounted' as rule_code,
+        'price' as reason_code,
+        last_order_on as observed_on,
+        'the last order was made at a discount' as fact
+    from discounts
+    where is_last_discounted
 ),
 
 competitor_named as (
@@ -312,7 +446,10 @@ referrer_left as (
     from at_risk
     inner join customers on at_risk.customer_id = customers.customer_id
     inner join lifecycle as referrers on customers.referred_by = referrers.customer_id
-    where referrers.lifecycle_stage = 'churned' and referrers.last_order_on <= at_risk.last_order_on
+    where
+        referrers.lifecycle_stage = 'churned'
+        and referrers.last_order_on <= at_risk.expected_next_order_on
+        and referrers.last_order_on >= {{ days_after('at_risk.last_order_on', '-' ~ var('referrer_days')) }}
 ),
 
 observed as (
