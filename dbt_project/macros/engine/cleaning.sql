@@ -123,3 +123,8 @@
     case when lower({{ given }}) in ('true', 't', 'yes', 'y', '1', '1.0') then true
             when lower({{ given }}) in ('false', 'f', 'no', 'n', '0', '0.0') then false end
 {%- endmacro -%}
+
+{# The digits of a text, in their order. #}
+{%- macro digits(text) -%}
+    regexp_replace({{ text }}, '[^0-9]', '', 'g')
+{%- endmacro -%}

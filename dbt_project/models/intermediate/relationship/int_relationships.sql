@@ -1,0 +1,104 @@
+with
+
+lifecycle as (
+    select * from {{ ref('customer_lifecycle') }}
+),
+
+customer_value as (
+    select * from {{ ref('customer_value') }}
+),
+
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
+reps as (
+    select * from {{ ref('dim_rep') }}
+),
+
+interactions as (
+    select * from {{ ref('stg_interactions') }}
+),
+
+erasure_requests as (
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+),
+
+placed as (
+    select
+        customer_id,
+        occurred_at,
+        occurred_on,
+        outcome,
+        {{ is_attempt() }} as is_attempt,
+        {{ is_conversation() }} as is_conversation,
+        max(case when {{ is_conversation() }} then occurred_at end) over (partition by customer_id) as last_contact_at,
+        row_number() over (
+            partition by customer_id, {{ is_conversation() }} order by occurred_at desc, interaction_id desc
+        ) as recency
+    from interactions
+),
+
+contacts as (
+    select
+        customer_id,
+        max(occurred_on) filter (where is_conversation) as last_contact_on,
+        max(outcome) filter (where is_conversation and recency = 1) as last_contact_outcome,
+        max(occurred_on) filter (where is_attempt) as last_attempt_on,
+        count(*) filter (where is_attempt) as attempts,
+        count(*) filter (where is_conversation) as conversations,
+        count(*) filter (
+            where is_attempt and not is_conversation and (last_contact_at is null or occurred_at > last_contact_at)
+        ) as unanswered_attempts
+    from placed
+    group by customer_id
+),
+
+-- nobody who has left is given a task: the manager takes over until the customers are handed on
+substitutes as (
+    select
+        reps.rep_id,
+        reps.is_departed,
+        case
+            when not reps.is_departed then reps.rep_id
+            when not managers.is_departed then managers.rep_id
+        end as acting_owner_id
+    from reps
+    left join reps as managers on reps.manager_id = managers.rep_id
+),
+
+final as (
+    select
+        lifecycle.customer_id,
+        customers.owner_id,
+        substitutes.acting_owner_id,
+        coalesce(substitutes.is_departed, false) as is_owner_departed,
+        not customers.is_test and erasure_requests.customer_id is null as is_workable,
+        customers.preferred_channel as stated_channel,
+        lifecycle.known_on,
+        lifecycle.lifecycle_stage,
+        lifecycle.stage_since_on,
+        lifecycle.first_order_on,
+        lifecycle.last_order_on,
+        lifecycle.order_days,
+        lifecycle.missed_intervals,
+        lifecycle.expected_next_order_on,
+        customer_value.value_tier,
+        customer_value.monetary_12m,
+        customer_value.gross_profit_12m,
+        customer_value.gross_profit_total,
+        contacts.last_contact_on,
+        contacts.last_contact_outcome,
+        contacts.last_attempt_on,
+        cast(coalesce(contacts.attempts, 0) as integer) as attempts,
+        cast(coalesce(contacts.conversations, 0) as integer) as conversations,
+        cast(coalesce(contacts.unanswered_attempts, 0) as integer) as unanswered_attempts
+    from lifecycle
+    inner join customer_value on lifecycle.customer_id = customer_value.customer_id
+    inner join customers on lifecycle.customer_id = customers.customer_id
+    left join substitutes on customers.owner_id = substitutes.rep_id
+    left join contacts on lifecycle.customer_id = contacts.customer_id
+    left join erasure_requests on lifecycle.customer_id = erasure_requests.customer_id
+)
+
+select * from final

@@ -1,0 +1,105 @@
+with
+
+relationships as (
+    select * from {{ ref('int_relationships') }}
+    where is_workable
+),
+
+customers as (
+    select * from {{ ref('stg_customers') }}
+),
+
+-- where the source has no such column, its absence says nothing about a customer
+inventory as (
+    select coalesce(bool_or(given), false) as has_details
+    from {{ ref('source_inventory') }}
+    where table_name = 'customers' and column_name in ('email', 'phone')
+),
+
+-- One way of writing each: only digits of a number and, since one source writes the country and another does not, the
+-- last nine of them.
+details as (
+    select
+        customers.customer_id,
+        lower(trim(customers.email)) as email,
+        right({{ digits('customers.phone') }}, 9) as phone,
+        {{ matches("lower(trim(customers.email))", '^[^@ ]+@[^@ ]+[.][^@ ]+$') }} as is_email_plausible,
+        length({{ digits('customers.phone') }}) between 7 and 15
+        and {{ digits('customers.phone') }} <> repeat(
+            left({{ digits('customers.phone') }}, 1), length({{ digits('customers.phone') }})
+        ) as is_phone_plausible
+    from customers
+    semi join relationships using (customer_id)
+),
+
+-- a value that many share is a switchboard or a placeholder: it says nothing of two customers being one
+shared as (
+    select
+        *,
+        case when is_email_plausible then count(*) over (partition by email) end as same_email,
+        case when is_phone_plausible then count(*) over (partition by phone) end as same_phone,
+        case when is_email_plausible then min(customer_id) over (partition by email) end as first_of_email,
+        case when is_phone_plausible then min(customer_id) over (partition by phone) end as first_of_phone
+    from details
+),
+
+judged as (
+    select
+        relationships.*,
+        shared.customer_id is not null as is_recorded,
+        coalesce(shared.email is not null, false) as has_email,
+        coalesce(shared.phone is not null, false) as has_phone,
+        shared.is_email_plausible,
+        shared.is_phone_plausible,
+        coalesce(shared.same_email between 2 and {{ var('duplicate_most_customers') }}, false) as is_same_email,
+        coalesce(shared.same_phone between 2 and {{ var('duplicate_most_customers') }}, false) as is_same_phone,
+        case
+            when shared.same_phone between 2 and {{ var('duplicate_most_customers') }} then shared.first_of_phone
+            when shared.same_email between 2 and {{ var('duplicate_most_customers') }} then shared.first_of_email
+        end as duplicate_of,
+        case
+            when inventory.has_details
+                then not (coalesce(shared.is_email_plausible, false) or coalesce(shared.is_phone_plausible, false))
+        end as is_unreachable,
+        relationships.conversations = 0
+        and relationships.attempts >= {{ var('never_reached_attempts') }} as is_never_reached,
+        relationships.lifecycle_stage = 'prospect'
+        and relationships.conversations = 0
+        and {{ days_between('relationships.known_on', as_of()) }} > {{ var('worthless_after_days') }} as is_without_value
+    from relationships
+    cross join inventory
+    left join shared on relationships.customer_id = shared.customer_id
+),
+
+final as (
+    select
+        customer_id,
+        owner_id,
+        is_owner_departed,
+        has_email,
+        has_phone,
+        is_email_plausible,
+        is_phone_plausible,
+        is_unreachable,
+        is_same_email,
+        is_same_phone,
+        is_same_email or is_same_phone as is_duplicate,
+        case when duplicate_of <> customer_id then duplicate_of end as duplicate_of,
+        attempts,
+        conversations,
+        unanswered_attempts,
+        last_contact_on,
+        is_never_reached,
+        is_without_value,
+        case
+            when is_unreachable then 'unreachable'
+            when is_same_email or is_same_phone then 'duplicate'
+            when is_never_reached then 'never_reached'
+            when is_without_value then 'without_value'
+            else 'sound'
+        end as verdict
+    from judged
+    where is_recorded
+)
+
+select * from final
