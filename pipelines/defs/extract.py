@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from pipelines.erasure import forget
 from pipelines.errors import HomingError, SourceError
 from pipelines.list_history import remember_missed_lists
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Intake, Lake, require_new_orders
 from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session
+from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.sources import connectors
 from pipelines.sources.contract import load_contract
@@ -38,6 +40,7 @@ def extract(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
     publisher: dg.ResourceParam[Publisher],
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
@@ -52,6 +55,7 @@ def extract(
                 f"no {' or '.join(ORDER_TABLES)} in {', '.join(offered)}: nothing can be computed "
                 "without orders; see README, 'Your own data'"
             )
+        loaded = {manifest.batch_id for manifest in lake.manifests()}
         intakes: dict[str, Intake] = {}
         for table in load_contract().values():
             deliveries = [
@@ -61,11 +65,14 @@ def extract(
             ]
             if deliveries:
                 intakes[table.name] = lake.write(table, as_of, deliveries)
+        forget(lake, warehouse, publisher, loaded=loaded)
         if settings.empty_delta == "refuse":
             require_new_orders(intakes[name] for name in ORDER_TABLES if name in intakes)
     except HomingError as error:
         # What a user has to mend does not get better by waiting.
         raise dg.Failure(str(error), allow_retries=False) from error
+    # As they are now: a batch that had to forget somebody was replaced by another one.
+    batches = {m.table: m.batch_id for m in lake.manifests() if m.as_of == as_of}
     for table in load_contract().values():
         intake = intakes.get(table.name)
         yield dg.MaterializeResult(
@@ -74,6 +81,6 @@ def extract(
                 "dagster/partition_row_count": intake.manifest.rows if intake else 0,
                 "is_given": intake is not None,
                 "rows_offered": intake.delivered if intake else 0,
-                "batch": intake.manifest.batch_id if intake else "-",
+                "batch": batches.get(table.name, "-"),
             },
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import SourceError
+from pipelines.resources.forgetting import Cells
 from pipelines.sources.connector import DEFECT, Part
 from pipelines.sources.contract import Table
 from pipelines.sources.event_time import event_time, is_plausible, midnight
@@ -100,10 +101,14 @@ class Arrival:
 
 
 class Batch:
-    """One DuckDB session that holds the rows of one batch while it is made, in table `kept`."""
+    """One DuckDB session that holds the rows of one batch while it is made, in table `kept`.
+
+    Args:
+        connection: the session.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def take(
         self, arrival: Arrival, table: Table, as_of: date, known_files: Sequence[Path]
@@ -126,9 +131,9 @@ class Batch:
                 f"select _row_hash, {sort_hash} as _sort_hash "
                 f"from read_parquet([{files}], union_by_name = true)"
             )
-        self._connection.register("arriving", arrival.reader())
+        self.connection.register("arriving", arrival.reader())
         try:
-            self._connection.execute(
+            self.connection.execute(
                 f"""
                 create temp table kept as
                 with hashed as (
@@ -156,8 +161,8 @@ class Batch:
 
     def take_all(self, rows: pa.Table) -> None:
         """Keep every row of a table."""
-        self._connection.register("arriving", rows)
-        self._connection.execute(
+        self.connection.register("arriving", rows)
+        self.connection.execute(
             f"""
             create temp table kept as
             select
@@ -172,10 +177,9 @@ class Batch:
 
     def add(self, data_file: Path, table: Table) -> None:
         """Put the rows of a batch before those kept."""
-        there = f"read_parquet({_quoted(data_file)})"
-        schema = self._connection.sql(f"from {there} limit 0").to_arrow_table().schema
-        event = event_time(table, schema)
-        self._connection.execute(
+        there = _read(data_file)
+        event = event_time(table, self.schema_of(data_file))
+        self.connection.execute(
             f"""
             create or replace temp table kept as
             select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at
@@ -185,6 +189,44 @@ class Batch:
             """
         )
 
+    def load(self, data_file: Path, table: Table) -> None:
+        """Keep the rows of a batch as they are."""
+        event = event_time(table, self.schema_of(data_file))
+        self.connection.execute(
+            f"""
+            create or replace temp table kept as
+            select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at
+            from {_read(data_file)}
+            """
+        )
+
+    def schema_of(self, data_file: Path) -> pa.Schema:
+        """The columns of a batch."""
+        return self.connection.sql(f"from {_read(data_file)} limit 0").to_arrow_table().schema
+
+    def learn_names(self, cells: Cells, data_file: Path) -> None:
+        """Remember by which values the erased customers are named in a batch."""
+        if cells.naming:
+            self.connection.execute(
+                f"insert into erased_values {cells.naming_values(_read(data_file))}"
+            )
+
+    def has_any(self, rows: Callable[[str], str], data_file: Path) -> bool:
+        """Whether a batch has rows to forget.
+
+        Args:
+            rows: `Cells.nobodys` or `Cells.theirs`.
+            data_file: of the batch.
+        """
+        count: int = self._value(f"select count(*) from ({rows(_read(data_file))})")
+        return count > 0
+
+    def forget(self, cells: Cells, rows: Callable[[str], str]) -> None:
+        """Make NULL what has to go of such rows among those kept; they keep their hashes."""
+        self.connection.execute(
+            f"update kept set {cells.forgetting()} where _row in ({rows('kept')})"
+        )
+
     def count(self) -> int:
         """Rows kept."""
         count: int = self._value("select count(*) from kept")
@@ -192,7 +234,7 @@ class Batch:
 
     def rows_per_part(self) -> dict[int, int]:
         """Rows kept of each part that has any."""
-        counted = self._connection.execute("select _part, count(*) from kept group by _part")
+        counted = self.connection.execute("select _part, count(*) from kept group by _part")
         return dict(counted.fetchall())
 
     def earliest_day(self) -> date | None:
@@ -222,7 +264,7 @@ class Batch:
 
     def copy_to(self, path: Path, order: Sequence[str], as_of: date, batch_id: str) -> None:
         """Write the rows kept as Parquet, sorted by `order` and their position."""
-        self._connection.execute(
+        self.connection.execute(
             f"""
             copy (
                 select
@@ -238,10 +280,10 @@ class Batch:
         )
 
     def _columns(self) -> list[tuple[str, str]]:
-        return [row[:2] for row in self._connection.execute("describe kept").fetchall()]
+        return [row[:2] for row in self.connection.execute("describe kept").fetchall()]
 
     def _value(self, query: str) -> Any:
-        [value] = self._connection.execute(query).fetchall()[0]
+        [value] = self.connection.execute(query).fetchall()[0]
         return value
 
 
@@ -273,6 +315,10 @@ def _cast_to(kind: pa.DataType) -> pc.CastOptions:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def _read(data_file: Path) -> str:
+    return f"read_parquet({_quoted(data_file)})"
 
 
 def _quoted(path: Path) -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -31,10 +31,12 @@ import pyarrow as pa
 from pipelines.durable import move_into_place, write_atomically
 from pipelines.errors import HomingError, SourceError
 from pipelines.resources.batch import Arrival, Batch, first_line
+from pipelines.resources.forgetting import Cells, customers_who_asked, name_the_erased
 from pipelines.sources.connector import Delivery
 from pipelines.sources.contract import Table, load_contract
 
 _FED_BACK = "homing"
+ERASURE_REQUESTS = "erasure_requests"
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,91 @@ class Lake:
                 contract_columns=rows.column_names,
                 source=_FED_BACK,
             )
+
+    # -- forgetting --
+
+    def customers_to_forget(self) -> list[str]:
+        """Customers who ever asked to be forgotten, whatever the day."""
+        table = load_contract()[ERASURE_REQUESTS]
+        files = [self.data_file(m) for m in self.manifests(table.name) if m.rows]
+        if not files:
+            return []
+        with self._new_batch() as batch:
+            return sorted(customers_who_asked(batch.connection, table, files))
+
+    def forget(
+        self, customers: Sequence[str], about_to: Callable[[Sequence[Manifest]], None]
+    ) -> list[Manifest]:
+        """Take everything personal of some customers out of all batches.
+
+        Each batch is replaced in one step, so a kill leaves it as it was or done, and calling it
+        again goes on from there. What was looked through for the same customers is not looked
+        through again.
+
+        Args:
+            customers: their ids.
+            about_to: told which batches are going to be replaced, before the first one is.
+
+        Returns:
+            The batches that were replaced, as they were.
+
+        Raises:
+            HomingError: the lake could not be written; the next call goes on.
+        """
+        if not customers:
+            return []
+        asked = hashlib.sha256("\n".join(customers).encode()).hexdigest()
+        contract = load_contract()
+        batches = [m for m in self.manifests() if m.rows and m.table in contract]
+        done = self._looked_through(asked)
+        waiting = [m for m in batches if f"{m.table}/{m.batch_id}" not in done]
+        if not waiting:
+            return []
+        with self._new_batch() as batch:
+            name_the_erased(batch.connection, customers)
+            to_search = []
+            for manifest in waiting:
+                file = self.data_file(manifest)
+                cells = Cells.of(contract[manifest.table], batch.schema_of(file))
+                if cells.columns:
+                    to_search.append((manifest.table, manifest.as_of, cells))
+                    batch.learn_names(cells, file)
+            # Rows that only a name tells come first: the rows that tell the name must still be
+            # there if a kill comes in between.
+            steps = [(*each, each[-1].nobodys) for each in to_search]
+            steps += [(*each, each[-1].theirs) for each in to_search]
+            there = {(m.table, m.as_of): m for m in waiting}
+            steps = [s for s in steps if batch.has_any(s[-1], self.data_file(there[s[:2]]))]
+            replaced = [there[key] for key in dict.fromkeys(step[:2] for step in steps)]
+            about_to(replaced)
+            for name, as_of, cells, rows in steps:
+                manifest, table = there[name, as_of], contract[name]
+                batch.load(self.data_file(manifest), table)
+                batch.forget(cells, rows)
+                there[name, as_of] = self._store(
+                    batch,
+                    name,
+                    as_of,
+                    order=table.sort,
+                    contract_columns=table.column_names,
+                    source=manifest.source,
+                    whole_parts=manifest.whole_parts,
+                )
+        clean = sorted(f"{m.table}/{m.batch_id}" for m in self.manifests() if m.table in contract)
+        record = {"customers_sha256": asked, "looked_through": clean}
+        write_atomically(self._erasure, json.dumps(record, indent=1).encode() + b"\n")
+        return replaced
+
+    @property
+    def _erasure(self) -> Path:
+        return self.root / "erasure.json"
+
+    def _looked_through(self, asked: str) -> set[str]:
+        try:
+            record = json.loads(self._erasure.read_bytes())
+        except FileNotFoundError:
+            return set()
+        return set(record["looked_through"]) if record["customers_sha256"] == asked else set()
 
     def sweep(self, table: str | None = None) -> list[Path]:
         """Delete data files that no manifest names, and what killed writes left behind.

@@ -37,6 +37,7 @@ from pipelines.resources.version import (
     VERSION_TABLE,
     PublishedTable,
     PublishedVersion,
+    forget_customers,
     seal,
     write_version,
 )
@@ -173,6 +174,24 @@ class Publisher:
         with self._explained(f"version {to} could not be shown"):
             self._show(kept[to])
         return kept[to]
+
+    def forget(self, customers: Sequence[str]) -> list[str]:
+        """Take some customers out of the restricted side of every version that is kept.
+
+        The history stays: it tells how many rows were published.
+
+        Returns:
+            Ids of the versions that were changed.
+
+        Raises:
+            PublishError: a version could not be written; calling it again goes on.
+        """
+        changed = []
+        for version in self.versions():
+            with self._explained(f"version {version.id} could not forget its erased customers"):
+                if customers and forget_customers(version, customers):
+                    changed.append(version.id)
+        return changed
 
     def current(self) -> PublishedVersion | None:
         """The version that readers get now; None before the first one.

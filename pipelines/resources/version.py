@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import pyarrow as pa
 
-from pipelines.durable import fsync_directory, fsync_file, write_atomically
+from pipelines.durable import fsync_directory, fsync_file, move_into_place, write_atomically
 from pipelines.errors import PublishError
 from pipelines.resources.warehouse import Engine, Warehouse, literal, quoted
 
 DATABASE = "homing.duckdb"
 RESTRICTED = "restricted"
+CUSTOMER = "customer_id"
 # Drivers of BI tools lag: a file in DuckDB 2.0's own format cannot be opened by 1.x.
 STORAGE_VERSION = "v1.2.0"
 # The table that says to a reader of the open file which version it reads.
@@ -143,8 +145,7 @@ def write_version(
     """
     about = {**facts, "format": _FORMAT, "id": folder.name}
     about["tables"] = _write_tables(folder, tables, warehouse, about)
-    text = json.dumps(about, ensure_ascii=False, indent=2, sort_keys=True)
-    write_atomically(folder / "version.json", text.encode() + b"\n")
+    _write_facts(folder, about)
     return PublishedVersion(folder)
 
 
@@ -157,6 +158,79 @@ def seal(version: PublishedVersion) -> None:
         file.chmod(0o400 if file.parent == restricted else 0o444)
     fsync_directory(restricted)
     fsync_directory(version.path)
+
+
+def forget_customers(version: PublishedVersion, customers: Sequence[str]) -> bool:
+    """Take the rows of some customers out of the restricted tables of a published version.
+
+    The one way in which a version changes after it was published. Each file is replaced in one
+    step, so whoever has it open keeps it. The new Parquet files wait beside the old ones until
+    version.json names them, so that a kill leaves nothing that `damage` would report for good.
+
+    Returns:
+        Whether there was anything to forget.
+
+    Raises:
+        OSError, duckdb.Error: a file could not be written; calling it again goes on.
+    """
+    facts = json.loads((version.path / "version.json").read_bytes())
+    restricted = {
+        name: table
+        for name, table in facts["tables"].items()
+        if table["side"] == "restricted" and CUSTOMER in table["columns"]
+    }
+    moved = [_move_forgotten(version.parquet(name), restricted[name]) for name in restricted]
+    changed = [
+        name
+        for name, table in restricted.items()
+        if _write_without(version.parquet(name), table, customers)
+    ]
+    if changed:
+        _write_facts(version.path, facts)
+        (version.path / "version.json").chmod(0o444)
+        for name in changed:
+            _move_forgotten(version.parquet(name), restricted[name])
+    return bool(changed) or any(moved)
+
+
+def _waiting(parquet: Path) -> Path:
+    return parquet.with_name(f".{parquet.name}.forgotten")
+
+
+def _move_forgotten(parquet: Path, table: Mapping[str, Any]) -> bool:
+    """Finish what a kill interrupted, or throw it away if version.json does not name it yet."""
+    waiting = _waiting(parquet)
+    if not waiting.exists():
+        return False
+    if _sha256(waiting) != table["sha256"]:
+        waiting.unlink()
+        return False
+    move_into_place(waiting, parquet)
+    parquet.chmod(0o400)
+    return True
+
+
+def _write_without(parquet: Path, table: dict[str, Any], customers: Sequence[str]) -> bool:
+    key = ", ".join(map(quoted, table["order_by"]))
+    with duckdb.connect() as connection:
+        connection.register("erased", pa.table({CUSTOMER: pa.array(customers, pa.string())}))
+        rows = f"read_parquet({literal(parquet)})"
+        [(erased,)] = connection.execute(
+            f"select count(*) from {rows} semi join erased using ({CUSTOMER})"
+        ).fetchall()
+        if erased:
+            connection.execute(
+                f"copy (from {rows} anti join erased using ({CUSTOMER}) order by {key})"
+                f" to {literal(_waiting(parquet))} (format parquet, compression zstd)"
+            )
+            table["rows"] -= erased
+            table["sha256"] = _sha256(_waiting(parquet))
+    return bool(erased)
+
+
+def _write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    text = json.dumps(facts, ensure_ascii=False, indent=2, sort_keys=True)
+    write_atomically(folder / "version.json", text.encode() + b"\n")
 
 
 def _write_tables(

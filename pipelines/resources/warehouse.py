@@ -117,6 +117,20 @@ class Warehouse:
             ) from error
         return outcome
 
+    def drop(self) -> None:
+        """Delete it: the next run builds it anew from the lake.
+
+        Raises:
+            WarehouseError: it cannot be deleted.
+        """
+        try:
+            self._delete()
+        except OSError as error:
+            raise WarehouseError(
+                f"the warehouse {self.path} cannot be deleted: {error.strerror}; "
+                "check the permissions of HOMING_HOME"
+            ) from error
+
     def connect(self, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
         """Connect, for use in a short `with`: dbt cannot write as long as it is open.
 

@@ -35,6 +35,7 @@ class Column:
         description: its meaning, with the unit.
         required: a row without it goes to quarantine, a delivery without it is refused.
         personal: names or describes a person.
+        identifying: helps to find out who it is; goes with the personal columns on erasure.
         known_with: the time column with which the value becomes known.
         default: the value where none is given.
         accepted: the codes it may hold; empty: any.
@@ -49,6 +50,7 @@ class Column:
     description: str
     required: bool = False
     personal: bool = False
+    identifying: bool = False
     known_with: str | None = None
     default: str | None = None
     accepted: tuple[str, ...] = ()
@@ -56,6 +58,11 @@ class Column:
     maximum: float | None = None
     nonzero: bool = False
     earliest: date | None = None
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether its values go when the customer asks to be forgotten."""
+        return self.personal or self.identifying
 
 
 @dataclass(frozen=True)
