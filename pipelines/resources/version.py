@@ -20,17 +20,25 @@ import pyarrow as pa
 
 from pipelines.durable import fsync_directory, fsync_file, move_into_place, write_atomically
 from pipelines.errors import PublishError
+from pipelines.resources.roles import (
+    CUSTOMER_ACCESS,
+    ROLE_ACCESS,
+    check_grants,
+    create_views,
+    read_grants,
+)
 from pipelines.resources.warehouse import Engine, Warehouse, literal, quoted
 
 DATABASE = "homing.duckdb"
 RESTRICTED = "restricted"
+RESTRICTED_DATABASE = "restricted/contacts.duckdb"
 CUSTOMER = "customer_id"
 # Drivers of BI tools lag: a file in DuckDB 2.0's own format cannot be opened by 1.x.
 STORAGE_VERSION = "v1.2.0"
 # The table that says to a reader of the open file which version it reads.
 VERSION_TABLE = "published_version"
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,8 @@ class PublishedTable:
     Attributes:
         name: its name in the warehouse and for readers.
         order_by: its unique key; rows are written in this order, so equal rows are equal bytes.
-        side: `open`, or `restricted` for personal data: a Parquet file in a folder only its owner
-            may enter, and in no database.
+        side: `open`, or `restricted` for personal data: in files of a folder that only its owner
+            may enter.
         description: what BI tools show for the table.
         columns: what they show for its columns.
         capabilities: numbers of the register that the table shows.
@@ -101,9 +109,18 @@ class PublishedVersion:
         """The Parquet file of a table."""
         return self.path / str(self.facts["tables"][table]["file"])
 
+    @property
+    def restricted_database(self) -> Path:
+        """The DuckDB file with all restricted tables; not there in a version without any."""
+        return self.path / RESTRICTED_DATABASE
+
     def files(self) -> list[Path]:
-        """Database and Parquet files."""
-        return [self.database, *map(self.parquet, self.facts["tables"])]
+        """Databases and Parquet files."""
+        parquet = list(map(self.parquet, self.facts["tables"]))
+        # Versions of an earlier format have no database on the restricted side.
+        with_restricted = self.facts["format"] > 1 and any(map(_is_restricted, parquet))
+        restricted = [self.restricted_database] if with_restricted else []
+        return [self.database, *restricted, *parquet]
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Read the open tables, for use in a `with`."""
@@ -155,7 +172,7 @@ def seal(version: PublishedVersion) -> None:
     for file in (*version.files(), version.path / "version.json"):
         fsync_file(file)
         # A BI tool that opens the served file for writing is refused instead of changing it.
-        file.chmod(0o400 if file.parent == restricted else 0o444)
+        file.chmod(0o400 if _is_restricted(file) else 0o444)
     fsync_directory(restricted)
     fsync_directory(version.path)
 
@@ -190,7 +207,57 @@ def forget_customers(version: PublishedVersion, customers: Sequence[str]) -> boo
         (version.path / "version.json").chmod(0o444)
         for name in changed:
             _move_forgotten(version.parquet(name), restricted[name])
-    return bool(changed) or any(moved)
+    rebuilt = _rebuild_without(version, facts, list(restricted), customers)
+    return bool(changed) or any(moved) or rebuilt
+
+
+def _rebuild_without(
+    version: PublishedVersion,
+    facts: Mapping[str, Any],
+    tables: Sequence[str],
+    erased: Sequence[str],
+) -> bool:
+    """Make the restricted database anew if it still has erased customers.
+
+    Deleting rows would leave their bytes in the file.
+    """
+    database = version.restricted_database
+    if not database.exists():
+        return False
+    with Engine().connect(database) as connection:
+        connection.register("erased", pa.table({CUSTOMER: pa.array(erased, pa.string())}))
+        queries = [
+            f"select 1 from main.{quoted(name)} semi join erased using ({CUSTOMER})"
+            for name in tables
+        ]
+        if not queries or not connection.execute(" union all ".join(queries)).fetchall():
+            return False
+        described = _described(connection)
+    temporary = database.with_name(f".{database.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    _write_database(
+        version.path, RESTRICTED_DATABASE, facts["tables"], described, facts, path=temporary
+    )
+    move_into_place(temporary, database)
+    database.chmod(0o400)
+    return True
+
+
+def _described(connection: duckdb.DuckDBPyConnection) -> dict[str, PublishedTable]:
+    """The tables of a database with what it says of them."""
+    rows = connection.execute(
+        "select t.table_name, t.comment, c.column_name, c.comment"
+        " from duckdb_tables() as t join duckdb_columns() as c"
+        " using (database_name, schema_name, table_name)"
+        " where database_name = current_database()"
+    ).fetchall()
+    columns: dict[str, dict[str, str]] = {}
+    for table, _, column, text in rows:
+        columns.setdefault(table, {})[column] = text or ""
+    return {
+        table: PublishedTable(table, (), description=text or "", columns=columns[table])
+        for table, text, *_ in rows
+    }
 
 
 def _waiting(parquet: Path) -> Path:
@@ -240,27 +307,66 @@ def _write_tables(
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     (folder / RESTRICTED).mkdir(mode=0o700)
-    database = folder / DATABASE
     with warehouse.connect() as connection:
-        connection.execute(
-            f"attach {literal(database)} as published (storage_version {literal(STORAGE_VERSION)})"
-        )
         written = {
             table.name: _write_table(connection, folder, table)
             for table in sorted(tables, key=lambda table: table.name)
         }
+    described = {table.name: table for table in tables}
+    for database in _databases(written):
+        _write_database(folder, database, written, described, about, engine=warehouse.engine)
+    return written
+
+
+def _databases(written: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    sides = {table["side"] for table in written.values()}
+    return [DATABASE, *([RESTRICTED_DATABASE] if "restricted" in sides else [])]
+
+
+def _write_database(
+    folder: Path,
+    database: str,
+    written: Mapping[str, Mapping[str, Any]],
+    described: Mapping[str, PublishedTable],
+    about: Mapping[str, Any],
+    *,
+    path: Path | None = None,
+    engine: Engine | None = None,
+) -> None:
+    """Write the database of one side from the Parquet files, with the views of the roles."""
+    side = "restricted" if database == RESTRICTED_DATABASE else "open"
+    # The views of the restricted side must know, too, whose customer is whose.
+    inside = {
+        name: table
+        for name, table in written.items()
+        if table["side"] == side or name == CUSTOMER_ACCESS
+    }
+    path = path or folder / database
+    with (engine or Engine()).connect_new(path, storage_version=STORAGE_VERSION) as connection:
+        for name, table in inside.items():
+            connection.execute(
+                f"create table main.{quoted(name)} as select * from read_parquet(?)",
+                [str(folder / table["file"])],
+            )
+            if name in described:
+                _comment(connection, described[name], table["columns"])
         connection.execute(
-            f"create table published.main.{VERSION_TABLE} as"
+            f"create table main.{VERSION_TABLE} as"
             " select ?::varchar as version_id, ?::date as as_of, ?::varchar as inputs,"
             " ?::varchar as code",
             [about["id"], about["as_of"], about["inputs"], about["code"]],
         )
         connection.execute(
-            f"comment on table published.main.{VERSION_TABLE} is 'Which version this is: one row.'"
+            f"comment on table main.{VERSION_TABLE} is 'Which version this is: one row.'"
         )
-        connection.execute("detach published")
-    _recount(database, tables, written)
-    return written
+        if ROLE_ACCESS in written and CUSTOMER_ACCESS in written:
+            parquet = literal(folder / written[ROLE_ACCESS]["file"])
+            grants = read_grants(connection, f"read_parquet({parquet})")
+            columns = {name: table["columns"] for name, table in written.items()}
+            check_grants(grants, columns, columns[CUSTOMER_ACCESS])
+            views = {name: columns[name] for name in inside if written[name]["side"] == side}
+            create_views(connection, grants, views, side)
+    _recount(path, inside)
 
 
 def _write_table(
@@ -288,12 +394,6 @@ def _write_table(
             "meta.unique_key in dbt"
         )
     _check_types(connection, table, columns, parquet)
-    if table.side == "open":
-        connection.execute(
-            f"create table published.main.{quoted(table.name)} as select * from read_parquet(?)",
-            [str(parquet)],
-        )
-        _comment(connection, table, columns)
     return {
         "file": table.file,
         "side": table.side,
@@ -336,7 +436,7 @@ def _check_types(
 def _comment(
     connection: duckdb.DuckDBPyConnection, table: PublishedTable, columns: Iterable[str]
 ) -> None:
-    name = f"published.main.{quoted(table.name)}"
+    name = f"main.{quoted(table.name)}"
     if table.description:
         connection.execute(f"comment on table {name} is {literal(table.description)}")
     for column in columns:
@@ -344,20 +444,20 @@ def _comment(
             connection.execute(f"comment on column {name}.{quoted(column)} is {literal(text)}")
 
 
-def _recount(
-    database: Path, tables: Iterable[PublishedTable], written: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _recount(database: Path, written: Mapping[str, Mapping[str, Any]]) -> None:
     # Closing a database after a full disk was seen to succeed: count what can be read again.
     with Engine().connect(database) as connection:
-        for table in tables:
-            if table.side == "open":
-                count = f"select count(*) from {quoted(table.name)}"
-                rows = connection.execute(count).fetchall()[0][0]
-                if rows != written[table.name]["rows"]:
-                    raise PublishError(
-                        f"{table.name} has {written[table.name]['rows']} rows, but only {rows} "
-                        f"reached {DATABASE}; check the disk"
-                    )
+        for name, table in written.items():
+            [(rows,)] = connection.execute(f"select count(*) from main.{quoted(name)}").fetchall()
+            if rows != table["rows"]:
+                raise PublishError(
+                    f"{name} has {table['rows']} rows, but only {rows} reached {database.name}; "
+                    "check the disk"
+                )
+
+
+def _is_restricted(file: Path) -> bool:
+    return file.parent.name == RESTRICTED
 
 
 def _sha256(path: Path) -> str:

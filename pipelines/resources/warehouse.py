@@ -51,6 +51,17 @@ class Engine:
         Raises:
             duckdb.Error: the file is missing, torn, or held by another process.
         """
+        return self._attached(path, "" if not read_only else "(read_only)")
+
+    def connect_new(self, path: Path, *, storage_version: str) -> duckdb.DuckDBPyConnection:
+        """Make a DuckDB file that drivers of an older version can read, for use in a `with`.
+
+        Raises:
+            duckdb.Error: it cannot be written.
+        """
+        return self._attached(path, f"(storage_version {literal(storage_version)})")
+
+    def _attached(self, path: Path, mode: str) -> duckdb.DuckDBPyConnection:
         config: dict[str, Any] = {
             "memory_limit": self.memory_limit,
             "threads": self.threads,
@@ -62,7 +73,6 @@ class Engine:
             config["temp_directory"] = str(self.spill_to)
         connection = duckdb.connect(":memory:", config=config)
         try:
-            mode = "(read_only)" if read_only else ""
             connection.execute(f"attach {literal(path)} as {quoted(path.stem)} {mode}")
             connection.execute(f"use {quoted(path.stem)}")
         except BaseException:

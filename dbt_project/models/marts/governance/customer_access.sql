@@ -1,0 +1,74 @@
+with customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
+reps as (
+    select * from {{ ref('dim_rep') }}
+),
+
+consents as (
+    select * from {{ ref('stg_consents') }}
+),
+
+contact_channel as (
+    select * from {{ ref('contact_channel') }}
+),
+
+erasure_requests as (
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+),
+
+-- a source that keeps no consents says nothing about any customer
+supplied as (
+    select count(*) > 0 as has_consents from consents
+),
+
+-- where two changes carry the same time, the withdrawal counts
+latest_consents as (
+    select
+        customer_id,
+        channel,
+        granted
+    from consents
+    where coalesce(basis, 'marketing') = 'marketing'
+    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted asc) = 1
+),
+
+permitted as (
+    select
+        latest_consents.customer_id,
+        bool_or(latest_consents.granted) as any_channel,
+        bool_or(latest_consents.granted and contact_channel.needs = 'email') as by_email,
+        bool_or(latest_consents.granted and contact_channel.needs = 'phone') as by_phone
+    from latest_consents
+    left join contact_channel on latest_consents.channel = contact_channel.channel
+    group by latest_consents.customer_id
+),
+
+responsible as (
+    select
+        customers.customer_id,
+        case when owners.is_departed then owners.manager_id else customers.owner_id end as owner_id
+    from customers
+    left join reps as owners on customers.owner_id = owners.rep_id
+),
+
+final as (
+    select
+        responsible.customer_id,
+        responsible.owner_id,
+        reps.team,
+        erasure_requests.customer_id is null
+        and (coalesce(permitted.any_channel, false) or not supplied.has_consents) as may_contact,
+        erasure_requests.customer_id is null
+        and (coalesce(permitted.by_email, false) or not supplied.has_consents) as may_email,
+        erasure_requests.customer_id is null
+        and (coalesce(permitted.by_phone, false) or not supplied.has_consents) as may_phone
+    from responsible
+    cross join supplied
+    left join reps on responsible.owner_id = reps.rep_id
+    left join permitted on responsible.customer_id = permitted.customer_id
+    left join erasure_requests on responsible.customer_id = erasure_requests.customer_id
+)
+
+select * from final

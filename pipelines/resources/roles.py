@@ -1,0 +1,222 @@
+"""Who sees what of a published database: the declaration as views, one schema a role.
+
+The declaration is the seed `role_access`, which is published with the tables it speaks of. For
+every role there is a schema `role_<role>` with a view of each table that the role may see: its
+rows, and its columns, of which a masked one is NULL. A table that no line of a role names is not
+there for it, and a table of the restricted side is never meant by a wildcard.
+
+Rows of one person or team are those of the session's variables: `set variable homing_owner = '…'`,
+`set variable homing_team = '…'`. Without them there are none. A DuckDB file knows no users: the
+views are what a BI tool may hand on, and the permissions of the files decide who opens them.
+
+Here: reading the declaration, writing the views. Not here: which tables are published (version.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import duckdb
+
+from pipelines.errors import PublishError
+from pipelines.resources.warehouse import literal, quoted
+
+ROLE_ACCESS = "role_access"  # the declaration
+CUSTOMER_ACCESS = "customer_access"  # whose customer is whose, and what may be used to reach them
+
+OWNER_VARIABLE = "homing_owner"
+TEAM_VARIABLE = "homing_team"
+
+_ROW_RULES = ("all", "own", "team", "consenting", "none")
+_ROLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_WILDCARDS = set("*?[")
+
+Columns = Mapping[str, str]  # types by name
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A column that is NULL for a role.
+
+    Attributes:
+        column: its name, or a pattern with `*`.
+        unless: column of `customer_access` that says for which customers it is shown after all.
+    """
+
+    column: str
+    unless: str | None = None
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One line of the declaration.
+
+    Attributes:
+        role: who.
+        table: name of a table, or a pattern with `*` for tables of the open side.
+        rows: which rows: all, own, team, consenting or none.
+        masks: columns that are not shown.
+    """
+
+    role: str
+    table: str
+    rows: str
+    masks: tuple[Mask, ...] = ()
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it speaks of tables by a pattern."""
+        return bool(_WILDCARDS & set(self.table))
+
+
+def read_grants(connection: duckdb.DuckDBPyConnection, source: str) -> list[Grant]:
+    """Read the declaration.
+
+    Args:
+        connection: any.
+        source: SQL: the relation of it.
+
+    Raises:
+        PublishError: a line cannot be understood.
+    """
+    rows = connection.execute(
+        f"select role, table_name, row_rule, masked from {source} order by role, table_name"
+    ).fetchall()
+    grants = []
+    for role, table, rule, masked in rows:
+        if not _ROLE_NAME.fullmatch(role or "") or rule not in _ROW_RULES:
+            raise PublishError(
+                f"{ROLE_ACCESS}: expected a role in lower-case letters and a row_rule of "
+                f"{', '.join(_ROW_RULES)}; found role {role!r} with {rule!r}. Correct the seed."
+            )
+        items = [item.split(" unless ") for item in (masked or "").split(";") if item.strip()]
+        masks = tuple(Mask(*(part.strip() for part in item)) for item in items)
+        grants.append(Grant(role, table, rule, masks))
+    return grants
+
+
+def check_grants(
+    grants: Sequence[Grant], tables: Mapping[str, Columns], permissions: Columns
+) -> None:
+    """See that the declaration speaks of what there is: a slip must not open anything.
+
+    Args:
+        grants: the declaration.
+        tables: all published tables, of both sides.
+        permissions: the columns of `customer_access`.
+
+    Raises:
+        PublishError: a table, column or permission is not there.
+    """
+    for grant in grants:
+        named = [name for name in tables if fnmatchcase(name, grant.table)]
+        wrong = [] if named else [f"table {grant.table}"]
+        for mask in grant.masks if named else ():
+            columns = [name for table in named for name in tables[table]]
+            if not any(fnmatchcase(name, mask.column) for name in columns):
+                wrong.append(f"column {mask.column} of {grant.table}")
+            if mask.unless and permissions.get(mask.unless) != "BOOLEAN":
+                wrong.append(f"permission {mask.unless} ({CUSTOMER_ACCESS}, yes or no)")
+        if wrong:
+            raise PublishError(
+                f"{ROLE_ACCESS}: the role {grant.role} speaks of {', '.join(wrong)}, which is not "
+                "published. Correct the seed: what nobody finds, nobody protects."
+            )
+
+
+def grant_of(role: str, table: str, side: str, grants: Sequence[Grant]) -> Grant | None:
+    """The line that counts for a role and a table: by name before by pattern, longest first."""
+    fitting = [
+        grant
+        for grant in grants
+        if grant.role == role
+        and fnmatchcase(table, grant.table)
+        and (side == "open" or not grant.is_pattern)
+    ]
+    if not fitting:
+        return None
+    return max(fitting, key=lambda grant: (not grant.is_pattern, len(grant.table)))
+
+
+def view_query(grant: Grant, table: str, columns: Columns) -> str:
+    """What a role sees of a table."""
+    selected = ", ".join(_column(name, kind, grant, columns) for name, kind in columns.items())
+    condition = _rows(grant, columns)
+    return f"select {selected} from main.{quoted(table)}" + (
+        f" where {condition}" * bool(condition)
+    )
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection,
+    grants: Sequence[Grant],
+    tables: Mapping[str, Columns],
+    side: str,
+) -> None:
+    """Write the schemas and views of all roles into the database that the connection is in.
+
+    Args:
+        connection: at home in the database; its name is in no view, so that it can be attached
+            under another one.
+        grants: the declaration.
+        tables: the published tables that the database holds.
+        side: `open` or `restricted`.
+    """
+    for role in sorted({grant.role for grant in grants}):
+        seen = {
+            table: grant
+            for table in sorted(tables)
+            if (grant := grant_of(role, table, side, grants)) and grant.rows != "none"
+        }
+        if not seen:
+            continue
+        schema = f"role_{role}"
+        connection.execute(f"create schema {schema}")
+        for table, grant in seen.items():
+            query = view_query(grant, table, tables[table])
+            view = f"{schema}.{quoted(table)}"
+            connection.execute(f"create view {view} as {query}")
+            masks = ", ".join(
+                f"{m.column} unless {m.unless}" if m.unless else m.column for m in grant.masks
+            )
+            told = f"{table} for the role {role}: rows {grant.rows}"
+            told += f", without {masks}" if masks else ""
+            connection.execute(f"comment on view {view} is {literal(told)}")
+
+
+def _column(name: str, kind: str, grant: Grant, columns: Columns) -> str:
+    for mask in grant.masks:
+        if fnmatchcase(name, mask.column):
+            if mask.unless is None or "customer_id" not in columns:
+                return f"null::{kind} as {quoted(name)}"
+            shown = f"customer_id in ({_customers(quoted(mask.unless))})"
+            return f"case when {shown} then {quoted(name)} end as {quoted(name)}"
+    return quoted(name)
+
+
+def _rows(grant: Grant, columns: Columns) -> str:
+    """SQL: the rows of a role; empty where it may see all of them."""
+    if grant.rows == "all":
+        return ""
+    if grant.rows == "consenting":
+        kept = f"customer_id in ({_customers('may_contact')})"
+        return kept if "customer_id" in columns else ""
+    key = "owner_id" if grant.rows == "own" else "team"
+    variable = OWNER_VARIABLE if grant.rows == "own" else TEAM_VARIABLE
+    mine = f"{key} = getvariable({literal(variable)})::varchar"
+    conditions = []
+    if "customer_id" in columns:
+        conditions.append(f"customer_id in ({_customers(mine)})")
+    if key in columns:
+        conditions.append(mine)
+    if grant.rows == "team" and "owner_id" in columns:
+        owners = f"select owner_id from main.{CUSTOMER_ACCESS} where {mine}"
+        conditions.append(f"owner_id in ({owners})")
+    return " or ".join(conditions)
+
+
+def _customers(condition: str) -> str:
+    return f"select customer_id from main.{CUSTOMER_ACCESS} where {condition}"

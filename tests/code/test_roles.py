@@ -1,0 +1,279 @@
+"""Views of the roles: who sees which rows and columns, on both sides, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import duckdb
+import pytest
+
+from pipelines.errors import PublishError
+from pipelines.resources.publisher import PublishedTable, Publisher
+from pipelines.resources.roles import Grant, Mask, check_grants, grant_of
+from pipelines.resources.version import PublishedVersion
+from pipelines.resources.warehouse import Warehouse
+from pipelines.settings import PROJECT_ROOT
+
+DAY = date(2026, 6, 1)
+SEED = PROJECT_ROOT / "dbt_project" / "seeds" / "role_access.csv"
+
+TABLES = {
+    "customer_access": (
+        "select * from (values ('C1', 'R1', 'north', true, true, false),"
+        " ('C2', 'R2', 'north', true, false, true), ('C3', 'R3', 'south', false, false, false),"
+        " ('C4', null, null, true, true, true))"
+        " as t(customer_id, owner_id, team, may_contact, may_email, may_phone)"
+    ),
+    # C3's task went to R1, who stands in
+    "retention_list": (
+        "select 'L' || customer_id as list_row_id, customer_id,"
+        " if(customer_id = 'C3', 'R1', owner_id) as owner_id, 7.5::decimal(18,2) as priority"
+        " from customer_access"
+    ),
+    "kpi_monthly": "select 1 as month, 0.1 as churn_rate, 99 as gross_profit",
+    "owner_scorecard": (
+        "select * from (values ('R1', 'north'), ('R2', 'north'), ('R3', 'south'))"
+        " as t(owner_id, team)"
+    ),
+    "audit_log": "select 'v' as version_id",
+    "quarantine": "select 'raw key' as row_key",
+    "dim_customer_contact": (
+        "select customer_id, 'Name ' || customer_id as name, customer_id || '@x.org' as email,"
+        " '+1 ' || customer_id as phone, date '1980-01-02' as birth_date from customer_access"
+    ),
+}
+
+
+def published(name: str) -> PublishedTable:
+    side = "restricted" if name == "dim_customer_contact" else "open"
+    key = {"kpi_monthly": "month", "owner_scorecard": "owner_id", "role_access": "because"}
+    with duckdb.connect() as con:
+        con.execute(f"create table customer_access as {TABLES['customer_access']}")
+        columns = con.execute(f"describe {TABLES.get(name, 'select 1 as because')}").fetchall()
+    return PublishedTable(name, (key.get(name, columns[0][0]),), side=side, description="About")
+
+
+Publish = Callable[..., PublishedVersion]
+
+
+@pytest.fixture(scope="module")
+def publish(tmp_path_factory: pytest.TempPathFactory) -> Publish:
+    """Publishes the tables above with a declaration: the seed's, unless lines are given."""
+
+    def publish_with(lines: list[dict[str, str]] | None = None) -> PublishedVersion:
+        folder = tmp_path_factory.mktemp("roles")
+        with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
+            for name, query in TABLES.items():
+                con.execute(f"create table {name} as {query}")
+            con.execute(f"create table role_access as from read_csv('{SEED}', all_varchar = true)")
+            if lines is not None:
+                con.execute("delete from role_access")
+                for line in lines:
+                    con.execute(
+                        "insert into role_access (role, table_name, row_rule, masked, because)"
+                        " values (?, ?, ?, ?, ?)",
+                        [line["role"], line["table_name"], line["row_rule"], line["masked"],
+                         str(line)],
+                    )  # fmt: skip
+            else:
+                con.execute("update role_access set because = role || table_name || because")
+        return (
+            Publisher(folder / "published")
+            .publish(
+                f"{DAY}-0123456789ab",
+                DAY,
+                [published(name) for name in [*TABLES, "role_access"]],
+                Warehouse(folder / "warehouse.duckdb"),
+                inputs="i",
+                code="c",
+                audit=lambda version: None,
+            )
+            .version
+        )
+
+    return publish_with
+
+
+@pytest.fixture(scope="module")
+def version(publish: Publish) -> PublishedVersion:
+    """A version with the declaration that is delivered."""
+    with SEED.open(newline="") as file:
+        known = {"*profit*", "*cost*", "*margin*", "*budget*", "value_at_risk", "expected_gain"}
+        lines = list(csv.DictReader(file))
+    for line in lines:  # columns that these few tables lack
+        masks = [mask.strip() for mask in line["masked"].split(";") if mask.strip()]
+        there = [mask for mask in masks if mask not in known - {"*profit*"}]
+        line["masked"] = "; ".join(there)
+    return publish(lines)
+
+
+class Reader:
+    """Both databases of a version, each under a name that it was not written under."""
+
+    def __init__(self, version: PublishedVersion, **variables: str) -> None:
+        self.con = duckdb.connect()
+        self.con.execute(f"attach '{version.database}' as somewhere (read_only)")
+        self.con.execute(f"attach '{version.restricted_database}' as behind (read_only)")
+        for name, value in variables.items():
+            self.con.execute(f"set variable homing_{name} = '{value}'")
+
+    def column(self, view: str, column: str) -> list[object]:
+        return sorted(
+            (value for (value,) in self.con.execute(f"select {column} from {view}").fetchall()),
+            key=str,
+        )
+
+
+@pytest.fixture
+def reader(version: PublishedVersion) -> Iterator[Callable[..., Reader]]:
+    opened: list[Reader] = []
+
+    def open_as(**variables: str) -> Reader:
+        opened.append(Reader(version, **variables))
+        return opened[-1]
+
+    yield open_as
+    for each in opened:
+        each.con.close()
+
+
+def test_an_owner_sees_own_customers_and_own_tasks(reader: Callable[..., Reader]) -> None:
+    owner = reader(owner="R1")
+    assert owner.column("somewhere.role_owner.customer_access", "customer_id") == ["C1"]
+    assert owner.column("somewhere.role_owner.retention_list", "customer_id") == ["C1", "C3"]
+    assert owner.column("somewhere.role_owner.owner_scorecard", "owner_id") == ["R1"]
+    assert owner.column("somewhere.role_owner.kpi_monthly", "gross_profit") == [99]
+    assert owner.column("behind.role_owner.dim_customer_contact", "email") == ["C1@x.org"]
+
+
+def test_nobody_in_particular_sees_no_customer(reader: Callable[..., Reader]) -> None:
+    nobody = reader()
+    for view in ("somewhere.role_owner.retention_list", "behind.role_owner.dim_customer_contact",
+                 "somewhere.role_team_lead.retention_list"):  # fmt: skip
+        assert nobody.column(view, "customer_id") == []
+
+
+def test_a_team_lead_sees_the_team(reader: Callable[..., Reader]) -> None:
+    lead = reader(team="north")
+    assert lead.column("somewhere.role_team_lead.customer_access", "customer_id") == ["C1", "C2"]
+    assert lead.column("somewhere.role_team_lead.retention_list", "customer_id") == [
+        "C1", "C2", "C3"  # the task of C3 is R1's, who is of the team
+    ]  # fmt: skip
+    assert lead.column("somewhere.role_team_lead.owner_scorecard", "owner_id") == ["R1", "R2"]
+    assert lead.column("behind.role_team_lead.dim_customer_contact", "phone") == ["+1 C1", "+1 C2"]
+    assert lead.column("behind.role_team_lead.dim_customer_contact", "birth_date") == [None] * 2
+
+
+def test_service_reaches_everybody_and_knows_nobodys_worth(reader: Callable[..., Reader]) -> None:
+    service = reader()
+    assert len(service.column("behind.role_service.dim_customer_contact", "phone")) == 4
+    assert service.column("somewhere.role_service.retention_list", "priority") == [None] * 4
+    assert service.column("somewhere.role_service.kpi_monthly", "gross_profit") == [None]
+    assert service.column("somewhere.role_service.kpi_monthly", "churn_rate") != [None]
+
+
+def test_marketing_reaches_who_agreed_where_they_agreed(reader: Callable[..., Reader]) -> None:
+    marketing = reader()
+    view = "behind.role_marketing.dim_customer_contact"
+    rows = marketing.con.execute(f"select customer_id, email, phone, birth_date from {view}")
+    assert sorted(rows.fetchall()) == [
+        ("C1", "C1@x.org", None, None), ("C2", None, "+1 C2", None),
+        ("C4", "C4@x.org", "+1 C4", None),
+    ]  # fmt: skip
+    assert marketing.column("somewhere.role_marketing.retention_list", "customer_id") == [
+        "C1", "C2", "C4"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["analyst", "auditor"])
+def test_who_needs_to_reach_nobody_has_no_contact_data(
+    reader: Callable[..., Reader], role: str
+) -> None:
+    them = reader()
+    assert len(them.column(f"somewhere.role_{role}.retention_list", "priority")) == 4
+    with pytest.raises(duckdb.CatalogException):
+        them.column(f"behind.role_{role}.dim_customer_contact", "email")
+
+
+@pytest.mark.parametrize(
+    ("role", "hidden"),
+    [("owner", {"audit_log", "quarantine"}), ("analyst", {"quarantine"}), ("auditor", set())],
+)
+def test_what_is_not_granted_is_not_there(
+    reader: Callable[..., Reader], role: str, hidden: set[str]
+) -> None:
+    seen = reader().con.execute(
+        "select view_name from duckdb_views() where database_name = 'somewhere'"
+        " and schema_name = ?", [f"role_{role}"]
+    ).fetchall()  # fmt: skip
+    expected = {*TABLES, "role_access"} - hidden - {"dim_customer_contact"}
+    assert {name for (name,) in seen} == expected
+
+
+def test_a_mask_keeps_the_type(reader: Callable[..., Reader]) -> None:
+    kinds = reader().con.execute("describe somewhere.role_service.retention_list").fetchall()
+    assert {name: kind for name, kind, *_ in kinds}["priority"] == "DECIMAL(18,2)"
+
+
+def test_no_personal_value_is_in_the_open_database(version: PublishedVersion) -> None:
+    assert b"C1@x.org" not in version.database.read_bytes()
+    with duckdb.connect(str(version.database), read_only=True) as con:
+        views = con.execute("select schema_name, view_name from duckdb_views() where not internal")
+        for schema, view in views.fetchall():
+            text = con.execute(f"from {schema}.{view}").fetchall()
+            assert "@x.org" not in str(text), f"{schema}.{view}"
+
+
+def test_a_version_that_forgets_keeps_its_views(publish: Publish) -> None:
+    version = publish(
+        [{"role": "service", "table_name": "dim_customer_contact", "row_rule": "all", "masked": ""}]
+    )  # fmt: skip
+    publisher = Publisher(version.path.parents[1])
+    assert publisher.forget(["C2"]) == [version.id]
+    assert b"C2@x.org" not in version.restricted_database.read_bytes()
+    with duckdb.connect(str(version.restricted_database), read_only=True) as con:
+        view = con.execute("select customer_id from role_service.dim_customer_contact")
+        assert [id for (id,) in view.fetchall()] == ["C1", "C3", "C4"]
+        told = con.execute("select comment from duckdb_tables() where table_name like '%contact'")
+        assert told.fetchall() == [("About",)]
+    assert publisher.forget(["C2"]) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "rule", "masked", "told"),
+    [
+        ("dim_customer", "all", "", "table dim_customer"),
+        ("dim_customer_contact", "all", "fax", "column fax"),
+        ("dim_customer_contact", "all", "email unless may_fax", "permission may_fax"),
+        ("dim_customer_contact", "all", "email unless team", "permission team"),
+        ("dim_customer_contact", "mine", "", "row_rule"),
+    ],
+)
+def test_a_slip_in_the_declaration_stops_the_version(
+    publish: Publish, table: str, rule: str, masked: str, told: str
+) -> None:
+    line = {"role": "service", "table_name": table, "row_rule": rule, "masked": masked}
+    with pytest.raises(PublishError, match=told):
+        publish([line])
+
+
+def test_the_line_that_names_a_table_counts() -> None:
+    grants = [
+        Grant("a", "*", "all"), Grant("a", "fct_*", "own"), Grant("a", "fct_orders", "none"),
+        Grant("b", "*", "team"),
+    ]  # fmt: skip
+    assert grant_of("a", "fct_orders", "open", grants) == grants[2]
+    assert grant_of("a", "fct_returns", "open", grants) == grants[1]
+    assert grant_of("a", "dim_date", "open", grants) == grants[0]
+    assert grant_of("b", "dim_date", "open", grants) == grants[3]
+    assert grant_of("b", "dim_date", "restricted", grants) is None
+    assert grant_of("c", "dim_date", "open", grants) is None
+
+
+def test_a_declaration_about_what_is_there_passes() -> None:
+    grant = Grant("a", "c*", "all", (Mask("mail", unless="may_email"), Mask("p*")))
+    check_grants(
+        [grant], {"contact": {"mail": "VARCHAR", "phone": "VARCHAR"}}, {"may_email": "BOOLEAN"}
+    )
