@@ -1,12 +1,15 @@
 {# What Homing itself wrote into the lake: scores, evaluations, published lists. #}
 
-{# The data files of the batches that a run may know, oldest first: those of 'today', 'before' today or 'until' today. #}
+{# The data files of the batches that a run may know, oldest first: those of 'today', 'before' today or 'until' today;
+   a number asks for the one latest batch that is at least so many days old. #}
 {%- macro feedback_files(table, seen) -%}
     {%- set files = [] -%}
     {%- if execute -%}
-        {%- set comparison = {'today': '=', 'before': '<', 'until': '<='}[seen] -%}
+        {%- set known = {'today': '= ' ~ as_of(), 'before': '< ' ~ as_of(), 'until': '<= ' ~ as_of()} -%}
+        {%- set condition = known[seen] if seen in known else
+            "= (select max(as_of) from " ~ lake_manifests(table) ~ " where as_of <= " ~ days_after(as_of(), -seen) ~ ")" -%}
         {%- for batch in run_query(
-            "select file from " ~ lake_manifests(table) ~ " where as_of " ~ comparison ~ " " ~ as_of() ~ " order by as_of"
+            "select file from " ~ lake_manifests(table) ~ " where as_of " ~ condition ~ " order by as_of"
         ).rows -%}
             {%- do files.append(var('lake') ~ '/' ~ batch[0]) -%}
         {%- endfor -%}

@@ -2,32 +2,82 @@
    qualifies; everything else (ranking, arms, caps, budgets, suppression) happens to all lists alike. The
    declarations are read from dbt's graph, so a new list is a new file and nothing else. #}
 
-{# Declares a list. The body is a condition over the columns of `customer_situation`.
+{# What a kind of list brings along; a declaration may say otherwise.
+   promotion  sells: it must pay, and it asks for consent
+   care       greets, asks, looks after: nothing is sold, but nobody asked for it either
+   duty       is owed to the customer: no cap, no budget and no holdout may keep it back #}
+{%- macro list_kinds() -%}
+    {{- return({
+        'promotion': {'needs_consent': true, 'has_holdout': true, 'is_optional': true, 'precedence': 50},
+        'care': {'needs_consent': true, 'has_holdout': true, 'is_optional': true, 'precedence': 70},
+        'duty': {'needs_consent': false, 'has_holdout': false, 'is_optional': false, 'precedence': 10},
+    }) -}}
+{%- endmacro -%}
+
+{# Declares a list. The body is a condition over the columns of `customer_situation`; expressions are over the same.
 
    title        what the list is, for people
+   who          who qualifies, in words
+   kind         promotion, care or duty: see list_kinds
    goal         which plans apply (plan_by_reason.goal)
-   probability  column: the probability that the list is about
-   about        what that probability is of: churn or return
-   at_stake     expression: the money at stake (home currency)
-   gain         expression: expected profit of acting, before costs (home currency); may use assumed_effect
-   redemption   expression: probability that the customer orders once acted upon, hence earns the reward
    cadence      which due dates apply (revisit_cadence.cadence_code)
-   promotion    whether it sells: such a list waits while a complaint is open
-   needs_consent  whether a contact needs consent to marketing; a service contact does not
-   holdout      whether a control share is held out
+   plan_for     expression: for what a plan is looked up (plan_by_reason.plan_for)
+   topic        expression: what to talk about; where none is given, the reason
+   occasion     expression: what the task is about; a new occasion is a new task, the same one never is
+   occasion_on  expression: day of the occasion
+   occasion_is_private   whether that day says something about a person (a birthday): it stays on the restricted side
+   due_on       expression: day by which to act, where that is not a matter of cadence
+   only_channel the one channel that serves the purpose
+   asks_reason  whether the customer is asked for the reason
+   stepped      whether plans go on in the steps of the seed rescue_step
+   A list is ranked by the expected profit of acting, if it declares these:
+     probability  column: the probability that the list is about
+     about        what that probability is of: churn or return
+     at_stake     expression: the money at stake (home currency)
+     gain         expression: expected profit of acting, before costs (home currency); may use assumed_effect
+     redemption   expression: probability that the customer orders once acted upon, hence earns the reward
+   else by these:
+     rank         expression: a number, the highest first
+     ranked_by    the same in words
+   needs_consent, holdout, precedence   instead of what the kind brings along; of lists that would ask more of one
+                customer than the cap allows, the one with the lowest precedence comes first
    cooling_days days after a task of this list before the next one #}
 {%- macro retention_list(
-    title, goal, probability, about, at_stake, gain, redemption, cadence,
-    promotion=true, needs_consent=true, holdout=true, cooling_days=none
+    title, who, goal, cadence, kind='promotion',
+    plan_for='reason_code', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
+    due_on='null', only_channel=none, asks_reason=false, stepped=false,
+    probability=none, about=none, at_stake='null', gain='null', redemption='0', rank=none, ranked_by=none,
+    needs_consent=none, holdout=none, precedence=none, cooling_days=none
 ) -%}
     {%- set qualifies = caller() | trim -%}
+    {%- set brought_along = list_kinds().get(kind) -%}
+    {%- if not brought_along -%}
+        {{ exceptions.raise_compiler_error(
+            "The kind of a list is " ~ list_kinds().keys() | join(", ") ~ "; " ~ model.name ~ " says " ~ kind
+        ) }}
+    {%- endif -%}
+    {%- if (rank is none) == (probability is none) or (rank is none) != (ranked_by is none) -%}
+        {{ exceptions.raise_compiler_error(
+            model.name ~ " must say what it is ranked by: either a probability with at_stake and gain, or rank and ranked_by"
+        ) }}
+    {%- endif -%}
     {{- config(
-        materialized='view',
+        materialized='ephemeral',
         contract={'enforced': false},
         meta={'retention_list': {
-            'title': title, 'goal': goal, 'probability': probability, 'about': about, 'at_stake': at_stake,
-            'gain': gain, 'redemption': redemption, 'cadence': cadence, 'promotion': promotion, 'needs_consent': needs_consent,
-            'holdout': holdout, 'cooling_days': var('cooling_days') if cooling_days is none else cooling_days,
+            'title': title, 'who': who, 'kind': kind, 'goal': goal, 'cadence': cadence,
+            'plan_for': plan_for, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
+            'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channel': only_channel,
+            'asks_reason': asks_reason, 'is_stepped': stepped,
+            'probability': probability or 'null', 'about': about, 'at_stake': at_stake, 'gain': gain,
+            'redemption': redemption, 'rank': rank or 'null',
+            'ranked_by': ranked_by or 'expected profit of acting (home currency)',
+            'is_optional': brought_along.is_optional,
+            'needs_consent': brought_along.needs_consent if needs_consent is none else needs_consent,
+            'has_holdout': brought_along.has_holdout if holdout is none else holdout,
+            'precedence': brought_along.precedence if precedence is none else precedence,
+            'cooling_days': cooling_days if cooling_days is not none
+                else var('cooling_days') if brought_along.is_optional else var('duty_cooling_days'),
             'qualifies': qualifies,
         }}
     ) -}}
@@ -54,13 +104,26 @@ where
 
 {# The expression that each list declares under a name, as one. #}
 {%- macro as_declared(lists, name) -%}
-    {%- for list in lists %}
+    {%- set spoken = lists | rejectattr(name, 'equalto', 'null') | list -%}
+    {%- for list in spoken %}
     {{- 'case list_code' if loop.first }}
         when '{{ list.code }}' then {{ list[name] }}
     {{- '\n    end' if loop.last }}
     {%- else -%}
     null
     {%- endfor %}
+{%- endmacro -%}
+
+{# A text with {names of columns} in it, filled in; NULL where one of those columns is. #}
+{%- macro filled_in(template, columns) -%}
+    {%- set text = namespace(sql=template) -%}
+    {%- for column in columns -%}
+        {%- set placeholder = "'{" ~ column ~ "}'" -%}
+        {%- set text.sql -%}
+    replace({{ text.sql }}, {{ placeholder }}, case when {{ template }} like {{ "'%{" ~ column ~ "}%'" }} then cast({{ column }} as string) else '' end)
+        {%- endset -%}
+    {%- endfor -%}
+    {{- text.sql -}}
 {%- endmacro -%}
 
 {# The quarter in which a task began: the campaign within which an arm stays the same. #}

@@ -25,6 +25,10 @@ tasks as (
         min_by(due_on, batch_on) as due_on,
         min_by(arm, batch_on) as arm,
         min_by(campaign_cycle, batch_on) as campaign_cycle,
+        -- lists published before there were kinds sold something
+        coalesce(min_by(list_kind, batch_on), 'promotion') as list_kind,
+        min_by(occasion, batch_on) as occasion,
+        min_by(winback_step, batch_on) as winback_step,
         min_by(reward_step, batch_on) as reward_step,
         min_by(reserved_cost, batch_on) as reserved_cost,
         min_by(coalesce(owner_id, 'unassigned'), batch_on) as budget_owner
@@ -62,7 +66,10 @@ final as (
     select
         tasks.list_row_id,
         tasks.list_code,
+        tasks.list_kind,
         tasks.customer_id,
+        tasks.occasion,
+        tasks.winback_step,
         tasks.listed_on,
         tasks.last_published_on,
         tasks.due_on,
@@ -72,8 +79,9 @@ final as (
         tasks.reserved_cost,
         tasks.budget_owner,
         answers.done_on,
-        answers.done_on is null and tasks.due_on >= {{ as_of() }} as is_open,
-        coalesce(answers.done_on, tasks.due_on) as closed_on,
+        -- a duty is owed until it is done, however late
+        answers.done_on is null and (tasks.due_on >= {{ as_of() }} or tasks.list_kind = 'duty') as is_open,
+        coalesce(answers.done_on, case when tasks.list_kind <> 'duty' then tasks.due_on end) as closed_on,
         rewarded.reward_until,
         redeemed.list_row_id is not null as is_redeemed
     from tasks

@@ -1,0 +1,1 @@
+{{ feedback_rows('scores', var('score_jump_days')) }}
