@@ -130,3 +130,35 @@ where
 {%- macro campaign_cycle(day) -%}
     cast(extract(year from {{ day }}) as string) || 'Q' || cast(extract(quarter from {{ day }}) as string)
 {%- endmacro -%}
+
+{# Figures of a customer that plan_by_reason.talking_points may name in braces. #}
+{%- macro talking_columns() -%}
+    {{- return([
+        'average_order_profit', 'badly_solved_on', 'complaint_subject', 'complaints_365d', 'days_overdue',
+        'discount_percent_12m', 'distance_km', 'expected_interval_days', 'expected_next_order_on', 'first_order_on',
+        'gross_profit_12m', 'home_store_id', 'last_contact_on', 'last_order_on', 'launch_category', 'launch_title',
+        'next_close_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount', 'open_quotes',
+        'points_to_next_grade', 'warning',
+    ]) -}}
+{%- endmacro -%}
+
+{# What a declaration says of each list, as a relation: the columns named, beside list_code. #}
+{%- macro declarations(lists, columns) -%}
+    {%- for list in lists %}
+    select
+        '{{ list.code }}' as list_code
+        {%- for name, type in columns.items() %},
+        {%- set value = list[name] %}
+        cast(
+            {%- if value is none %}null{% elif type == 'string' %}'{{ value | replace("'", "''") }}'{% else %}{{ value }}{% endif %} as {{ type }}) as {{ name }}
+        {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        cast(null as string) as list_code
+        {%- for name, type in columns.items() %},
+        cast(null as {{ type }}) as {{ name }}
+        {%- endfor %}
+    where false
+    {%- endfor %}
+{%- endmacro -%}

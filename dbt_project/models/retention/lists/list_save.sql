@@ -2,13 +2,14 @@
    by are left in peace: a call before anything is due teaches them to wait for one. #}
 {% call retention_list(
     title='At risk of leaving and worth keeping',
+    who='Customers who will rather leave than not, have used up three quarters of their rhythm, and whose keeping pays',
     goal='save',
+    cadence='save',
     about='churn',
     probability='churn_probability',
     at_stake='churn_probability * expected_profit_12m',
     gain='churn_probability * assumed_effect * expected_profit_12m',
-    redemption='1 - churn_probability * (1 - assumed_effect)',
-    cadence='save'
+    redemption='1 - churn_probability * (1 - assumed_effect)'
 ) %}
     lifecycle_stage not in ('prospect', 'churned')
     and churn_probability >= {{ var('save_from_probability') }}

@@ -3,13 +3,15 @@
 {% set probability_if_acted = 'return_probability * (1 + assumed_effect) / (1 + return_probability * assumed_effect)' %}
 {% call retention_list(
     title='Left, likely to return and worth it',
+    who='Churned customers whose return is likely enough to pay, step by step (rescue_step)',
     goal='win_back',
+    cadence='win_back',
     about='return',
     probability='return_probability',
     at_stake='return_profit_12m',
     gain='(' ~ probability_if_acted ~ ' - return_probability) * return_profit_12m',
     redemption=probability_if_acted,
-    cadence='win_back'
+    stepped=true
 ) %}
     lifecycle_stage = 'churned'
 {% endcall %}

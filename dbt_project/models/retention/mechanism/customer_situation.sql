@@ -30,9 +30,54 @@ return_rates as (
     select * from {{ ref('return_rates') }}
 ),
 
+earlier_scores as (
+    select * from {{ ref('fed_back_earlier_scores') }}
+),
+
+features as (
+    select * from {{ ref('customer_features') }}
+    where snapshot_on = {{ as_of() }}
+),
+
+occasions as (
+    select * from {{ ref('customer_occasions') }}
+),
+
+preferences as (
+    select * from {{ ref('customer_preferences') }}
+),
+
+loyalty as (
+    select * from {{ ref('customer_loyalty') }}
+),
+
+next_grades as (
+    select * from {{ ref('member_grade') }}
+),
+
+silent_accounts as (
+    select * from {{ ref('silent_business_accounts') }}
+),
+
+past_tasks as (
+    select * from {{ ref('past_tasks') }}
+),
+
+-- of two holidays at once the one that comes first
+next_holiday as (
+    select
+        holiday_code,
+        title as holiday_title,
+        holiday_on
+    from {{ ref('holiday_calendar') }}
+    where holiday_on >= {{ as_of() }} and holiday_on <= {{ days_after(as_of(), 'lead_days') }}
+    qualify row_number() over (order by holiday_on asc, holiday_code asc) = 1
+),
+
 return_chances as (
     select
         churn_spells.customer_id,
+        churn_spells.churned_on,
         return_rates.return_probability,
         return_rates.orders_12m_after_return
     from churn_spells
@@ -44,16 +89,76 @@ return_chances as (
     where churn_spells.returned_on is null
 ),
 
+-- a step that was held out for the control group was not taken
+rescue_steps_taken as (
+    select
+        return_chances.customer_id,
+        count(*) as steps
+    from return_chances
+    inner join past_tasks on return_chances.customer_id = past_tasks.customer_id
+    where
+        past_tasks.winback_step is not null
+        and past_tasks.arm = 'treatment'
+        and not past_tasks.is_open
+        and past_tasks.listed_on >= return_chances.churned_on
+    group by return_chances.customer_id
+),
+
 -- nobody who has left is given a task: the manager takes over until the customers are handed on
 owners as (
     select
         reps.rep_id,
+        reps.departed_on,
         case
             when not reps.is_departed then reps.rep_id
             when not managers.is_departed then managers.rep_id
         end as owner_id
     from reps
     left join reps as managers on reps.manager_id = managers.rep_id
+),
+
+-- signs that something is going wrong, the plainest first; who has left is past warning
+signs as (
+    select
+        lifecycle.customer_id,
+        earlier_scores.churn_probability as earlier_churn_probability,
+        case
+            when lifecycle.lifecycle_stage in ('prospect', 'churned') then null
+            when silent_accounts.customer_id is not null then 'silent_business'
+            when
+                features.last_csat_score <= {{ var('bad_satisfaction') }}
+                and features.days_since_survey_answer <= {{ var('warning_days') }} then 'low_satisfaction'
+            when
+                features.late_payments_365d >= {{ var('warning_late_payments') }}
+                and features.late_payments_365d * 2 > features.orders_365d then 'late_payment'
+            when
+                features.usage_events_90d - features.usage_events_change_90d >= {{ var('warning_usage_events') }}
+                and features.usage_events_90d * 2 <= features.usage_events_90d - features.usage_events_change_90d
+                then 'usage_drop'
+            when
+                scores.churn_probability - earlier_scores.churn_probability >= {{ var('score_jump') }} then 'score_jump'
+        end as warning_kind,
+        case
+            when silent_accounts.customer_id is not null
+                then
+                    'No order for ' || cast(silent_accounts.empty_months as string) || ' whole months; usually '
+                    || cast(silent_accounts.usual_monthly_amount as string) || ' a month'
+        end as silence,
+        'Satisfaction ' || cast(features.last_csat_score as string) || ' of 5, '
+        || cast(features.days_since_survey_answer as string) || ' days ago' as dissatisfaction,
+        cast(features.late_payments_365d as string) || ' of ' || cast(features.orders_365d as string)
+        || ' orders of the last 12 months were paid late' as payments,
+        'Used ' || cast(features.usage_events_90d as string) || ' times in 90 days, '
+        || cast(features.usage_events_90d - features.usage_events_change_90d as string) || ' times in the 90 before'
+            as usage,
+        'Risk of leaving rose from ' || cast(cast(earlier_scores.churn_probability * 100 as integer) as string)
+        || '% to ' || cast(cast(scores.churn_probability * 100 as integer) as string) || '% since '
+        || cast(earlier_scores.scored_on as string) as jump
+    from lifecycle
+    left join scores on lifecycle.customer_id = scores.customer_id
+    left join earlier_scores on lifecycle.customer_id = earlier_scores.customer_id
+    left join features on lifecycle.customer_id = features.customer_id
+    left join silent_accounts on lifecycle.customer_id = silent_accounts.customer_id
 ),
 
 final as (
@@ -68,7 +173,9 @@ final as (
         lifecycle.overdue_ratio,
         lifecycle.expected_next_order_on,
         cast(lifecycle.days_overdue as integer) as days_overdue,
-        customer_value.value_tier,
+        -- who never ordered is treated like everybody
+        coalesce(customer_value.value_tier, 'general') as value_tier,
+        customer_value.value_score,
         customer_value.average_order_profit,
         cast(
             cast(customer_value.monetary_total as double) / nullif(customer_value.orders_total, 0) as decimal(18, 2)
@@ -110,7 +217,52 @@ final as (
         coalesce(reasons.reason_kind, 'unknown') as reason_kind,
         reasons.confidence as reason_confidence,
         owners.owner_id,
+        case when owners.departed_on is not null then owners.rep_id end as former_owner_id,
+        owners.departed_on as owner_left_on,
         dim_customer.preferred_channel,
+        coalesce(dim_customer.is_company, false) as is_company,
+        not coalesce(dim_customer.has_email, false) and not coalesce(dim_customer.has_phone, false) as is_doubtful,
+        dim_customer.home_store_id,
+        dim_customer.distance_km,
+        cast(
+            round(
+                cast(customer_value.discount_12m as double) * 100
+                / nullif(cast(customer_value.monetary_12m + customer_value.discount_12m as double), 0)
+            ) as integer
+        ) as discount_percent_12m,
+        signs.earlier_churn_probability,
+        signs.warning_kind,
+        case signs.warning_kind
+            when 'silent_business' then signs.silence
+            when 'low_satisfaction' then signs.dissatisfaction
+            when 'late_payment' then signs.payments
+            when 'usage_drop' then signs.usage
+            when 'score_jump' then signs.jump
+        end as warning,
+        return_chances.churned_on,
+        cast(coalesce(rescue_steps_taken.steps, 0) + 1 as integer) as winback_step,
+        occasions.next_birthday_on,
+        occasions.complaints_365d,
+        occasions.open_complaints,
+        occasions.oldest_complaint_on,
+        occasions.badly_solved_on,
+        occasions.complaint_subject,
+        occasions.last_contact_on,
+        occasions.open_quotes,
+        occasions.open_quoted_amount,
+        occasions.next_close_on,
+        occasions.launch_category,
+        occasions.launch_title,
+        occasions.launched_on,
+        occasions.launch_basis,
+        next_holiday.holiday_code,
+        next_holiday.holiday_title,
+        next_holiday.holiday_on,
+        preferences.favourite_category,
+        loyalty.member_grade,
+        loyalty.next_grade,
+        loyalty.points_to_next_grade,
+        loyalty.points_to_next_grade <= {{ var('upgrade_points_share') }} * next_grades.from_points as is_near_next_grade,
         coalesce(dim_customer.is_test, false) as is_test
     from lifecycle
     left join customer_value on lifecycle.customer_id = customer_value.customer_id
@@ -119,6 +271,13 @@ final as (
     left join reasons on lifecycle.customer_id = reasons.customer_id
     left join return_chances on lifecycle.customer_id = return_chances.customer_id
     left join owners on dim_customer.owner_id = owners.rep_id
+    left join signs on lifecycle.customer_id = signs.customer_id
+    left join rescue_steps_taken on lifecycle.customer_id = rescue_steps_taken.customer_id
+    left join occasions on lifecycle.customer_id = occasions.customer_id
+    left join preferences on lifecycle.customer_id = preferences.customer_id
+    left join loyalty on lifecycle.customer_id = loyalty.customer_id
+    left join next_grades on loyalty.next_grade = next_grades.member_grade
+    left join next_holiday on true
 )
 
 select * from final

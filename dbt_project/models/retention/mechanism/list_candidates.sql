@@ -2,6 +2,14 @@ with qualified as (
     select * from {{ ref('list_qualified') }}
 ),
 
+declared as (
+    select * from {{ ref('list_declarations') }}
+),
+
+situation as (
+    select * from {{ ref('customer_situation') }}
+),
+
 contact_routes as (
     select * from {{ ref('contact_routes') }}
 ),
@@ -18,7 +26,9 @@ open_task as (
     select *
     from past_tasks
     where is_open
-    qualify row_number() over (partition by list_code, customer_id order by listed_on desc, list_row_id asc) = 1
+    qualify row_number() over (
+        partition by list_code, customer_id, occasion order by listed_on desc, list_row_id asc
+    ) = 1
 ),
 
 -- the ladder belongs to the customer, not to a list, and only a reward that was really offered counts
@@ -32,15 +42,28 @@ last_reward as (
 decided as (
     select
         qualified.*,
+        declared.list_kind,
+        declared.probability_of,
+        declared.is_optional,
+        declared.has_holdout,
+        declared.asks_reason,
+        declared.occasion_is_private,
+        declared.precedence,
+        declared.cooling_days,
         contact_routes.channel,
-        contact_routes.contact_cost,
+        coalesce(contact_routes.contact_cost, 0) as contact_cost,
         contact_routes.consent_state,
         contact_routes.is_reachable,
+        situation.average_order_amount,
         open_task.list_row_id is not null as is_continued,
         open_task.list_row_id as continued_row_id,
         open_task.arm as continued_arm,
         coalesce(open_task.listed_on, {{ as_of() }}) as listed_on,
-        coalesce(open_task.due_on, {{ days_after(as_of(), 'qualified.due_within_days') }}) as due_on,
+        coalesce(
+            open_task.due_on,
+            qualified.declared_due_on,
+            {{ days_after(as_of(), 'qualified.due_within_days') }}
+        ) as due_on,
         coalesce(open_task.campaign_cycle, {{ campaign_cycle(as_of()) }}) as campaign_cycle,
         case
             when not qualified.with_reward then null
@@ -50,10 +73,15 @@ decided as (
             else least(last_reward.reward_step + 1, qualified.max_reward_step)
         end as reward_step
     from qualified
-    inner join contact_routes
+    inner join declared on qualified.list_code = declared.list_code
+    inner join situation on qualified.customer_id = situation.customer_id
+    left join contact_routes
         on qualified.list_code = contact_routes.list_code and qualified.customer_id = contact_routes.customer_id
     left join open_task
-        on qualified.list_code = open_task.list_code and qualified.customer_id = open_task.customer_id
+        on
+            qualified.list_code = open_task.list_code
+            and qualified.customer_id = open_task.customer_id
+            and coalesce(qualified.occasion, '') = coalesce(open_task.occasion, '')
     left join last_reward on qualified.customer_id = last_reward.customer_id
 ),
 
@@ -72,8 +100,16 @@ weighed as (
     select
         *,
         cast(contact_cost + reward_amount * redemption_probability as decimal(18, 2)) as expected_cost,
-        cast(contact_cost + reward_amount as decimal(18, 2)) as reserved_cost
+        -- what is owed is not paid out of what an owner may spend at will
+        cast(case when is_optional then contact_cost + reward_amount else 0 end as decimal(18, 2)) as reserved_cost
     from costed
+),
+
+valued as (
+    select
+        *,
+        cast(expected_gain - expected_cost as decimal(18, 2)) as priority
+    from weighed
 ),
 
 final as (
@@ -85,7 +121,13 @@ final as (
             continued_row_id,
             {{ stable_hash(['list_code', 'customer_id', 'listed_on']) }}
         ) as list_row_id,
-        cast(expected_gain - expected_cost as decimal(18, 2)) as priority,
+        list_kind,
+        is_optional,
+        precedence,
+        cooling_days,
+        priority,
+        -- one figure to rank by, whatever the list is about
+        coalesce(priority, declared_rank, 0) as rank_value,
         churn_or_return_probability,
         probability_of,
         value_at_risk,
@@ -94,29 +136,23 @@ final as (
         reserved_cost,
         contact_cost,
         assumed_effect,
-        value_tier,
-        lifecycle_stage,
-        last_order_on,
-        days_since_last_order,
-        expected_next_order_on,
-        days_overdue,
-        reason_code,
-        reason_kind,
-        reason_confidence,
-        driver_1,
-        driver_2,
-        driver_3,
+        topic,
+        occasion,
+        occasion_on,
+        occasion_is_private,
         plan_code,
         next_action,
+        talking_points,
+        asks_reason,
         actor,
+        winback_step,
+        is_stepped_out,
         reward_step,
         reward_percent,
         reward_amount,
         channel,
         consent_state,
         is_reachable,
-        owner_id,
-        coalesce(owner_id, 'unassigned') as budget_owner,
         listed_on,
         due_on,
         is_continued,
@@ -130,15 +166,8 @@ final as (
                     then 'control'
                 else 'treatment'
             end
-        ) as arm,
-        is_test,
-        is_promotion,
-        cooling_days,
-        score_kind,
-        model_version,
-        score_age_days
-    from weighed
-    where expected_gain > expected_cost
+        ) as arm
+    from valued
 )
 
 select * from final

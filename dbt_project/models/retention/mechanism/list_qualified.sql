@@ -7,6 +7,10 @@ plan_by_reason as (
     select * from {{ ref('plan_by_reason') }}
 ),
 
+rescue_step as (
+    select * from {{ ref('rescue_step') }}
+),
+
 tier_policy as (
     select * from {{ ref('tier_policy') }}
 ),
@@ -21,11 +25,8 @@ qualified as (
         '{{ list.code }}' as list_code,
         '{{ list.goal }}' as goal,
         '{{ list.cadence }}' as cadence_code,
-        '{{ list.about }}' as probability_of,
-        {{ list.promotion }} as is_promotion,
-        {{ list.needs_consent }} as needs_consent,
-        {{ list.holdout }} as has_holdout,
-        {{ list.cooling_days }} as cooling_days,
+        cast({{ list.plan_for }} as string) as wanted_plan,
+        {{ list.is_stepped }} as is_stepped,
         *
     from situation
     where
@@ -37,47 +38,70 @@ qualified as (
         cast(null as string) as list_code,
         cast(null as string) as goal,
         cast(null as string) as cadence_code,
-        cast(null as string) as probability_of,
-        cast(null as boolean) as is_promotion,
-        cast(null as boolean) as needs_consent,
-        cast(null as boolean) as has_holdout,
-        cast(null as integer) as cooling_days,
+        cast(null as string) as wanted_plan,
+        cast(null as boolean) as is_stepped,
         *
     from situation
     where false
     {%- endfor %}
 ),
 
+-- a plan of its own goes before the one for all others
 planned as (
     select
         qualified.*,
-        plan_by_reason.plan_code,
-        plan_by_reason.next_action,
-        plan_by_reason.actor,
-        plan_by_reason.channel as plan_channel,
-        plan_by_reason.with_reward,
-        plan_by_reason.assumed_effect,
+        {%- for column in ['plan_code', 'talking_points', 'with_reward', 'assumed_effect'] %}
+        case when own_plans.goal is not null then own_plans.{{ column }} else any_plans.{{ column }} end as {{ column }},
+        {%- endfor %}
+        case when own_plans.goal is not null then own_plans.next_action else any_plans.next_action end as planned_action,
+        rescue_step.next_action as step_action,
+        coalesce(rescue_step.actor, own_plans.actor, any_plans.actor) as actor,
+        coalesce(rescue_step.channel, own_plans.channel, any_plans.channel) as plan_channel,
+        qualified.is_stepped and rescue_step.winback_step is null as is_stepped_out,
         tier_policy.max_reward_step,
         revisit_cadence.due_within_days
     from qualified
-    inner join plan_by_reason
-        on qualified.goal = plan_by_reason.goal and qualified.reason_code = plan_by_reason.reason_code
+    left join plan_by_reason as own_plans
+        on qualified.goal = own_plans.goal and qualified.wanted_plan = own_plans.plan_for
+    left join plan_by_reason as any_plans on qualified.goal = any_plans.goal and any_plans.plan_for = '*'
+    left join rescue_step on qualified.is_stepped and qualified.winback_step = rescue_step.winback_step
     inner join tier_policy on qualified.value_tier = tier_policy.value_tier
     inner join revisit_cadence
         on
             qualified.cadence_code = revisit_cadence.cadence_code
             and qualified.value_tier = revisit_cadence.value_tier
+    where own_plans.goal is not null or any_plans.goal is not null
 ),
 
 final as (
     select
-        *,
+        list_code,
+        customer_id,
+        preferred_channel,
+        plan_code,
+        case
+            when step_action is null then planned_action
+            else step_action || ': ' || planned_action
+        end as next_action,
+        {{ filled_in('talking_points', talking_columns()) }} as talking_points,
+        actor,
+        plan_channel,
+        with_reward,
+        assumed_effect,
+        max_reward_step,
+        due_within_days,
+        case when is_stepped then winback_step end as winback_step,
+        is_stepped_out,
         cast({{ as_declared(lists, 'probability') }} as double) as churn_or_return_probability,
         cast({{ as_declared(lists, 'at_stake') }} as decimal(18, 2)) as value_at_risk,
         cast({{ as_declared(lists, 'gain') }} as decimal(18, 2)) as expected_gain,
-        cast({{ as_declared(lists, 'redemption') }} as double) as redemption_probability
+        cast({{ as_declared(lists, 'redemption') }} as double) as redemption_probability,
+        cast({{ as_declared(lists, 'rank') }} as decimal(18, 2)) as declared_rank,
+        cast({{ as_declared(lists, 'topic') }} as string) as topic,
+        cast({{ as_declared(lists, 'occasion') }} as string) as occasion,
+        cast({{ as_declared(lists, 'occasion_on') }} as date) as occasion_on,
+        cast({{ as_declared(lists, 'due_on') }} as date) as declared_due_on
     from planned
 )
 
--- the columns of customer_situation, whatever they are, and those above
-select * from final  -- noqa: AM04
+select * from final

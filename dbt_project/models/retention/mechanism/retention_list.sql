@@ -6,6 +6,45 @@ suppressed as (
     select * from {{ ref('retention_list_suppressed') }}
 ),
 
+situation as (
+    select * from {{ ref('customer_situation') }}
+),
+
+churn_reason as (
+    select * from {{ ref('churn_reason') }}
+),
+
+churn_feedback as (
+    select * from {{ ref('stg_churn_feedback') }}
+),
+
+offer_by_type as (
+    select * from {{ ref('offer_by_type') }}
+),
+
+tiers as (
+    select * from {{ ref('tier_policy') }}
+),
+
+-- for every reason and tier the one offer that speaks of them most closely
+offers as (
+    select
+        churn_reason.reason_code,
+        tiers.value_tier,
+        offer_by_type.offer_code,
+        offer_by_type.offer
+    from churn_reason
+    cross join tiers
+    inner join offer_by_type
+        on
+            offer_by_type.reason_code in (churn_reason.reason_code, '*')
+            and offer_by_type.value_tier in (tiers.value_tier, '*')
+    qualify row_number() over (
+        partition by churn_reason.reason_code, tiers.value_tier
+        order by offer_by_type.reason_code = '*' asc, offer_by_type.value_tier = '*' asc
+    ) = 1
+),
+
 allowed as (
     select candidates.*
     from candidates
@@ -16,52 +55,95 @@ allowed as (
     )
 ),
 
+-- what a customer said when asked because of the task
+answers as (
+    select
+        allowed.list_row_id,
+        max_by(churn_feedback.reason_code, cast(churn_feedback.recorded_at as string) || churn_feedback.feedback_id)
+            as stated_reason
+    from allowed
+    inner join churn_feedback
+        on allowed.customer_id = churn_feedback.customer_id and allowed.listed_on <= churn_feedback.recorded_on
+    where allowed.asks_reason
+    group by allowed.list_row_id
+),
+
 final as (
     select
-        as_of_date,
-        list_code,
-        customer_id,
-        list_row_id,
+        allowed.as_of_date,
+        allowed.list_code,
+        allowed.customer_id,
+        allowed.list_row_id,
+        allowed.list_kind,
         cast(
-            row_number() over (partition by list_code order by priority desc, customer_id asc) as integer
+            row_number() over (
+                partition by allowed.list_code order by allowed.rank_value desc, allowed.customer_id asc
+            ) as integer
         ) as rank,
-        priority,
-        churn_or_return_probability,
-        probability_of,
-        value_at_risk,
-        expected_gain,
-        expected_cost,
-        assumed_effect,
-        reserved_cost,
-        value_tier,
-        lifecycle_stage,
-        last_order_on,
-        days_since_last_order,
-        expected_next_order_on,
-        days_overdue,
-        reason_code,
-        reason_kind,
-        reason_confidence,
-        driver_1,
-        driver_2,
-        driver_3,
-        plan_code,
-        next_action,
-        actor,
-        reward_step,
-        reward_percent,
-        reward_amount,
-        channel,
-        consent_state,
-        owner_id,
-        listed_on,
-        due_on,
-        campaign_cycle,
-        arm,
-        score_kind,
-        model_version,
-        score_age_days
+        allowed.rank_value,
+        allowed.priority,
+        allowed.churn_or_return_probability,
+        allowed.probability_of,
+        allowed.value_at_risk,
+        allowed.expected_gain,
+        allowed.expected_cost,
+        allowed.assumed_effect,
+        allowed.reserved_cost,
+        situation.value_tier,
+        situation.lifecycle_stage,
+        situation.last_order_on,
+        situation.days_since_last_order,
+        situation.expected_next_order_on,
+        situation.days_overdue,
+        situation.reason_code,
+        situation.reason_kind,
+        situation.reason_confidence,
+        situation.driver_1,
+        situation.driver_2,
+        situation.driver_3,
+        coalesce(allowed.topic, churn_reason.title) as topic,
+        allowed.occasion,
+        case when not allowed.occasion_is_private then allowed.occasion_on end as occasion_on,
+        allowed.plan_code,
+        allowed.next_action,
+        allowed.talking_points,
+        allowed.asks_reason,
+        answers.stated_reason,
+        allowed.actor,
+        allowed.winback_step,
+        allowed.reward_step,
+        allowed.reward_percent,
+        allowed.reward_amount,
+        case when allowed.reward_step is not null then offers.offer_code end as offer_code,
+        case
+            when allowed.reward_step is not null
+                then replace(offers.offer, '{reward_percent}', cast(allowed.reward_percent as string))
+        end as offer,
+        case
+            when allowed.reward_step is not null then 'offer'
+            when allowed.channel in ('phone', 'visit') then 'call'
+            else 'message'
+        end as intervention,
+        allowed.channel,
+        allowed.consent_state,
+        allowed.is_reachable,
+        situation.preferred_channel,
+        situation.favourite_category,
+        situation.owner_id,
+        situation.former_owner_id,
+        allowed.listed_on,
+        allowed.due_on,
+        cast(greatest({{ days_between('allowed.due_on', as_of()) }}, 0) as integer) as days_late,
+        allowed.campaign_cycle,
+        allowed.arm,
+        case when allowed.churn_or_return_probability is not null then situation.score_kind end as score_kind,
+        case when allowed.churn_or_return_probability is not null then situation.model_version end as model_version,
+        case when allowed.churn_or_return_probability is not null then situation.score_age_days end as score_age_days
     from allowed
+    inner join situation on allowed.customer_id = situation.customer_id
+    left join churn_reason on situation.reason_code = churn_reason.reason_code
+    left join offers on situation.reason_code = offers.reason_code and situation.value_tier = offers.value_tier
+    left join answers on allowed.list_row_id = answers.list_row_id
 )
 
 select * from final

@@ -1,21 +1,30 @@
 with candidates as (
-    select * from {{ ref('list_candidates') }}
+    select
+        candidates.*,
+        situation.is_test,
+        situation.oldest_complaint_on,
+        situation.value_tier,
+        situation.lifecycle_stage,
+        situation.owner_id,
+        coalesce(situation.owner_id, 'unassigned') as budget_owner
+    from {{ ref('list_candidates') }} as candidates
+    inner join {{ ref('customer_situation') }} as situation on candidates.customer_id = situation.customer_id
 ),
 
 erasure_requests as (
-    select * from {{ ref('stg_erasure_requests') }}
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
 consents as (
     select * from {{ ref('stg_consents') }}
 ),
 
-tickets as (
-    select * from {{ ref('stg_tickets') }}
-),
-
 past_tasks as (
     select * from {{ ref('past_tasks') }}
+),
+
+rescue_step as (
+    select * from {{ ref('rescue_step') }}
 ),
 
 budgets as (
@@ -24,8 +33,9 @@ budgets as (
 
 -- rules about the customer, each on its own: list_code, customer_id, rule, held_because
 
+-- who asked to be forgotten is asked nothing further, and no other rule is looked at
 erasure as (
-    select distinct
+    select
         candidates.list_code,
         candidates.customer_id,
         'erasure' as rule,
@@ -34,13 +44,19 @@ erasure as (
     inner join erasure_requests on candidates.customer_id = erasure_requests.customer_id
 ),
 
+remembered as (
+    select candidates.*
+    from candidates
+    where not exists (select 1 from erasure_requests where erasure_requests.customer_id = candidates.customer_id)
+),
+
 test_account as (
     select
         list_code,
         customer_id,
         'test_account' as rule,
         'test or staff account' as held_because
-    from candidates
+    from remembered
     where is_test
 ),
 
@@ -56,12 +72,12 @@ latest_profiling_choice as (
 
 profiling_objection as (
     select
-        candidates.list_code,
-        candidates.customer_id,
+        remembered.list_code,
+        remembered.customer_id,
         'profiling_objection' as rule,
         'objected to profiling on ' || cast(latest_profiling_choice.changed_on as string) as held_because
-    from candidates
-    inner join latest_profiling_choice on candidates.customer_id = latest_profiling_choice.customer_id
+    from remembered
+    inner join latest_profiling_choice on remembered.customer_id = latest_profiling_choice.customer_id
     where not latest_profiling_choice.granted
 ),
 
@@ -76,65 +92,75 @@ withdrawals as (
 
 no_consent as (
     select
-        candidates.list_code,
-        candidates.customer_id,
+        remembered.list_code,
+        remembered.customer_id,
         'no_consent' as rule,
         case
-            when withdrawals.customer_id is null then 'never consented to being contacted on any channel'
+            when withdrawals.customer_id is null then 'never consented to being contacted on any channel that would do'
             else 'withdrew the last consent on ' || cast(withdrawals.withdrawn_on as string)
         end as held_because
-    from candidates
-    left join withdrawals on candidates.customer_id = withdrawals.customer_id
-    where candidates.consent_state = 'missing'
+    from remembered
+    left join withdrawals on remembered.customer_id = withdrawals.customer_id
+    where remembered.consent_state = 'missing'
 ),
 
+-- a duty is listed all the same: to find out how to reach the customer is part of it
 unreachable as (
     select
         list_code,
         customer_id,
         'unreachable' as rule,
         'no address or number on any channel that may be used' as held_because
-    from candidates
-    where consent_state <> 'missing' and not is_reachable
-),
-
-open_complaints as (
-    select
-        customer_id,
-        min(opened_on) as oldest_on
-    from tickets
-    where kind = 'complaint' and resolved_at is null
-    group by customer_id
+    from remembered
+    where is_optional and consent_state <> 'missing' and not is_reachable
 ),
 
 open_complaint as (
     select
-        candidates.list_code,
-        candidates.customer_id,
+        list_code,
+        customer_id,
         'open_complaint' as rule,
-        'complaint open since ' || cast(open_complaints.oldest_on as string) || ': solve it first' as held_because
-    from candidates
-    inner join open_complaints on candidates.customer_id = open_complaints.customer_id
-    where candidates.is_promotion
+        'complaint open since ' || cast(oldest_complaint_on as string) || ': solve it first' as held_because
+    from remembered
+    where is_optional and oldest_complaint_on is not null
 ),
 
-last_closed as (
+does_not_pay as (
     select
         list_code,
         customer_id,
-        max(closed_on) as closed_on
-    from past_tasks
-    where not is_open
-    group by list_code, customer_id
+        'does_not_pay' as rule,
+        'would cost ' || cast(expected_cost as string) || ' and is expected to bring ' || cast(expected_gain as string)
+            as held_because
+    from remembered
+    where priority <= 0
 ),
 
+steps_used_up as (
+    select
+        list_code,
+        customer_id,
+        'steps_used_up' as rule,
+        'every step of the rescue plan was taken' as held_because
+    from remembered
+    where is_stepped_out
+),
+
+-- a promise broken is no reason to break the next one: of duties only the same one, once done, rests
 cooling as (
     select
-        candidates.*,
-        {{ days_after('last_closed.closed_on', 'candidates.cooling_days') }} as free_on
-    from candidates
-    inner join last_closed using (list_code, customer_id)
-    where not candidates.is_continued
+        remembered.list_code,
+        remembered.customer_id,
+        max({{ days_after('past_tasks.closed_on', 'coalesce(rescue_step.wait_days, remembered.cooling_days)') }}) as free_on
+    from remembered
+    inner join past_tasks
+        on remembered.list_code = past_tasks.list_code and remembered.customer_id = past_tasks.customer_id
+    left join rescue_step on past_tasks.winback_step = rescue_step.winback_step
+    where
+        not remembered.is_continued
+        and not past_tasks.is_open
+        and (remembered.is_optional or coalesce(remembered.occasion, '') = coalesce(past_tasks.occasion, ''))
+    group by remembered.list_code, remembered.customer_id
 ),
 
 cooling_period as (
@@ -160,6 +186,10 @@ held_by_customer as (
     union all
     select * from open_complaint
     union all
+    select * from does_not_pay
+    union all
+    select * from steps_used_up
+    union all
     select * from cooling_period
 ),
 
@@ -184,13 +214,17 @@ recent_tasks as (
     group by customer_id
 ),
 
+-- whoever is spoken to out of duty was spoken to: a duty is not counted out, but it counts
 counted as (
     select
         contactable.*,
-        coalesce(recent_tasks.tasks, 0) as tasks_before,
         coalesce(recent_tasks.tasks, 0) + row_number() over (
             partition by contactable.customer_id, contactable.is_continued
-            order by contactable.priority desc, contactable.list_code asc
+            order by
+                contactable.is_optional asc,
+                contactable.precedence asc,
+                contactable.rank_value desc,
+                contactable.list_code asc
         ) as tasks_with_this
     from contactable
     left join recent_tasks on contactable.customer_id = recent_tasks.customer_id
@@ -203,7 +237,7 @@ frequency_cap as (
         'frequency_cap' as rule,
         'would be contact ' || cast(tasks_with_this as string) || ' within {{ var("contact_cap_days") }} days' as held_because
     from counted
-    where not is_continued and tasks_with_this > {{ var('contact_cap') }}
+    where is_optional and not is_continued and tasks_with_this > {{ var('contact_cap') }}
 ),
 
 -- lists take turns, or the one whose customers are worth more at a time would take it all:
@@ -213,10 +247,10 @@ placed as (
         *,
         row_number() over (
             partition by budget_owner, list_code
-            order by priority desc, customer_id asc
+            order by rank_value desc, customer_id asc
         ) as place_on_list
     from counted
-    where not is_continued and tasks_with_this <= {{ var('contact_cap') }}
+    where is_optional and not is_continued and tasks_with_this <= {{ var('contact_cap') }}
 ),
 
 ranked as (
@@ -228,7 +262,7 @@ ranked as (
         -- both arms are cut at the same place, or they could not be compared
         sum(case when placed.arm = 'treatment' then placed.reserved_cost else 0 end) over (
             partition by placed.budget_owner
-            order by placed.place_on_list asc, placed.priority desc, placed.list_code asc
+            order by placed.place_on_list asc, placed.precedence asc, placed.rank_value desc, placed.list_code asc
             rows between unbounded preceding and current row
         ) as reserved_so_far
     from placed
@@ -254,6 +288,7 @@ held as (
     select * from budget
 ),
 
+-- of who asked to be forgotten nothing is told but that
 final as (
     select
         candidates.as_of_date,
@@ -262,12 +297,11 @@ final as (
         held.rule,
         held.held_because,
         candidates.list_row_id,
-        candidates.priority,
-        candidates.value_at_risk,
-        candidates.value_tier,
-        candidates.lifecycle_stage,
-        candidates.owner_id,
-        candidates.arm
+        candidates.list_kind,
+        {%- for column in ['priority', 'value_at_risk', 'value_tier', 'lifecycle_stage', 'owner_id', 'arm'] %}
+        case when held.rule <> 'erasure' then candidates.{{ column }} end as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from held
     inner join candidates on held.list_code = candidates.list_code and held.customer_id = candidates.customer_id
 )

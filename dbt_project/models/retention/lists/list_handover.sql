@@ -1,0 +1,17 @@
+{# A representative has left: what was about to be signed goes first, then whoever brings most. What may be false or
+   worthless is handed over too, and told apart. #}
+{% call retention_list(
+    title='Customers of representatives who left',
+    who='Customers whose representative on record has left the company',
+    kind='duty',
+    goal='handover',
+    cadence='handover',
+    plan_for="case when open_quotes > 0 then 'close_to_signing' when is_doubtful then 'doubtful_data' when value_tier = 'core' then 'key_customer' else 'other' end",
+    topic="'New representative'",
+    occasion="former_owner_id",
+    occasion_on='owner_left_on',
+    rank="case when open_quotes > 0 then 1000000 + least(coalesce(open_quoted_amount, 0), 1000000000) else least(coalesce(gross_profit_12m, 0), 999999) end",
+    ranked_by='open quotations first, by amount; then profit of the last 12 months (home currency)'
+) %}
+    former_owner_id is not null
+{% endcall %}

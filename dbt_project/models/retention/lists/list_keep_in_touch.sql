@@ -1,0 +1,18 @@
+{# Valuable old customers (有價值的老客戶) whom nobody has spoken to for long: no occasion is needed, and none is sold. #}
+{% call retention_list(
+    title='Valuable old customers not heard of for long',
+    who='Core customers of more than a year, not churned, not spoken to for keep_in_touch_days and past their rhythm',
+    kind='care',
+    goal='keep_in_touch',
+    cadence='in_touch',
+    topic="'Thank you for ' || cast(extract(year from " ~ as_of() ~ ") - extract(year from first_order_on) as string) || ' years'",
+    cooling_days=90,
+    rank='gross_profit_12m',
+    ranked_by='profit of the last 12 months (home currency)'
+) %}
+    lifecycle_stage not in ('prospect', 'churned')
+    and value_tier = 'core'
+    and first_order_on <= {{ days_after(as_of(), -365) }}
+    and days_overdue > 0
+    and coalesce(last_contact_on, first_order_on) <= {{ days_after(as_of(), '-' ~ var('keep_in_touch_days')) }}
+{% endcall %}

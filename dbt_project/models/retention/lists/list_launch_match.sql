@@ -1,0 +1,14 @@
+{% call retention_list(
+    title='Something new for who bought or asked for the like',
+    who='Customers who bought of a category, or asked for it, in which something new came within launch_days',
+    goal='launch_match',
+    cadence='news',
+    plan_for='launch_basis',
+    topic="'New in ' || launch_category",
+    occasion="launch_category || ': ' || launch_title",
+    occasion_on='launched_on',
+    rank='value_score',
+    ranked_by='value of the customer (0-100)'
+) %}
+    launch_category is not null
+{% endcall %}
