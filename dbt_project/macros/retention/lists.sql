@@ -162,3 +162,11 @@ where
     where false
     {%- endfor %}
 {%- endmacro -%}
+
+{# The birthday of a year; who was born on 29 February is congratulated on the 28th in other years. #}
+{%- macro birthday_in(birth_date, year) -%}
+    coalesce(
+        {{ safe_cast("'" ~ year ~ "' || substr(cast(" ~ birth_date ~ " as string), 5)", 'date') }},
+        cast('{{ year }}-02-28' as date)
+    )
+{%- endmacro -%}

@@ -1,10 +1,4 @@
 {%- set this_year = var('as_of')[:4] | int -%}
-{%- macro birthday_in(year) -%}
-    {#- who was born on 29 February is congratulated on the 28th in other years -#}
-    coalesce(
-        {{ safe_cast("'" ~ year ~ "' || substr(cast(birth_date as string), 5)", 'date') }}, cast('{{ year }}-02-28' as date)
-    )
-{%- endmacro -%}
 with customers as (
     select * from {{ ref('stg_customers') }}
 ),
@@ -45,8 +39,8 @@ birthdays as (
     select
         customer_id,
         case
-            when {{ birthday_in(this_year) }} >= {{ as_of() }} then {{ birthday_in(this_year) }}
-            else {{ birthday_in(this_year + 1) }}
+            when {{ birthday_in('birth_date', this_year) }} >= {{ as_of() }} then {{ birthday_in('birth_date', this_year) }}
+            else {{ birthday_in('birth_date', this_year + 1) }}
         end as next_birthday_on
     from customers
     where birth_date is not null

@@ -65,12 +65,11 @@ planned as (
         on qualified.goal = own_plans.goal and qualified.wanted_plan = own_plans.plan_for
     left join plan_by_reason as any_plans on qualified.goal = any_plans.goal and any_plans.plan_for = '*'
     left join rescue_step on qualified.is_stepped and qualified.winback_step = rescue_step.winback_step
-    inner join tier_policy on qualified.value_tier = tier_policy.value_tier
-    inner join revisit_cadence
+    left join tier_policy on qualified.value_tier = tier_policy.value_tier
+    left join revisit_cadence
         on
             qualified.cadence_code = revisit_cadence.cadence_code
             and qualified.value_tier = revisit_cadence.value_tier
-    where own_plans.goal is not null or any_plans.goal is not null
 ),
 
 final as (

@@ -117,7 +117,7 @@ final as (
         case when allowed.reward_step is not null then offers.offer_code end as offer_code,
         case
             when allowed.reward_step is not null
-                then replace(offers.offer, '{reward_percent}', cast(allowed.reward_percent as string))
+                then replace(offers.offer, '{reward_percent}', rtrim(rtrim(cast(allowed.reward_percent as string), '0'), '.'))
         end as offer,
         case
             when allowed.reward_step is not null then 'offer'
