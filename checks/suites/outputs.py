@@ -36,7 +36,7 @@ SCORE_KINDS = ("model", "baseline", "rule")
 ARMS = ("treatment", "control")
 
 # Why a customer may be contacted: consent on the channel, none kept by the source (the shop then
-# answers for it), or none needed for a service. Whoever did not consent is suppressed.
+# answers for it), or none needed for a duty. Whoever did not consent is suppressed.
 CONSENT_STATES = ("granted", "not_supplied", "not_needed")
 
 _DEFECT = "This is a defect of the SQL in dbt_project/models/retention, not of the data."
@@ -153,7 +153,7 @@ LISTS = Suite(
             ),
             remedy="See the control share among the dbt vars; without control no effect is known.",
             severity="warn",
-            where=f"rows_listed >= {MIN_ROWS_FOR_CONTROL_SHARE}",
+            where=f"has_holdout == True and rows_listed >= {MIN_ROWS_FOR_CONTROL_SHARE}",
         ),
     ),
 )
@@ -213,15 +213,29 @@ LIST_ROWS = Suite(
             remedy=_DEFECT,
         ),
         Check(
+            "ranks_have_a_reason",
+            is_present("rank_value"),
+            expected="every row of a list to have the figure that it is ranked by",
+            remedy=_DEFECT,
+        ),
+        Check(
             "priorities_are_known",
             is_present("priority"),
-            expected="every row of a list to have a priority",
+            expected="every row of a list that is about profit to have a priority",
             remedy=_DEFECT,
+            where="is_about_profit == True",
         ),
         Check(
             "list_probabilities_are_known",
             is_present("probability"),
             expected="every row of a list to have the probability that the list is about",
+            remedy=_DEFECT,
+            where="is_about_profit == True",
+        ),
+        Check(
+            "duties_have_no_control",
+            is_one_of("is_duty_held_out", False),
+            expected="no duty to be held out: it is owed to whoever is on the list",
             remedy=_DEFECT,
         ),
         Check(

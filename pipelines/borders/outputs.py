@@ -74,8 +74,11 @@ def _list_rows(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFra
         list_row_id,
         date_diff('day', as_of_date, date '{as_of}') as days_from_as_of,
         arm,
+        list_kind = 'duty' and arm = 'control' as is_duty_held_out,
         consent_state,
+        rank_value::double as rank_value,
         priority::double as priority,
+        probability_of is not null as is_about_profit,
         churn_or_return_probability as probability,
         score_age_days
         """,
@@ -151,6 +154,7 @@ def _lists(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         select
             list_code,
             rows_listed,
+            has_holdout,
             count(*) filter (where is_suppressed) as suppressed_customers,
             count(*) filter (where is_unproven) as unproven_consents,
             count(*) filter (where not is_known) as unknown_customers,
@@ -159,7 +163,8 @@ def _lists(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
                 as ranks_astray,
             count(*) filter (where arm = 'control') / rows_listed::double as control_share
         from listed
-        group by list_code, rows_listed
+        left join list_declarations using (list_code)
+        group by list_code, rows_listed, has_holdout
         order by list_code
         """
     ).df()

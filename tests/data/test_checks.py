@@ -89,6 +89,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
     "outputs_lists": pd.DataFrame(
         {
             "list_code": ["save", "win_back"],
+            "has_holdout": [True, True],
             "rows_listed": [1000, 3],
             "suppressed_customers": [0, 0],
             "unproven_consents": [0, 0],
@@ -104,9 +105,12 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "list_row_id": ["r1", "r2"],
             "days_from_as_of": [0, 0],
             "arm": ["treatment", "control"],
+            "is_duty_held_out": [False, False],
             "consent_state": ["granted", "not_needed"],
-            "priority": [12.5, -1.0],
-            "probability": [0.2, 0.0],
+            "is_about_profit": [True, False],
+            "rank_value": [12.5, 3.0],
+            "priority": [12.5, None],
+            "probability": [0.2, None],
             "score_age_days": [0, None],
         }
     ),
@@ -172,6 +176,8 @@ SPOILT: Mapping[str, tuple[str, object]] = {
     "arms_are_assigned": ("arm", None),
     "list_rows_have_consent": ("consent_state", "missing"),
     "consents_were_asked_for": ("consent_state", None),
+    "ranks_have_a_reason": ("rank_value", None),
+    "duties_have_no_control": ("is_duty_held_out", True),
     "priorities_are_known": ("priority", None),
     "list_probabilities_are_known": ("probability", None),
     "list_probability_is_a_probability": ("probability", -0.1),

@@ -78,13 +78,27 @@ TABLES = """
         'c' || i as customer_id,
         'row' || i as list_row_id,
         (case when i < 200 then i else i - 200 end + 1)::integer as rank,
+        'promotion' as list_kind,
+        (300 - i)::decimal(18, 2) as rank_value,
         (300 - i)::decimal(18, 2) as priority,
+        'churn' as probability_of,
         0.5::double as churn_or_return_probability,
         'mail' as channel,
         'granted' as consent_state,
         case when i % 10 = 0 then 'control' else 'treatment' end as arm,
         0 as score_age_days
     from range(210) t(i);
+
+    -- a duty: about no profit, and nobody is held out
+    insert into retention_list
+    select
+        as_of_date, 'handover', customer_id, 'h' || list_row_id, rank, 'duty', rank_value, null, null,
+        null, channel, 'not_needed', 'treatment', null
+    from retention_list
+    where list_code = 'save';
+
+    create table list_declarations as
+    from (values ('save', true), ('win_back', true), ('handover', false)) t(list_code, has_holdout);
 
     create table retention_list_suppressed as
     select * from (values ('save', 'c250', 'budget'), ('save', 'c205', 'open_complaint'))
@@ -224,13 +238,19 @@ def test_a_good_list_passes(good_frames: Frames) -> None:
         ("update retention_list set rank = rank + 1", {"ranks_are_dense"}),
         ("update retention_list set customer_id = 'c4' where customer_id = 'c3'",
          {"customers_are_listed_once"}),
-        ("update retention_list set list_row_id = 'row4' where customer_id = 'c3'",
+        ("update retention_list set list_row_id = 'row4' where list_row_id = 'row3'",
          {"list_row_ids_are_unique"}),
         ("update retention_list set arm = null where customer_id = 'c3'", {"arms_are_assigned"}),
         ("update retention_list set as_of_date = date '2026-06-29'", {"lists_are_of_the_day"}),
-        ("update retention_list set churn_or_return_probability = 'nan' where customer_id = 'c3'",
+        ("update retention_list set rank_value = null where list_row_id = 'hrow3'",
+         {"ranks_have_a_reason"}),
+        ("update retention_list set priority = null where list_row_id = 'row3'",
+         {"priorities_are_known"}),
+        ("update retention_list set arm = 'control' where list_row_id = 'hrow3'",
+         {"duties_have_no_control"}),
+        ("update retention_list set churn_or_return_probability = 'nan' where list_row_id = 'row3'",
          {"list_probabilities_are_known"}),
-        ("update retention_list set churn_or_return_probability = -1 where customer_id = 'c3'",
+        ("update retention_list set churn_or_return_probability = -1 where list_row_id = 'row3'",
          {"list_probability_is_a_probability"}),
         ("update customer_churn_scores set churn_probability = 1.5 where customer_id = 'c3'",
          {"churn_probability_is_a_probability"}),

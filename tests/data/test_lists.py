@@ -180,21 +180,47 @@ def test_a_list_is_ranked_by_what_acting_is_expected_to_earn(first: dict[str, Ro
         assert ranked[-1]["priority"] > 0
 
 
-def test_suppressed_customers_are_named_with_their_rule_and_are_on_no_list(
+def test_suppressed_customers_are_named_with_their_rule_and_are_on_no_list_that_sells(
     first: dict[str, Rows],
 ) -> None:
     rules = {
         (row["customer_id"], row["rule"])
         for row in first["retention_list_suppressed"]
-        if row["rule"] != "budget"
+        if row["rule"] not in ("budget", "frequency_cap", "does_not_pay")
     }
     on_lists = {(row["list_code"], row["customer_id"]) for row in first["retention_list"]}
 
     assert rules == {(customer, rule) for rule, customer in SPECIAL.items()}
-    assert not {customer for _, customer in on_lists} & set(SPECIAL.values())
-    assert not on_lists & {
-        (row["list_code"], row["customer_id"]) for row in first["retention_list_suppressed"]
+    # a complaint is no reason to leave the customer alone, but to solve it
+    assert {pair for pair in on_lists if pair[1] in SPECIAL.values()} == {
+        ("service_recovery", SPECIAL["open_complaint"])
     }
+
+
+def test_whoever_qualifies_is_listed_or_suppressed_and_never_both(
+    days: Days, first: dict[str, Rows]
+) -> None:
+    def pairs(rows: Rows) -> set[tuple[str, str]]:
+        return {(row["list_code"], row["customer_id"]) for row in rows}
+
+    qualified = pairs(days.query("select list_code, customer_id from list_qualified").to_pylist())
+    listed, held = pairs(first["retention_list"]), pairs(first["retention_list_suppressed"])
+    assert listed | held == qualified
+    assert not listed & held
+
+
+def test_a_duty_is_held_back_by_no_cap_budget_holdout_or_missing_consent(
+    days: Days, first: dict[str, Rows]
+) -> None:
+    duties = [row for row in first["retention_list"] if row["list_kind"] == "duty"]
+    assert duties
+    assert {(row["arm"], row["consent_state"], row["reserved_cost"]) for row in duties} == {
+        ("treatment", "not_needed", 0)
+    }
+    rules = {
+        row["rule"] for row in first["retention_list_suppressed"] if row["list_kind"] == "duty"
+    }
+    assert rules <= {"erasure", "test_account", "profiling_objection"}
 
 
 def test_no_owner_is_charged_more_than_the_budget(days: Days, first: dict[str, Rows]) -> None:
@@ -256,11 +282,25 @@ def test_a_closed_task_cools_down_and_then_the_next_reward_is_offered(
         suppressed = days.lists(day)["retention_list_suppressed"]
         return {row["rule"] for row in suppressed if row["customer_id"] == customer}
 
-    assert "cooling_period" in rules_that_hold(closed_on + timedelta(days=59))
-    assert "cooling_period" not in rules_that_hold(closed_on + timedelta(days=60))
-    task = days.query(f"from list_candidates where customer_id = '{customer}'").to_pylist()[0]
+    # the first step of the rescue plan rests for 30 days (seed rescue_step)
+    assert one["winback_step"] == 1
+    assert "cooling_period" in rules_that_hold(closed_on + timedelta(days=29))
+    assert "cooling_period" not in rules_that_hold(closed_on + timedelta(days=30))
+    [task] = days.query(
+        f"from list_candidates where customer_id = '{customer}' and list_code = 'win_back'"
+    ).to_pylist()
     assert task["list_row_id"] != one["list_row_id"]
+    assert task["winback_step"] == 2
+    assert task["next_action"].startswith("The owner calls: ")
     assert task["reward_step"] == one["reward_step"] + 1
+
+
+def test_a_duty_stays_on_the_list_until_it_is_done(days: Days, first: dict[str, Rows]) -> None:
+    customer = SPECIAL["open_complaint"]
+    task = listed(first, "service_recovery")[customer]
+    late = listed(days.lists(task["due_on"] + timedelta(days=20)), "service_recovery")[customer]
+    assert late["list_row_id"] == task["list_row_id"]
+    assert (task["days_late"], late["days_late"]) == (0, 20)
 
 
 def test_without_a_fresh_delivery_of_consents_nothing_may_be_published(
@@ -281,7 +321,8 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     models = tmp_path / "models"
     retention = PROJECT_DIR / "models" / "retention"
     shutil.copytree(retention / "lists", models / "lists")
-    shutil.copy(retention / "mechanism" / "list_qualified.sql", models)
+    for table in ("list_qualified", "list_declarations"):
+        shutil.copy(retention / "mechanism" / f"{table}.sql", models)
     for name in ("profiles.yml", "macros", "seeds"):
         (tmp_path / name).symlink_to(PROJECT_DIR / name)
     settings = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
@@ -300,8 +341,9 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     (models / "lists" / "list_lucky.sql").write_text(
         """
         {% call retention_list(
-            title='Seven misses', goal='save', cadence='save', about='churn', probability='0.5',
-            at_stake='100', gain='assumed_effect * 100', redemption='1', holdout=false
+            title='Seven misses', who='Whoever missed seven times', goal='save', cadence='save',
+            about='churn', probability='0.5', at_stake='100', gain='assumed_effect * 100',
+            redemption='1', holdout=false
         ) %}
             missed_intervals = 7
         {% endcall %}
@@ -310,7 +352,8 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     built = subprocess.run(
         [
             *(sys.executable, "-m", "dbt.cli.main", "build", "--quiet"),
-            *("--select", "+list_qualified", "--exclude-resource-types", "test"),
+            *("--select", "+list_qualified", "list_declarations"),
+            *("--exclude-resource-types", "test"),
             *("--project-dir", str(tmp_path), "--profiles-dir", str(tmp_path)),
         ],
         env=os.environ | {"HOMING_HOME": str(tmp_path)},
@@ -321,5 +364,9 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stdout
 
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as con:
-        qualified = con.sql("select list_code, has_holdout, expected_gain from list_qualified")
-        assert qualified.fetchall() == [("lucky", False, Decimal("5.00"))]
+        qualified = con.sql("select list_code, expected_gain from list_qualified")
+        assert qualified.fetchall() == [("lucky", Decimal("5.00"))]
+        declared = con.sql(
+            "select who, list_kind, has_holdout from list_declarations where list_code = 'lucky'"
+        )
+        assert declared.fetchall() == [("Whoever missed seven times", "promotion", False)]
