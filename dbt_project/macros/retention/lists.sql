@@ -114,16 +114,18 @@ where
     {%- endfor %}
 {%- endmacro -%}
 
-{# A text with {names of columns} in it, filled in; NULL where one of those columns is. #}
-{%- macro filled_in(template, columns) -%}
-    {%- set text = namespace(sql=template) -%}
-    {%- for column in columns -%}
-        {%- set placeholder = "'{" ~ column ~ "}'" -%}
-        {%- set text.sql -%}
-    replace({{ text.sql }}, {{ placeholder }}, case when {{ template }} like {{ "'%{" ~ column ~ "}%'" }} then cast({{ column }} as string) else '' end)
-        {%- endset -%}
-    {%- endfor -%}
-    {{- text.sql -}}
+{# A text with {names of columns} in it, filled in, as the column `into`; NULL where one of those columns is. It takes
+   one column a name, each reading the one before: nested in one another they would be too deep to read. #}
+{%- macro filled_in(template, columns, into) -%}
+    {%- for column in columns %}
+        {%- set placeholder = "'{" ~ column ~ "}'" %}
+        replace(
+            {{ template if loop.first else into ~ '_' ~ loop.index0 }},
+            {{ placeholder }},
+            case when position({{ placeholder }} in {{ template }}) > 0 then cast({{ column }} as string) else '' end
+        ) as {{ into if loop.last else into ~ '_' ~ loop.index }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
 {%- endmacro -%}
 
 {# The quarter in which a task began: the campaign within which an arm stays the same. #}

@@ -19,7 +19,7 @@ customers as (
 ),
 
 erasure_requests as (
-    select * from {{ ref('stg_erasure_requests') }}
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
 -- where the source has no such column, its absence says nothing about a customer
@@ -63,7 +63,8 @@ final as (
     left join customers on known.customer_id = customers.customer_id
     left join latest_consents
         on known.customer_id = latest_consents.customer_id and contact_channel.channel = latest_consents.channel
-    where not exists (select 1 from erasure_requests where erasure_requests.customer_id = known.customer_id)
+    left join erasure_requests on known.customer_id = erasure_requests.customer_id
+    where erasure_requests.customer_id is null
 )
 
 select * from final

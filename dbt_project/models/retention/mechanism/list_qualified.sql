@@ -72,6 +72,13 @@ planned as (
             and qualified.value_tier = revisit_cadence.value_tier
 ),
 
+spoken as (
+    select
+        *,
+        {{ filled_in('talking_points', talking_columns(), into='talked_points') }}
+    from planned
+),
+
 final as (
     select
         list_code,
@@ -82,7 +89,7 @@ final as (
             when step_action is null then planned_action
             else step_action || ': ' || planned_action
         end as next_action,
-        {{ filled_in('talking_points', talking_columns()) }} as talking_points,
+        talked_points as talking_points,
         actor,
         plan_channel,
         with_reward,
@@ -100,7 +107,7 @@ final as (
         cast({{ as_declared(lists, 'occasion') }} as string) as occasion,
         cast({{ as_declared(lists, 'occasion_on') }} as date) as occasion_on,
         cast({{ as_declared(lists, 'due_on') }} as date) as declared_due_on
-    from planned
+    from spoken
 )
 
 select * from final

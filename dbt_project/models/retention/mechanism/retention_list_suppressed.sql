@@ -47,7 +47,8 @@ erasure as (
 remembered as (
     select candidates.*
     from candidates
-    where not exists (select 1 from erasure_requests where erasure_requests.customer_id = candidates.customer_id)
+    left join erasure_requests on candidates.customer_id = erasure_requests.customer_id
+    where erasure_requests.customer_id is null
 ),
 
 test_account as (
