@@ -7,7 +7,7 @@ imports Great Expectations, whose import costs 7 seconds and 270 MB.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -141,3 +141,8 @@ class Suite:
         """The columns that the frame must have."""
         looked_at = frozenset[str]().union(*(check.expectation.columns for check in self.checks))
         return looked_at | frozenset(self.labels)
+
+
+def allowable(suites: Iterable[Suite]) -> list[str]:
+    """Names of the checks that a person may let pass once, in alphabetical order."""
+    return sorted(check.name for suite in suites for check in suite.checks if check.may_be_allowed)

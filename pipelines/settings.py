@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from checks.suite import allowable
+from checks.suites import ALL_SUITES
 from pipelines.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -46,8 +48,8 @@ class Settings(BaseSettings):
     first_day: date = Field(
         default=date(1995, 1, 1), description="first day that a run or a backfill may speak for"
     )
-    empty_delta: Literal["refuse", "allow"] = Field(
-        default="refuse", description="what a later day without a single new order means"
+    allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="checks at the borders that may fail in this run, by name"
     )
     retrain_after_days: int = Field(
         default=7, ge=1, description="days after which a daily run trains a challenger"
@@ -69,11 +71,22 @@ class Settings(BaseSettings):
         default=None, description="address that a failed run is posted to, as JSON"
     )
 
-    @field_validator("source", mode="before")
+    @field_validator("source", "allow", mode="before")
     @classmethod
-    def _split_sources(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allow")
+    @classmethod
+    def _may_be_allowed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = allowable(ALL_SUITES)
+        if unknown := [name for name in value if name not in known]:
+            raise ValueError(
+                f"expected names of checks that may be allowed to fail, which are "
+                f"{', '.join(known)}; {', '.join(unknown)} is none of them"
+            )
         return value
 
     @field_validator("home", "files_dir")

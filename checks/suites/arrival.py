@@ -154,8 +154,8 @@ DELIVERIES = Suite(
             lies_between("volume_ratio", MIN_VOLUME_RATIO, MAX_VOLUME_RATIO),
             expected=f"orders to bring {_USUAL_VOLUME}",
             remedy=(
-                "Look for a partial or a doubled export. If the amount is right, allow the check "
-                "for this run."
+                "Look for a partial or a doubled export, and publish anyway only where the amount "
+                "is right."
             ),
             where=f"is_purchases and earlier_deliveries >= {MIN_DELIVERIES_TO_JUDGE}",
             may_be_allowed=True,
@@ -191,8 +191,8 @@ PURCHASES = Suite(
             is_one_of("fell_silent", False),
             expected="a later day to bring at least one new order, as the days before it did",
             remedy=(
-                "See whether the export still runs. If there was nothing to sell, allow it with "
-                "HOMING_EMPTY_DELTA=allow."
+                "Refresh the export, or run for another day (HOMING_AS_OF); publish anyway only "
+                "where nothing was sold."
             ),
             may_be_allowed=True,
         ),

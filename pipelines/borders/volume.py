@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from pipelines.resources.lake import Manifest
 
 # Deliveries looked back on: eight weeks of days show a weekly rhythm, and forget last season's.
 REMEMBERED = 56
+
+# Days without an order are a habit from so many rests on (one may be an accident) that take up such
+# a share of the days: a weekly day of rest is a seventh, less the week that is not over.
+MIN_RESTS = 2
+MIN_REST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,18 @@ class History:
 
     @property
     def fell_silent(self) -> bool:
-        """Whether a later day brought nothing at all, though days of rest are not usual."""
+        """Whether a later day brought nothing at all, though so long a rest is not usual."""
         if self.is_first or self.is_backfill or self.rows[self.as_of]:
             return False
-        usual = self.usual_rates
-        knows_rest = len(usual) >= MIN_DELIVERIES_TO_JUDGE and np.percentile(usual, 10) == 0
-        return not knows_rest
+        stretches = [(sells, len(list(days))) for sells, days in groupby(self.usual_rates, bool)]
+        # The silence that this day goes on with teaches nothing: its days were refused, or allowed
+        # one by one, and a stopped export must not become a habit by being tried again.
+        silent_before = stretches.pop()[1] if stretches and not stretches[-1][0] else 0
+        rests = [days for sells, days in stretches if not sells]
+        days_known = len(self.usual_rates) - silent_before
+        if days_known < MIN_DELIVERIES_TO_JUDGE or len(rests) < MIN_RESTS:
+            return True
+        return sum(rests) / days_known < MIN_REST_SHARE or silent_before >= max(rests)
 
     @cached_property
     def _rates(self) -> dict[date, float]:

@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import Field
 
 from checks.runner import Verdict, refusal, validate
-from checks.suite import Suite
+from checks.suite import Suite, allowable
 from checks.suites import arrival as arrival_suites
 from checks.suites import features as features_suites
 from checks.suites import outputs as outputs_suites
@@ -91,9 +91,8 @@ def judge(
     _refuse_other_than(suites, allowed)
     verdicts: list[Verdict] = []
     for suite in suites:
-        for verdict in validate(frames[suite.name], suite):
-            if verdict.name in allowed:
-                verdict = replace(verdict, severity="warn")  # noqa: PLW2901
+        for found in validate(frames[suite.name], suite):
+            verdict = _with_way_out(found, suites, allowed)
             verdicts.append(verdict)
             yield dg.AssetCheckResult(
                 asset_key=key(suite.table),
@@ -108,13 +107,27 @@ def judge(
         raise BorderError(message)
 
 
+def allowed_here(suites: Sequence[Suite], config: Allowance, settings: Settings) -> list[str]:
+    """What may fail at this border: HOMING_ALLOW names checks of all three, the config its own."""
+    here = allowable(suites)
+    return [*config.allow, *(name for name in settings.allow if name in here)]
+
+
+def _with_way_out(verdict: Verdict, suites: Sequence[Suite], allowed: Sequence[str]) -> Verdict:
+    """A failure that was allowed only warns; one that may be says how."""
+    if verdict.passed or verdict.name not in allowable(suites):
+        return verdict
+    if verdict.name in allowed:
+        return replace(verdict, severity="warn", message=f"{verdict.message} Allowed for this run.")
+    way_out = f"To publish anyway: HOMING_ALLOW={verdict.name}."
+    return replace(verdict, message=f"{verdict.message} {way_out}")
+
+
 def _refuse_other_than(suites: Sequence[Suite], allowed: Sequence[str]) -> None:
-    allowable = sorted(
-        check.name for suite in suites for check in suite.checks if check.may_be_allowed
-    )
-    if refused := sorted(set(allowed) - set(allowable)):
+    known = allowable(suites)
+    if refused := sorted(set(allowed) - set(known)):
         raise BorderError(
-            f"config `allow`: expected some of {', '.join(allowable) or 'none'}, which are the "
+            f"config `allow`: expected some of {', '.join(known) or 'none'}, which are the "
             f"checks of this border that may be allowed to fail; found {', '.join(refused)}. "
             "Correct the config of the run."
         )
@@ -137,8 +150,8 @@ def arrival(
     frames = arrival_frames.frames(
         lake, as_of_day(context), timezone=settings.timezone, memory_limit=settings.memory_limit
     )
-    silence = ["orders_keep_coming"] if settings.empty_delta == "allow" else []
-    yield from judge(arrival_suites.SUITES, frames, lake_key, [*config.allow, *silence])
+    suites = arrival_suites.SUITES
+    yield from judge(suites, frames, lake_key, allowed_here(suites, config, settings))
 
 
 @dg.multi_asset_check(
@@ -150,12 +163,14 @@ def arrival(
 def features(
     context: dg.AssetCheckExecutionContext,
     config: Allowance,
+    settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.AssetCheckResult]:
     """Refuse features that nothing should be trained on or scored with."""
     frames = features_frames.frames(warehouse, as_of_day(context))
-    yield from judge(features_suites.SUITES, frames, asset_key, config.allow)
+    suites = features_suites.SUITES
+    yield from judge(suites, frames, asset_key, allowed_here(suites, config, settings))
 
 
 @dg.multi_asset_check(
@@ -167,10 +182,12 @@ def features(
 def outputs(
     context: dg.AssetCheckExecutionContext,
     config: Allowance,
+    settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     lake: dg.ResourceParam[Lake],
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.AssetCheckResult]:
     """Refuse lists that nobody should act on; the ones published before still stand."""
     frames = outputs_frames.frames(warehouse, lake, as_of_day(context))
-    yield from judge(outputs_suites.SUITES, frames, asset_key, config.allow)
+    suites = outputs_suites.SUITES
+    yield from judge(suites, frames, asset_key, allowed_here(suites, config, settings))

@@ -8,7 +8,7 @@ from pipelines.erasure import forget
 from pipelines.errors import HomingError, SourceError
 from pipelines.list_history import remember_missed_lists
 from pipelines.partitions import DAILY, as_of_day
-from pipelines.resources.lake import Intake, Lake, require_new_orders
+from pipelines.resources.lake import Intake, Lake
 from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -66,8 +66,6 @@ def extract(
             if deliveries:
                 intakes[table.name] = lake.write(table, as_of, deliveries)
         forget(lake, warehouse, publisher, loaded=loaded)
-        if settings.empty_delta == "refuse":
-            require_new_orders(intakes[name] for name in ORDER_TABLES if name in intakes)
     except HomingError as error:
         # What a user has to mend does not get better by waiting.
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -118,31 +118,6 @@ class Intake:
     is_forward: bool
 
 
-def require_new_orders(intakes: Iterable[Intake]) -> None:
-    """Refuse to go on for a later day that brought not one new order.
-
-    An export that was not refreshed looks exactly like a day on which nobody bought, and every
-    customer would move a step towards churned.
-
-    Args:
-        intakes: what was written of the tables that carry orders.
-
-    Raises:
-        SourceError: all of them went forward, and none took a row.
-    """
-    intakes = list(intakes)
-    if all(intake.is_forward and not intake.manifest.rows for intake in intakes):
-        delivered = sum(intake.delivered for intake in intakes)
-        days = {intake.manifest.as_of.isoformat() for intake in intakes}
-        names = {intake.manifest.table for intake in intakes}
-        raise SourceError(
-            f"No new order up to {', '.join(sorted(days)) or 'the day of the run'}: the source "
-            f"delivered {delivered:,} rows of {', '.join(sorted(names)) or 'orders'}, all of them "
-            "known from earlier days or later than this one. Refresh the export or choose "
-            "another HOMING_AS_OF; if the day really had no order, set HOMING_EMPTY_DELTA=allow."
-        )
-
-
 class Lake:
     """The lake of one home. One run at a time may write (the run lock sees to it).
 

@@ -13,6 +13,7 @@ from checks.suite import Check, Suite, is_unique, lies_between
 from checks.suites import arrival, features, outputs
 from pipelines.defs import checks as borders
 from pipelines.errors import BorderError
+from pipelines.settings import Settings
 
 CANARY = "Wanda Canary"
 
@@ -98,8 +99,8 @@ def test_refused_data_stops_at_the_border_with_one_message() -> None:
     assert materialized(result) == {"customers", "hermits"}
     assert failure(result).strip() == (
         "pipelines.errors.BorderError: customers: expected ages of people; found otherwise in 1 of "
-        "2 rows (50.0%). Ask their parents. Nothing was published; the version before it still "
-        "stands."
+        "2 rows (50.0%). Ask their parents. To publish anyway: HOMING_ALLOW=ages_are_human. "
+        "Nothing was published; the version before it still stands."
     )
     told = evaluations(result)
     assert told["names_differ"].passed
@@ -141,6 +142,15 @@ def test_no_personal_value_reaches_the_storage_of_dagster(tmp_path: Path) -> Non
         result = run(frame)
         assert not result.success
         assert CANARY not in "\n".join(repr(event) for event in result.all_events)
+
+
+def test_homing_allow_reaches_every_border_and_each_takes_its_own() -> None:
+    settings = Settings(allow=("orders_keep_coming", "lists_did_not_empty"), _env_file=None)
+    taken = {
+        suites.__name__: borders.allowed_here(suites.SUITES, borders.Allowance(), settings)
+        for suites in (arrival, features, outputs)
+    }
+    assert list(taken.values()) == [["orders_keep_coming"], [], ["lists_did_not_empty"]]
 
 
 def test_checks_are_known_before_any_data_is() -> None:

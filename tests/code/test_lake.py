@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import HomingError, SourceError
 from pipelines.resources import lake as lake_module
-from pipelines.resources.lake import Intake, Lake, Manifest, require_new_orders
+from pipelines.resources.lake import Intake, Lake, Manifest
 from pipelines.sources.connector import DEFECT, Delivery, Part
 from pipelines.sources.contract import load_contract
 
@@ -408,32 +408,6 @@ def test_the_sample_company_is_never_mixed_with_real_customers(
     with pytest.raises(SourceError, match="must not be mixed"):
         lake.write(ORDERS, TUESDAY, [delivery(rows, source=second)])
     lake.write(ORDERS, TUESDAY, [delivery(rows, source=first)])
-
-
-# -- an empty delta --
-
-
-def allowed(intakes: Sequence[Intake]) -> bool:
-    try:
-        require_new_orders(intakes)
-    except SourceError as refusal:
-        assert "2026-06" in str(refusal)  # noqa: PT017
-        return False
-    return True
-
-
-def test_a_later_day_without_a_new_order_is_refused(lake: Lake) -> None:
-    rows = [order(1, "2026-06-01"), order(2, "2026-06-03")]
-    assert allowed([take(lake, MONDAY, *rows)])
-    assert not allowed([take(lake, TUESDAY, *rows)])
-    assert not allowed([take(lake, TUESDAY, *rows)])  # nor when it is tried again
-    assert allowed([take(lake, WEDNESDAY, *rows)])
-    assert allowed([take(lake, WEDNESDAY, *rows)])  # a rerun takes the same rows again
-    assert allowed([take(lake, MONDAY, *rows)])  # an older day has nothing new by nature
-
-
-def test_a_day_before_any_data_is_refused(lake: Lake) -> None:
-    assert not allowed([take(lake, MONDAY, order(1, "2026-06-02"))])
 
 
 # -- what a run can see --

@@ -207,7 +207,7 @@ def test_a_later_day_without_a_new_order_is_refused_and_may_be_allowed(lake: Lak
     verdicts = judge(lake, tomorrow)
 
     assert failed(verdicts) == {"orders_keep_coming"}
-    assert "HOMING_EMPTY_DELTA=allow" in str(refusal(verdicts))
+    assert "Refresh the export" in str(refusal(verdicts))
     assert failed(judge(lake)) == set()
 
 

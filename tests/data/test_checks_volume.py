@@ -57,7 +57,12 @@ def test_an_unusual_volume_is_told_from_a_usual_one(found: History, plausible: b
         (history(500, 20, 0), True),
         (history(500, 20, 1), False),
         (history(500, *[20] * 10, 0, 0), True),
-        (history(500, *CLOSED_ON_SUNDAYS, 0), False),
+        (history(500, *CLOSED_ON_SUNDAYS), False),
+        (history(500, *CLOSED_ON_SUNDAYS, 0), True),  # Monday, too
+        (history(500, *[20] * 10, *[0] * 20), True),  # refused every day, it is still no habit
+        (history(500, *[20] * 10, *[0] * 4, *[20] * 10, 0), True),  # one rest may be an accident
+        (history(500, *([20] * 10 + [0] * 4) * 2, *[20] * 10, *[0] * 4), False),
+        (history(500, *([20] * 10 + [0] * 4) * 2, *[20] * 10, *[0] * 5), True),
         (history(500, 20, 0, later=[20]), False),
     ],
 )

@@ -101,8 +101,10 @@ def test_bad_input_stops_with_one_message(
 def test_an_empty_delta_is_refused_unless_it_is_allowed(published: Path, tmp_path: Path) -> None:
     home = copy_of(published / "home", tmp_path / "home")
     files = published / "files"
-    refused(home, ("HOMING_EMPTY_DELTA",), as_of="2025-07-01", files_dir=files)
-    allowed = homing(home, as_of="2025-07-01", source="files", files_dir=files, empty_delta="allow")
+    way_out = "HOMING_ALLOW=orders_keep_coming"
+    refused(home, (f"To publish anyway: {way_out}",), as_of="2025-07-01", files_dir=files)
+    name, value = way_out.removeprefix("HOMING_").lower().split("=")
+    allowed = homing(home, as_of="2025-07-01", source="files", files_dir=files, **{name: value})
     assert allowed.returncode == 0, allowed.stderr
     assert current(home).startswith("2025-07-01")
 
