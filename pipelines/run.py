@@ -22,6 +22,7 @@ from pipelines.errors import HomingError, SettingsError
 from pipelines.instance import open_instance
 from pipelines.resources.publisher import PublishedVersion, Publisher
 from pipelines.settings import Settings
+from pipelines.sources import connectors, offered_tables
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -92,8 +93,6 @@ class Progress:
 
 def resolve_as_of(settings: Settings) -> date:
     """The day to run for: the one that was asked for, or the last day with an order."""
-    from pipelines.sources import connectors
-
     if settings.as_of == "latest":
         return max(connector.latest_day() for connector in connectors(settings))
     today = datetime.now(settings.zone).date()
@@ -115,10 +114,12 @@ def run(settings: Settings, console: Console) -> int:
         HomingError: the run could not start, or stopped at something a user can mend.
     """
     started = time.monotonic()
-    settings.prepare_home()
     settings.export()
     console.print(f"Homing: source {', '.join(settings.source)}, home {settings.home}")
     as_of = resolve_as_of(settings)
+    # A source that cannot be used leaves no empty home behind.
+    offered_tables(connectors(settings))
+    settings.prepare_home()
     console.print(f"as of {as_of}")
 
     # Dagster says at every load which of its functions are young; the pins answer for that.

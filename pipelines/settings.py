@@ -78,6 +78,17 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _a_day_or_latest(cls, value: object) -> object:
+        # Left to itself, a union complains once for each of its kinds.
+        if not isinstance(value, str) or value == "latest":
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("expected a day such as 2026-06-30, or latest") from None
+
     @field_validator("allow")
     @classmethod
     def _may_be_allowed(cls, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -88,6 +88,19 @@ COLUMNS = Suite(
             where="required",
         ),
         Check(
+            "numbers_have_a_decimal_point",
+            lies_between("decimal_comma_share", high=MAX_UNREADABLE_SHARE),
+            expected=(
+                f"at most {MAX_UNREADABLE_SHARE:.0%} of a column's numbers to have a decimal comma"
+            ),
+            remedy=(
+                "12,50 is mended by an expression in mapping.toml, under the table's columns, as "
+                "in [orders.columns]: net_amount = "
+                "{ sql = \"replace(replace(net_amount, '.', ''), ',', '.')\" }, "
+                "with the file's own name of the column within the brackets."
+            ),
+        ),
+        Check(
             "required_values_are_present",
             lies_between("missing_share", high=MAX_MISSING_SHARE),
             expected=(

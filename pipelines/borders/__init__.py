@@ -7,9 +7,6 @@ assets wait for a verdict (pipelines/defs/checks.py).
 
 from __future__ import annotations
 
-# The tables that bring orders; nothing can be computed without one of them.
-PURCHASES = ("orders", "order_lines")
-
 # Rows that a sample may have. Great Expectations takes about 750 MB for a million narrow rows.
 SAMPLE_ROWS = 200_000
 

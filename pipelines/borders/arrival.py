@@ -10,13 +10,13 @@ import duckdb
 import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
-from pipelines.borders import PURCHASES, SAMPLE_ROWS, one_in
+from pipelines.borders import SAMPLE_ROWS, one_in
 from pipelines.borders.reading import Reading
 from pipelines.borders.volume import History
 from pipelines.resources.lake import Lake, Manifest
 from pipelines.resources.warehouse import literal, quoted
 from pipelines.sources.connector import DEFECT
-from pipelines.sources.contract import Table, load_contract
+from pipelines.sources.contract import ORDER_TABLES, Table, load_contract
 
 # Rows of a delivery whose values are read: a share of a million rows is as good as one of fifty,
 # and each million of order lines costs two and a half seconds.
@@ -56,7 +56,7 @@ def frames(
                 is_judged = history.is_first or manifest.rows >= MIN_ROWS_FOR_SHARES
                 columns += delivered.columns(is_judged=is_judged)
                 deliveries.append(delivered.figures(history, is_judged=is_judged))
-                if table.name in PURCHASES:
+                if table.name in ORDER_TABLES:
                     newest_days += delivered.newest_day(as_of)
                     samples += [delivered.sample()] if is_judged else []
         purchases = _purchases(lake, as_of, newest_days, connection)
@@ -69,6 +69,7 @@ def frames(
             given=bool,
             missing_share=float,
             unreadable_share=float,
+            decimal_comma_share=float,
         ),
         "arrival_deliveries": _frame(
             deliveries,
@@ -130,7 +131,7 @@ class _Delivered:
                         f"{fault}_share": self._counts[f"{column.name} {fault}"] / rows
                         if has_shares
                         else None
-                        for fault in ("missing", "unreadable")
+                        for fault in ("missing", "unreadable", "decimal_comma")
                     },
                 }
 
@@ -139,7 +140,7 @@ class _Delivered:
         has_shares = self._rows and is_judged
         return {
             "table_name": self._table.name,
-            "is_purchases": self._table.name in PURCHASES,
+            "is_purchases": self._table.name in ORDER_TABLES,
             "malformed_share": 1 - self._counts["rows"] / self._counts["profiled"]
             if has_shares
             else None,
@@ -178,9 +179,15 @@ class _Delivered:
             given.append(f"{reading.given} as {value}")
             missing = f"is_row and {value} is null"
             unreadable = f"is_row and {value} is not null and {reading.is_unreadable(value)}"
+            has_comma = f"{unreadable} and {reading.has_decimal_comma(value)}"
             figures += [
-                f"count(*) filter (where {missing}) as {quoted(f'{name} missing')}",
-                f"count(*) filter (where {unreadable}) as {quoted(f'{name} unreadable')}",
+                f"count(*) filter (where {condition}) as {quoted(f'{name} {fault}')}"
+                for fault, condition in {
+                    "missing": missing,
+                    # told apart, since it has a remedy of its own
+                    "unreadable": f"{unreadable} and not ({has_comma})",
+                    "decimal_comma": has_comma,
+                }.items()
             ]
             if name == self._table.time:
                 newest = f"max({reading.instant(value)}) filter (where not ({unreadable}))"
@@ -228,7 +235,7 @@ class _Delivered:
 def _purchases(
     lake: Lake, as_of: date, newest_days: list[date], connection: duckdb.DuckDBPyConnection
 ) -> Mapping[str, Any]:
-    manifests = [manifest for name in PURCHASES for manifest in lake.manifests(name)]
+    manifests = [manifest for name in ORDER_TABLES for manifest in lake.manifests(name)]
     history = History.of(manifests, as_of)
     rows = history.rows_so_far
     if not rows:

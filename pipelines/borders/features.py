@@ -9,8 +9,9 @@ import duckdb
 import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
-from pipelines.borders import PURCHASES, SAMPLE_ROWS, one_in
+from pipelines.borders import SAMPLE_ROWS, one_in
 from pipelines.resources.warehouse import Warehouse, literal, quoted
+from pipelines.sources.contract import ORDER_TABLES
 
 _KEYS = ("snapshot_on", "customer_id")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
@@ -37,7 +38,7 @@ def frames(warehouse: Warehouse, as_of: date) -> dict[str, pd.DataFrame]:
 
 
 def _ledger(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
-    purchases = ", ".join(literal(name) for name in PURCHASES)
+    purchases = ", ".join(literal(name) for name in ORDER_TABLES)
     # One bad row of two is a bad row, not a bad delivery: few rows have no share.
     return connection.sql(
         f"""

@@ -68,6 +68,12 @@ class Reading:
             case number:
                 return f"try_cast({value} as {number}) is null"
 
+    def has_decimal_comma(self, value: str) -> str:
+        """SQL: whether text that is no number would be one with a decimal point: 12,50."""
+        if not self.is_number_as_text:
+            return "false"
+        return rf"regexp_full_match({value}, '[+-]?\d{{1,3}}([. ]?\d{{3}})*,\d{{1,2}}')"
+
     def instant(self, value: str) -> str:
         """SQL for the time that a value names, give or take its zone, which would cost double."""
         return f"try_cast({value} as timestamp)"
@@ -77,6 +83,12 @@ class Reading:
         if self.column.known_with == self.column.name:
             return early  # 9999-12-31 means "not yet" here
         return f"{early} or {instant} >= timestamp '{LATEST_PLAUSIBLE}'"
+
+    @property
+    def is_number_as_text(self) -> bool:
+        """Whether the column should hold numbers and holds text."""
+        kind = self.column.data_type.partition("(")[0]
+        return kind in {"decimal", "double", "integer"} and self.stored == "VARCHAR"
 
     @property
     def _is_number(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from pipelines.erasure import forget
-from pipelines.errors import HomingError, SourceError
+from pipelines.errors import HomingError
 from pipelines.list_history import remember_missed_lists
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Intake, Lake
@@ -13,10 +13,8 @@ from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
-from pipelines.sources import connectors
+from pipelines.sources import connectors, offered_tables
 from pipelines.sources.contract import load_contract
-
-ORDER_TABLES = ("orders", "order_lines")
 
 
 @dg.multi_asset(
@@ -49,12 +47,7 @@ def extract(
     try:
         remember_missed_lists(lake, publisher)
         sources = connectors(settings)
-        offered = {source.name: {table.name for table in source.tables()} for source in sources}
-        if not any(name in tables for tables in offered.values() for name in ORDER_TABLES):
-            raise SourceError(
-                f"no {' or '.join(ORDER_TABLES)} in {', '.join(offered)}: nothing can be computed "
-                "without orders; see README, 'Your own data'"
-            )
+        offered = offered_tables(sources)
         loaded = {manifest.batch_id for manifest in lake.manifests()}
         intakes: dict[str, Intake] = {}
         for table in load_contract().values():

@@ -9,10 +9,12 @@ A new connector is a module with `connect(settings)`, which returns something wi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from pipelines.errors import SettingsError
+from pipelines.errors import SettingsError, SourceError
+from pipelines.sources.contract import ORDER_TABLES
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -40,3 +42,26 @@ def connectors(settings: Settings) -> tuple[Connector, ...]:
     if "sample" in names and len(names) > 1:
         raise SettingsError("HOMING_SOURCE: the sample company cannot be mixed with real data")
     return tuple(import_module(_MODULES[name]).connect(settings) for name in names)
+
+
+def offered_tables(sources: Iterable[Connector]) -> dict[str, set[str]]:
+    """The names of the tables that each source can deliver, by the source's name.
+
+    Raises:
+        SourceError: a source cannot be used, none brings orders, or they come in both forms.
+    """
+    offered = {source.name: {table.name for table in source.tables()} for source in sources}
+    given = [name for name in ORDER_TABLES if any(name in tables for tables in offered.values())]
+    if not given:
+        raise SourceError(
+            f"no {' or '.join(ORDER_TABLES)} in {', '.join(offered)}: nothing can be computed "
+            "without orders; see README, 'Your own data'"
+        )
+    if len(given) > 1:
+        raise SourceError(
+            f"{', '.join(offered)}: expected orders or order_lines, found both, and both say what "
+            "was ordered. Remove orders if the lines make up all of them (orders, items, products "
+            "and returns are then made of the lines); else remove order_lines, and give the "
+            "lines as order_items."
+        )
+    return offered

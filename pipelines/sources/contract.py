@@ -22,6 +22,9 @@ import yaml
 EARLIEST_PLAUSIBLE = date(1990, 1, 1)
 LATEST_PLAUSIBLE = date(2100, 1, 1)
 
+# Each of them says what was ordered, so exactly one of them is given.
+ORDER_TABLES = ("orders", "order_lines")
+
 CONTRACT_PATH = Path(__file__).parents[2] / "dbt_project" / "models" / "staging" / "lake.yml"
 
 

@@ -10,7 +10,6 @@ A table's files are `<table>.csv` (.tsv, .txt, each also .gz; .parquet; .xlsx), 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -23,9 +22,10 @@ import pyarrow as pa
 
 from pipelines.errors import SourceError
 from pipelines.sources.connector import Delivery, Part
-from pipelines.sources.contract import EARLIEST_PLAUSIBLE, Table, load_contract
+from pipelines.sources.contract import EARLIEST_PLAUSIBLE, ORDER_TABLES, Table, load_contract
 from pipelines.sources.event_time import event_time, is_plausible, midnight
 from pipelines.sources.mapping import TableMapping, Translation, read_mapping
+from pipelines.sources.notices import notice
 from pipelines.sources.readers import Reader
 from pipelines.sources.readers.delimited import Delimited
 from pipelines.sources.readers.parquet import Parquet
@@ -34,10 +34,7 @@ from pipelines.sources.readers.workbook import Workbook
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-logger = logging.getLogger(__name__)
-
 MAPPING_FILE = "mapping.toml"
-ORDER_TABLES = ("orders", "order_lines")
 
 _TEXT, _PARQUET, _XLSX, _GZIP = "text", "Parquet", "XLSX", "gzip"
 _KINDS = {
@@ -106,9 +103,10 @@ class Files:
                 f'or name them in {MAPPING_FILE} ([orders] file = "...").'
             )
         if unused:
-            logger.warning(
-                "not used, because no table is called so: %s; rename them or name them in %s",
-                *(", ".join(unused), MAPPING_FILE),
+            notice(
+                self._folder,
+                f"not used, because no table is called so: {', '.join(unused)}; rename them or "
+                f"name them in {MAPPING_FILE}",
             )
         return tuple(self._contract[name] for name in found)
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import logging
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -22,11 +23,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from checks.suites.arrival import COLUMNS
 from pipelines.errors import SettingsError, SourceError
 from pipelines.resources.lake import Lake
 from pipelines.settings import Settings
-from pipelines.sources import connectors
+from pipelines.sources import connectors, offered_tables
 from pipelines.sources.connector import DEFECT
+from pipelines.sources.contract import load_contract
 from pipelines.sources.files import Files
 from pipelines.sources.readers import POSITION, delimited, text, unique_names
 from pipelines.sources.readers.delimited import Delimited
@@ -232,6 +235,22 @@ def test_an_encoding_that_is_not_declared_is_detected_and_logged(
         [row] = delivered(folder({"orders.csv": content}))
     assert row["name"] == "王小明"
     assert "orders.csv is not UTF-8 (byte offset 70) and is read as gb18030" in caplog.text
+
+
+def test_a_notice_is_given_once_however_often_a_file_is_opened(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = (CHINESE + "王小明\n").encode("gb18030")
+    root = folder({"orders.csv": content, "clients.csv": "id\n1\n"})
+    with caplog.at_level(logging.WARNING):
+        Files(root).latest_day()
+        for _ in range(2):
+            Files(root).tables()
+            assert delivered(root)
+    assert [record.getMessage().partition(":")[0][:22] for record in caplog.records] == [
+        "orders.csv is not UTF-",
+        "not used, because no t",
+    ]
 
 
 def test_western_text_is_not_taken_for_chinese(folder: Folder) -> None:
@@ -574,6 +593,34 @@ def test_sources_are_opened_by_name(folder: Folder) -> None:
 def test_a_source_that_cannot_be_is_refused(names: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="HOMING_SOURCE"):
         connectors(Settings.read(source=names, files_dir=tmp_path))
+
+
+def test_orders_are_given_in_one_form(folder: Folder) -> None:
+    line = f"{HEADER},product_id,quantity,unit_price\n{ROW},P1,1,1\n"
+    root = folder({"orders.csv": f"{HEADER}\n{ROW}\n", "order_lines.csv": line})
+    with pytest.raises(SourceError, match=r"found both.*Remove orders if .* else remove order_l"):
+        offered_tables([Files(root)])
+    (root / "orders.csv").unlink()
+    assert offered_tables([Files(root)]) == {"files": {"order_lines"}}
+    (root / "order_lines.csv").rename(root / "customers.csv")
+    with pytest.raises(SourceError, match="no orders or order_lines in files"):
+        offered_tables([Files(root)])
+
+
+def test_the_sample_company_says_what_it_offers_before_it_is_made(tmp_path: Path) -> None:
+    [sample] = connectors(Settings.read(home=tmp_path / "home"))
+    assert offered_tables([sample])["sample"] == load_contract().keys() - {"order_lines"}
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_hint_for_a_decimal_comma_mends_it(folder: Folder) -> None:
+    [check] = [c for c in COLUMNS.checks if c.name == "numbers_have_a_decimal_point"]
+    [hint] = re.findall(r"net_amount = \{.*?\}", check.remedy)
+    rows = 'O1,C1,2026-06-01,"1.234,50"\nO2,C1,2026-06-01,"-9,9"\nO3,C1,2026-06-01,7\n'
+    root = folder(
+        {"orders.csv": f"{HEADER}\n{rows}", "mapping.toml": f"[orders.columns]\n{hint}\n"}
+    )
+    assert [row["net_amount"] for row in delivered(root)] == ["1234.50", "-9.9", "7"]
 
 
 # -- the documented examples, on the real files --

@@ -23,6 +23,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "given": [True, True, False],
             "missing_share": [0.25, 0.0, None],
             "unreadable_share": [0.0, 0.01, None],
+            "decimal_comma_share": [0.0, 0.01, None],
         }
     ),
     "arrival_deliveries": pd.DataFrame(
@@ -126,6 +127,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
 SPOILT: Mapping[str, tuple[str, object]] = {
     "required_columns_are_given": ("given", False),
     "required_values_are_readable": ("unreadable_share", 0.99),
+    "numbers_have_a_decimal_point": ("decimal_comma_share", 0.9),
     "required_values_are_present": ("missing_share", 0.51),
     "keys_name_one_order": ("repeated_key_share", 0.8),
     "rows_are_well_formed": ("malformed_share", 0.5),

@@ -97,6 +97,16 @@ def test_order_lines_with_guests_and_cancellations_pass(lake: Lake) -> None:
             "orders.net_amount (99.0%)",
         ),
         (
+            {"net_amount": ["12,50"] * 60 + ["1.299,5"] * 20 + ["9.5"] * 20},
+            "numbers_have_a_decimal_point",
+            "orders.net_amount (80.0%). 12,50 is mended by an expression in mapping.toml",
+        ),
+        (
+            {"cost_amount": ["7,99"] * 100},
+            "numbers_have_a_decimal_point",
+            "orders.cost_amount (100.0%)",
+        ),
+        (
             {"ordered_at": ["31.12.2025 8:26"] * 100},
             "required_values_are_readable",
             "orders.ordered_at (100.0%)",

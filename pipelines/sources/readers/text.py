@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -19,8 +18,7 @@ from pathlib import Path
 import charset_normalizer
 
 from pipelines.errors import SourceError
-
-logger = logging.getLogger(__name__)
+from pipelines.sources.notices import notice
 
 BLOCK_BYTES = 8 * 1024 * 1024
 
@@ -94,10 +92,10 @@ def find_encoding(path: Path, declared: str | None, label: str) -> Encoding:
                 f"{found.offset:,}, and no other encoding fits. Save the file as UTF-8, or "
                 "declare its encoding in mapping.toml."
             ) from None
-        logger.warning(
-            '%s is not UTF-8 (byte offset %s) and is read as %s; set encoding = "%s" in '
-            "mapping.toml to be sure",
-            *(label, f"{found.offset:,}", guess, guess),
+        notice(
+            path,
+            f"{label} is not UTF-8 (byte offset {found.offset:,}) and is read as {guess}; set "
+            f'encoding = "{guess}" in mapping.toml to be sure',
         )
         return Encoding(guess)
     return Encoding("utf-8")

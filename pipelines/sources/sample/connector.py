@@ -14,7 +14,7 @@ from pathlib import Path
 from pipelines.errors import SettingsError
 from pipelines.settings import Settings
 from pipelines.sources.connector import Delivery
-from pipelines.sources.contract import Table
+from pipelines.sources.contract import Table, load_contract
 from pipelines.sources.files import Files
 from pipelines.sources.sample.generate import generate
 from pipelines.sources.sample.parameters import Scale
@@ -45,8 +45,8 @@ class SampleCompany:
             ) from error
 
     def tables(self) -> tuple[Table, ...]:
-        """All tables of the contract but `order_lines`, which stands for `orders`."""
-        return self._files.tables()
+        """All tables of the contract but `order_lines`, which would stand for `orders`."""
+        return tuple(t for t in load_contract().values() if t.name != "order_lines")
 
     def deliver(self, table: Table, as_of: date) -> Delivery:
         """One table of the company."""

@@ -1,0 +1,159 @@
+"""`make run` from outside: the exit status, and the one message that a stopped run ends with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines import run
+from pipelines.errors import BorderError, SourceError
+from pipelines.resources.lock import RunLockedError
+from pipelines.settings import Settings
+
+CANARY = "Wanda Canary"
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+    """Sets HOMING_ variables for one test, and nothing else of them; gives the home."""
+    before = dict(os.environ)
+
+    def given(**settings: object) -> Path:
+        for name in [name for name in os.environ if name.startswith("HOMING_")]:
+            monkeypatch.delenv(name)
+        for name, value in {"home": tmp_path / "home", **settings}.items():
+            monkeypatch.setenv(f"HOMING_{name.upper()}", str(value))
+        return tmp_path / "home"
+
+    yield given
+    # what `Settings.export` leaves for child processes
+    for name in os.environ.keys() - before.keys():
+        monkeypatch.delenv(name, raising=False)
+
+
+def failed(body: Callable[[], object]) -> dg.ExecuteInProcessResult:
+    @dg.op
+    def step() -> None:
+        body()
+
+    @dg.job
+    def daily() -> None:
+        step()
+
+    return daily.execute_in_process(raise_on_error=False)
+
+
+def raising(error: BaseException, cause: BaseException | None = None) -> Callable[[], None]:
+    def body() -> None:
+        raise error from cause
+
+    return body
+
+
+def message(result: dg.ExecuteInProcessResult, home: Path) -> str:
+    assert not result.success
+    return run.failure_message(result, Settings(home=home))
+
+
+def test_what_a_user_can_mend_is_said_as_it_stands(tmp_path: Path) -> None:
+    text = "orders.csv: expected a header: found none. Export it again."
+    assert message(failed(raising(SourceError(text))), tmp_path) == text
+    assert message(failed(raising(RuntimeError("dbt"), SourceError(text))), tmp_path) == text
+    assert message(failed(raising(RunLockedError(text))), tmp_path) == text
+    assert message(failed(raising(dg.Failure(text, allow_retries=False))), tmp_path) == text
+    assert not list(tmp_path.rglob("*.traceback.txt"))
+
+
+def test_a_border_that_refused_speaks_first_and_once(tmp_path: Path) -> None:
+    @dg.asset
+    def orders() -> None: ...
+
+    names = ("unusual", "bad", "worse")
+
+    @dg.multi_asset_check(
+        specs=[dg.AssetCheckSpec(name, asset="orders", blocking=True) for name in names]
+    )
+    def border():
+        for name in names:
+            yield dg.AssetCheckResult(
+                asset_key=dg.AssetKey("orders"),
+                check_name=name,
+                passed=False,
+                severity=dg.AssetCheckSeverity[{"unusual": "WARN"}.get(name, "ERROR")],
+                description=f"orders are {name}",
+            )
+        raise BorderError("2 checks refused the data")
+
+    result = dg.materialize([orders, border], raise_on_error=False)
+    assert message(result, tmp_path) == "orders are bad\norders are worse"
+
+
+def test_a_defect_is_filed_and_not_shown(tmp_path: Path) -> None:
+    """What it says may quote a row."""
+    result = failed(raising(ValueError(f"cannot read {CANARY}")))
+    said = message(result, tmp_path)
+    trace = tmp_path / "runs" / f"{result.run_id}.traceback.txt"
+    assert said == f"the run failed in a way that should not happen; please report {trace}"
+    assert CANARY in trace.read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"as_of": "tomorrow"}, "HOMING_AS_OF: expected a day"),
+        ({"as_of": "1980-01-01"}, "HOMING_AS_OF: expected a day from 1995-01-01"),
+        ({"as_of": "2999-01-01"}, "found 2999-01-01"),
+        ({"source": "files"}, "HOMING_FILES_DIR must name the folder"),
+        ({"source": "files", "files_dir": "/no/such/folder"}, "HOMING_FILES_DIR: expected a fold"),
+        ({"source": "fiels"}, "unknown source 'fiels'"),
+        ({"allow": "everything"}, "HOMING_ALLOW: expected names of checks"),
+    ],
+)
+@pytest.mark.parametrize("as_of", ["latest", "2026-06-30"])
+def test_what_cannot_begin_ends_with_status_1_and_leaves_nothing(
+    environment: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, str],
+    words: str,
+    as_of: str,
+) -> None:
+    home = environment(**{"as_of": as_of, **settings})
+    assert run.main() == 1
+    told = capsys.readouterr().err
+    assert told.startswith("\nStopped: ")
+    assert words in told
+    assert "Traceback" not in told
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"customers.csv": "customer_id,created_at\nC1,2020-01-01\n"},
+        {
+            "orders.csv": "order_id,customer_id,ordered_at,net_amount\nO1,C1,2026-06-01,1\n",
+            "order_lines.csv": "order_id,customer_id,ordered_at,product_id,quantity,unit_price\n"
+            "O1,C1,2026-06-01,P1,1,1\n",
+        },
+    ],
+    ids=["nothing", "no orders", "orders twice"],
+)
+def test_a_folder_that_cannot_be_used_leaves_no_home_behind(
+    environment: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    files: dict[str, str],
+) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    for name, text in files.items():
+        (exports / name).write_text(text)
+    home = environment(source="files", files_dir=exports, as_of="2026-06-30")
+    assert run.main() == 1
+    assert "order" in capsys.readouterr().err
+    assert not home.exists()
