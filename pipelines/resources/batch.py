@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from pipelines.errors import SourceError
 from pipelines.resources.forgetting import Cells
+from pipelines.resources.warehouse import literal, quoted
 from pipelines.sources.connector import DEFECT, Part
 from pipelines.sources.contract import Table
 from pipelines.sources.event_time import event_time, is_plausible, midnight
@@ -44,6 +45,7 @@ class Arrival:
         self._parts = parts
         self._held = held
         self._rows_of_signed: dict[int, tuple[str, int]] = {}
+        self._first_rows: dict[int, int] = {}
         self.delivered = 0
         self.failure: BaseException | None = None
         self.schema = _common_schema([part.schema for part in parts])
@@ -53,6 +55,14 @@ class Arrival:
         numbers = [pa.field("_row", pa.int64()), pa.field("_part", pa.int32())]
         schema = pa.schema([*self.schema, *numbers])
         return pa.RecordBatchReader.from_batches(schema, self._numbered(schema))
+
+    def parts(self, taken: Mapping[int, int]) -> dict[int, str]:
+        """The labels of the parts that rows were taken of, by the position of their first row."""
+        return {
+            self._first_rows[place]: part.label
+            for place, part in enumerate(self._parts)
+            if place in taken
+        }
 
     def whole_parts(self, taken: Mapping[int, int]) -> dict[str, int]:
         """The parts of which every row was taken, given the rows taken of each, by its place."""
@@ -69,7 +79,7 @@ class Arrival:
                 if signature and signature in self._held:
                     self.delivered += self._held[signature]
                     continue
-                first_row = self.delivered
+                first_row = self._first_rows[place] = self.delivered
                 yield from self._numbered_part(part, place, schema)
                 if signature:
                     self._rows_of_signed[place] = (signature, self.delivered - first_row)
@@ -126,7 +136,7 @@ class Batch:
         sort_hash = f"hash({_listed(always_given)})"
         known = "select 0::ubigint as _row_hash, 0::ubigint as _sort_hash where false"
         if known_files:
-            files = ", ".join(_quoted(path) for path in known_files)
+            files = ", ".join(literal(path) for path in known_files)
             known = (
                 f"select _row_hash, {sort_hash} as _sort_hash "
                 f"from read_parquet([{files}], union_by_name = true)"
@@ -175,9 +185,14 @@ class Batch:
             """
         )
 
-    def add(self, data_file: Path, table: Table) -> None:
-        """Put the rows of a batch before those kept."""
+    def add(self, data_file: Path, table: Table) -> int:
+        """Put the rows of a batch before those kept.
+
+        Returns:
+            By how much the positions of those kept have grown.
+        """
         there = _read(data_file)
+        shift: int = self._value(f"select max(_row) + 1 from {there}")
         event = event_time(table, self.schema_of(data_file))
         self.connection.execute(
             f"""
@@ -185,9 +200,10 @@ class Batch:
             select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at
             from {there}
             union all by name
-            select * replace (_row + (select max(_row) + 1 from {there}) as _row) from kept
+            select * replace (_row + {shift} as _row) from kept
             """
         )
+        return shift
 
     def load(self, data_file: Path, table: Table) -> None:
         """Keep the rows of a batch as they are."""
@@ -275,7 +291,7 @@ class Batch:
                     _row_hash
                 from kept
                 order by {_listed([*order, "_row"])}
-            ) to {_quoted(path)} (format parquet)
+            ) to {literal(path)} (format parquet)
             """
         )
 
@@ -314,15 +330,11 @@ def _cast_to(kind: pa.DataType) -> pc.CastOptions:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+    return ", ".join(map(quoted, names))
 
 
 def _read(data_file: Path) -> str:
-    return f"read_parquet({_quoted(data_file)})"
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    return f"read_parquet({literal(data_file)})"
 
 
 def first_line(error: BaseException) -> str:

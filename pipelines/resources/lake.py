@@ -57,6 +57,8 @@ class Manifest:
             or the table is undated: such a batch may matter to every day.
         whole_parts: rows of each part of the delivery that this batch holds completely, by the
             part's signature.
+        parts: labels of the parts (files) that its rows came from, by the position of the first
+            row of each: row 7 of a part that begins at 40 has the position 46.
     """
 
     table: str
@@ -70,6 +72,7 @@ class Manifest:
     source: str
     earliest_on: date | None = None
     whole_parts: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
@@ -80,6 +83,10 @@ class Manifest:
             "whole_parts": [
                 {"signature": signature, "rows": rows}
                 for signature, rows in sorted(self.whole_parts.items())
+            ],
+            "parts": [
+                {"label": label, "first_row": first_row}
+                for first_row, label in sorted(self.parts.items())
             ],
         }
         return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
@@ -97,6 +104,8 @@ class Manifest:
                 "columns": tuple(document["columns"]),
                 "extra_columns": tuple(document["extra_columns"]),
                 "whole_parts": {p["signature"]: p["rows"] for p in document["whole_parts"]},
+                # absent in a lake from before the parts were remembered
+                "parts": {p["first_row"]: p["label"] for p in document.get("parts", [])},
             }
         )
 
@@ -197,12 +206,14 @@ class Lake:
         )
         with self._new_batch() as batch:
             batch.take(arrival, table, as_of, [self.data_file(m) for m in known if m.rows])
-            whole_parts = arrival.whole_parts(batch.rows_per_part())
+            taken = batch.rows_per_part()
+            whole_parts, parts = arrival.whole_parts(taken), arrival.parts(taken)
             if stays is not None:
                 if not batch.count():
                     return Intake(stays, arrival.delivered, is_forward)
-                batch.add(self.data_file(stays), table)
+                shift = batch.add(self.data_file(stays), table)
                 whole_parts |= stays.whole_parts
+                parts = {**stays.parts, **{first + shift: name for first, name in parts.items()}}
             manifest = self._store(
                 batch,
                 table.name,
@@ -211,6 +222,7 @@ class Lake:
                 contract_columns=table.column_names,
                 source=source,
                 whole_parts=whole_parts,
+                parts=parts,
             )
         return Intake(manifest, arrival.delivered, is_forward)
 
@@ -305,6 +317,7 @@ class Lake:
                     contract_columns=table.column_names,
                     source=manifest.source,
                     whole_parts=manifest.whole_parts,
+                    parts=manifest.parts,
                 )
         clean = sorted(f"{m.table}/{m.batch_id}" for m in self.manifests() if m.table in contract)
         record = {"customers_sha256": asked, "looked_through": clean}
@@ -349,6 +362,7 @@ class Lake:
         contract_columns: Sequence[str],
         source: str,
         whole_parts: Mapping[str, int] | None = None,
+        parts: Mapping[int, str] | None = None,
     ) -> Manifest:
         digest = batch.digest()
         batch_id = f"{as_of}-{digest}"
@@ -372,6 +386,7 @@ class Lake:
             source=source,
             earliest_on=batch.earliest_day(),
             whole_parts=whole_parts or {},
+            parts=parts or {},
         )
         move_into_place(temporary, path)
         write_atomically(folder / f"{as_of}.json", manifest.to_json())

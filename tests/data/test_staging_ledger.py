@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from pipelines.resources.lake import Lake
 from pipelines.sources.contract import Table, load_contract
+from pipelines.sources.files import Files
 
 ORDERS = [
     {"order_id": "1", "customer_id": "c", "ordered_at": "2024-03-01", "net_amount": "10"},
@@ -55,8 +59,8 @@ def test_the_inventory_says_what_is_missing_and_what_that_costs(
 ) -> None:
     inventory = {
         (table, column): (given, rows, lost)
-        for table, column, _, given, rows, lost in orders_only.sql(
-            "from source_inventory"
+        for table, column, given, rows, lost in orders_only.sql(
+            "select table_name, column_name, given, rows, switched_off_what from source_inventory"
         ).fetchall()
     }
     contract = load_contract()
@@ -67,6 +71,56 @@ def test_the_inventory_says_what_is_missing_and_what_that_costs(
     assert "NPS" in inventory["surveys", "score"][2]
     # given instead of orders, so nothing is lost without it
     assert inventory["order_lines", "order_id"] == (False, 0, None)
+
+
+def test_what_the_contract_does_not_know_is_kept_and_shown(company: Any) -> None:
+    company.deliver("orders", [ORDERS[0] | {"salesman": "x", "remark": "y"}])
+    company.deliver("tickets", [{"ticket_id": "t", "customer_id": "c", "opened_at": "2024-03-01"}])
+    extra = company.rows(
+        "select table_name, column_name, kind, position, given, rows, switched_off_what"
+        " from source_inventory where kind <> 'contract' order by all",
+        select="source_inventory",
+    )
+    assert extra == [
+        ("orders", "remark", "extra", None, True, 1, None),
+        ("orders", "salesman", "extra", None, True, 1, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "status", "lost"),
+    [
+        ("10", "completed", "return features"),
+        ("-10", "completed", "orders with a negative amount count as returns"),
+        ("-10", "pending", "return features"),
+    ],
+)
+def test_negative_orders_are_returns_to_the_inventory(
+    company: Any, amount: str, status: str, lost: str
+) -> None:
+    company.deliver("orders", [ORDERS[0] | {"net_amount": amount, "status": status}])
+    [(text,)] = company.rows(
+        "select distinct switched_off_what from source_inventory where table_name = 'returns'",
+        select="source_inventory",
+    )
+    assert lost in text
+
+
+def test_a_version_that_another_one_replaced_is_told_in_the_ledger(company: Any) -> None:
+    told = ["a 2024-03-01", "a 2024-04-01", "a 2024-05-01", "b 2024-03-01", "b 2024-03-01"]
+    told += ["c 2024-03-01", "c 2024-06-02"]
+    versions = [
+        ORDERS[0] | {"order_id": order, "updated_at": day} for order, day in map(str.split, told)
+    ]
+    company.deliver("orders", versions[:-1], "2024-06-01")
+    company.deliver("orders", versions)
+    columns = "extracted, accepted, quarantined, duplicate, superseded"
+    with company.build(select="row_ledger stg_orders", tested=True) as warehouse:
+        assert warehouse.sql(
+            f"select as_of::varchar, {columns} from row_ledger order by as_of"
+        ).fetchall() == [("2024-06-01", 6, 5, 0, 1, 3), ("2024-06-30", 1, 1, 0, 0, 0)]
+        [(used,)] = warehouse.sql("select sum(accepted - superseded) from row_ledger").fetchall()
+        assert used == warehouse.sql("from stg_orders").shape[0] == 3
 
 
 def test_rows_of_later_days_are_not_in_the_delivery(
@@ -92,3 +146,60 @@ def test_a_row_that_is_lost_fails_the_build(company: Any) -> None:
         warehouse.execute("delete from checked_orders where order_id = '1'")
     with pytest.raises(pytest.fail.Exception, match="row_ledger_balances"):
         company.build(select="row_ledger", tested=True)
+
+
+def test_a_person_finds_a_bad_row_in_the_file_by_what_quarantine_says(
+    company: Any, tmp_path: Path
+) -> None:
+    """Two files, a malformed line, rows of another day in between, and a later delivery."""
+    header = "order_id,customer_id,ordered_at,net_amount,status"
+    files = tmp_path / "exports"
+    files.mkdir()
+    (files / "orders-1.csv").write_text(
+        f"{header}\n1,c,2024-03-01,1,\n2,c\n\n3,c,2025-03-01,3,\n4,c,2024-03-01,12,,50\n"
+        "5,,2024-03-01,5,\n"
+    )
+    (files / "orders-2.csv").write_text(
+        f'{header}\n6,c,2024-03-01,"12,50",\n7,c,2024-03-01,7,shipped\n'
+    )
+    (files / "customers.csv").write_text(
+        "customer_id,created_at,birth_date,distance_km\n"
+        "c,2020-01-01,canary,1\nd,2020-01-01,1990-01-01,-3\n"
+    )
+    deliver_files(company, files, "2024-06-01")
+    (files / "orders-1.csv").write_text(f"{header}\n9,c,2024-06-02,9,\n10,c,2024-06-02,ten,\n")
+    deliver_files(company, files, "2024-06-02")
+    (files / "orders-2.csv").write_text(f"{header}\n11,c,2024-03-01,eleven,\n")
+    deliver_files(company, files, "2024-06-01")  # an older day only gains rows
+    found = company.rows(
+        "select batch_as_of::varchar, delivery_part, row_number, row_key, rule, raw_value"
+        " from quarantine order by table_name desc, batch_as_of, delivery_row",
+        select="quarantine",
+    )
+    first, second = "2024-06-01", "2024-06-02"
+    assert found == [
+        (first, "orders-1.csv", 2, "", "row_malformed", None),
+        (first, "orders-1.csv", 4, "", "row_malformed", None),
+        (first, "orders-1.csv", 5, "5", "customer_id_missing", None),
+        (first, "orders-2.csv", 1, "6", "net_amount_not_a_number", "12,50"),
+        (first, "orders-2.csv", 2, "7", "status_unknown", "shipped"),
+        (first, "orders-2.csv", 1, "11", "net_amount_not_a_number", "eleven"),
+        (second, "orders-1.csv", 2, "10", "net_amount_not_a_number", "ten"),
+        (first, "customers.csv", 1, "c", "birth_date_not_a_date", None),
+        (first, "customers.csv", 2, "d", "distance_km_below_minimum", "-3"),
+    ]
+    with duckdb.connect(str(company.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        [(hint,)] = warehouse.sql(
+            "select reason from quarantine where raw_value = '12,50'"
+        ).fetchall()
+    assert hint.endswith(
+        """net_amount = { sql = "replace(replace(net_amount, '.', ''), ',', '.')" }"""
+    )
+
+
+def deliver_files(company: Any, folder: Path, as_of: str) -> None:
+    source = Files(folder)
+    lake = Lake(company.home / "lake")
+    for table in source.tables():
+        delivery = source.deliver(table, date.fromisoformat(as_of))
+        lake.write(table, date.fromisoformat(as_of), [delivery])

@@ -180,12 +180,12 @@ def test_a_line_that_could_not_be_read_keeps_its_defect(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:
     found = warehouse.sql(
-        "select rule, reason, row_number from quarantine where batch_as_of = '2024-06-30'"
+        "select rule, reason, delivery_row from quarantine where batch_as_of = '2024-06-30'"
         " and table_name = 'orders'"
     )
     assert sorted(found.fetchall()) == [
-        ("row_malformed", "line 7: 3 fields, expected 4", 0),
         ("row_malformed", "line 7: 3 fields, expected 4", 1),
+        ("row_malformed", "line 7: 3 fields, expected 4", 2),
     ]
 
 
@@ -205,6 +205,21 @@ def test_no_reason_repeats_a_value(warehouse: duckdb.DuckDBPyConnection) -> None
         f"select count(*) from quarantine where reason like '%{CANARY}%'"
     ).fetchall()
     assert leaks == 0
+
+
+def test_the_value_at_fault_is_shown_unless_it_is_personal(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    shown = dict(
+        warehouse.sql(
+            "select row_key, raw_value from quarantine where table_name = 'orders'"
+        ).fetchall()
+    )
+    assert shown["amount words"] == CANARY
+    assert shown["amount with comma"] == "1,234.50"
+    assert shown["status unknown"] == "shipped"
+    assert shown["time words"] == "yesterday"
+    assert shown["customer empty"] is None
 
 
 def test_everything_delivered_is_accounted_for(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,8 @@
 {%- endmacro -%}
 
 {# A relation of the batches of every table whose name fits the pattern, straight from the manifests:
-   table_name, as_of, batch_id, file, rows, columns (between commas: `,a,b,`), earliest_on. #}
+   table_name, as_of, batch_id, file, rows, columns (between commas: `,a,b,`), extra_columns (the same), earliest_on,
+   parts (a list of {label, first_row}, by first_row). #}
 {%- macro lake_manifests(table='*') -%}
     {%- set pattern = lake_path(table ~ '/*.json') -%}
     {#- read_json refuses a pattern that nothing matches -#}
@@ -19,12 +20,15 @@
             file,
             rows,
             ',' || array_to_string(columns, ',') || ',' as columns,
-            earliest_on
+            ',' || array_to_string(extra_columns, ',') || ',' as extra_columns,
+            earliest_on,
+            parts
         from read_json(
             '{{ pattern }}',
             columns = {
                 'table': 'varchar', 'as_of': 'varchar', 'batch_id': 'varchar',
-                'file': 'varchar', 'rows': 'bigint', 'columns': 'varchar[]', 'earliest_on': 'date'
+                'file': 'varchar', 'rows': 'bigint', 'columns': 'varchar[]', 'extra_columns': 'varchar[]',
+                'earliest_on': 'date', 'parts': 'struct(label varchar, first_row bigint)[]'
             }
         )
     )
@@ -33,10 +37,21 @@
         select
             cast(null as varchar) as table_name, cast(null as date) as as_of, cast(null as varchar) as batch_id,
             cast(null as varchar) as file, cast(null as bigint) as rows, cast(null as varchar) as columns,
-            cast(null as date) as earliest_on
+            cast(null as varchar) as extra_columns, cast(null as date) as earliest_on,
+            cast(null as struct(label varchar, first_row bigint)[]) as parts
         where false
     )
     {%- endif -%}
+{%- endmacro -%}
+
+{# The words of a text that stand between commas (`,a,b,`), one per row, in a column `word`. #}
+{%- macro words_between_commas(text) -%}
+    unnest(string_split(trim({{ text }}, ','), ',')) as word
+{%- endmacro -%}
+
+{# The parts of a list of {label, first_row}, one per row, in a column `part`. #}
+{%- macro each_part(parts) -%}
+    unnest({{ parts }}) as part
 {%- endmacro -%}
 
 {# Groups of data files that hold the same columns in the same types, in the order given:

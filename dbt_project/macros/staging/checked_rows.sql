@@ -4,7 +4,8 @@
 
      _batch      as_of of the delivery            _rule       first rule broken; NULL: the row is fine
      _batch_id   identifier of the delivery       _reason     the same for people, without the value
-     _row        position within the delivery     _duplicate  an exact repeat of a fine row of its delivery
+     _row        position within the delivery     _value      what stood in the column at fault, unless personal
+                                                  _duplicate  an exact repeat of a fine row of its delivery
                                                   _contested  another row may be a version of it
 
    extra_rules: rules over several columns, asked after those of the contract: [{rule, breaks, reason}].
@@ -86,6 +87,9 @@ judged as (
         {%- for column in contract.columns %}
         {{ column.name }},
         {%- endfor %}
+        {%- for name in shown_columns(rules) %}
+        given_{{ name }},
+        {%- endfor %}
         _defect,
         _batch,
         _batch_id,
@@ -99,34 +103,50 @@ judged as (
     from typed
 ),
 
+-- before the joins, which would otherwise carry every value as it was given
+valued as (
+    select
+        {%- for column in contract.columns %}
+        {{ column.name }},
+        {%- endfor %}
+        _defect,
+        _batch,
+        _batch_id,
+        _row,
+        _rule,
+        case when _rule is not null then {{ value_at_fault(rules) }} end as _value
+    from judged
+),
+
 final as (
     select
         {%- for column in contract.columns %}
-        judged.{{ column.name }},
+        valued.{{ column.name }},
         {%- if column.type == 'timestamp' %}
-        {{ business_date('judged.' ~ column.name) }} as {{ date_name(column.name) }},
+        {{ business_date('valued.' ~ column.name) }} as {{ date_name(column.name) }},
         {%- endif %}
         {%- endfor %}
-        judged._batch,
-        judged._batch_id,
-        judged._row,
-        judged._rule,
-        case when judged._rule is not null then
-            case judged._rule
-                when 'row_malformed' then judged._defect
+        valued._batch,
+        valued._batch_id,
+        valued._row,
+        valued._rule,
+        case when valued._rule is not null then
+            case valued._rule
+                when 'row_malformed' then valued._defect
                 {%- for rule in rules %}
-                when '{{ rule.rule }}' then '{{ rule.reason }}'
+                when '{{ rule.rule }}' then {{ reason_text(rule, 'valued._value') }}
                 {%- endfor %}
             end
         end as _reason,
-        judged._rule is null and repeats._row is not null as _duplicate,
+        valued._value,
+        valued._rule is null and repeats._row is not null as _duplicate,
         {{ 'contested.is_contested is not null' if may_be_contested else 'false' }} as _contested
-    from judged
+    from valued
     left join repeats
-        on judged._batch_id = repeats._batch_id and judged._row = repeats._row
+        on valued._batch_id = repeats._batch_id and valued._row = repeats._row
     {%- if may_be_contested %}
     left join (select *, true as is_contested from contested_identities) as contested
-        on {{ same_row(contract, 'judged', 'contested') }}
+        on {{ same_row(contract, 'valued', 'contested') }}
     {%- endif %}
 )
 
@@ -184,6 +204,7 @@ select
     cast(null as bigint) as _row,
     cast(null as string) as _rule,
     cast(null as string) as _reason,
+    cast(null as string) as _value,
     cast(null as boolean) as _duplicate,
     cast(null as boolean) as _contested
 where false

@@ -51,3 +51,13 @@
 {%- macro date_name(timestamp_name) -%}
     {{- return(timestamp_name[:-3] ~ '_on') -}}
 {%- endmacro -%}
+
+{# Import CTEs of the checked tables, for what looks at all of them. #}
+{%- macro import_checked_tables(tables) -%}
+    {%- for table in tables -%}
+checked_{{ table }} as (
+    select * from {{ ref('checked_' ~ table) }}
+),
+
+{% endfor -%}
+{%- endmacro -%}

@@ -8,16 +8,7 @@
 
 {%- macro visible_rows(contract, checked) -%}
 with superseded as (
-    select _batch_id, _row
-    from {{ checked }} as checked
-    where
-        {{ is_visible(contract) }}
-        and exists (
-            select 1
-            from {{ checked }} as contested
-            where contested._contested and {{ same_row(contract, 'checked', 'contested') }}
-        )
-    qualify {{ rank_of_version(contract) }} > 1
+    {{ superseded_rows(contract, checked) }}
 ),
 
 final as (
@@ -35,6 +26,20 @@ final as (
 )
 
 select * from final
+{%- endmacro -%}
+
+{# The rows in whose place another version of the same row counts. #}
+{%- macro superseded_rows(contract, checked) -%}
+    select _batch_id, _row
+    from {{ checked }} as checked
+    where
+        {{ is_visible(contract) }}
+        and exists (
+            select 1
+            from {{ checked }} as contested
+            where contested._contested and {{ same_row(contract, 'checked', 'contested') }}
+        )
+    qualify {{ rank_of_version(contract) }} > 1
 {%- endmacro -%}
 
 {# Fine, no repeat, and happened by the end of as_of. Event time alone decides, so that a late row or a correction

@@ -1,5 +1,6 @@
 {# What makes a row of a table unusable, in the order in which the rules are asked:
-   [{rule, breaks (a condition over the typed columns), reason (for people, without the value)}]. #}
+   [{rule, breaks (a condition over the typed columns), reason (for people, without the value), column (whose value
+   is at fault and may be shown; absent where several are, or where it describes a person)}]. #}
 {%- macro row_rules(table) -%}
     {%- set rules = [] -%}
     {%- for column in table_contract(table).columns -%}
@@ -18,7 +19,8 @@
         {%- do rules.append({
             'rule': name ~ '_not_' ~ {'integer': 'an_integer', 'timestamp': 'a_time', 'date': 'a_date', 'boolean': 'a_boolean'}.get(type, 'a_number'),
             'breaks': name ~ ' is null and given_' ~ name ~ ' is not null',
-            'reason': 'expected ' ~ type ~ ', found a value that is none'
+            'reason': 'expected ' ~ type ~ ', found a value that is none',
+            'may_have_comma': type in ('integer', 'double') or type.startswith('decimal')
         }) -%}
     {%- endif -%}
     {%- if type in ('timestamp', 'date') -%}
@@ -66,6 +68,37 @@
             'reason': 'expected one of ' ~ meta.accepted | join(', ') ~ ', found another code'
         }) -%}
     {%- endif -%}
-    {%- for rule in rules -%} {%- do rule.update({'reason': name ~ ': ' ~ rule.reason}) -%} {%- endfor -%}
+    {%- for rule in rules -%} 
+        {%- do rule.update({'reason': name ~ ': ' ~ rule.reason}) -%}
+        {%- do rule.update({'column': name}) if not meta.personal -%}
+    {%- endfor -%}
     {{- return(rules) -}}
+{%- endmacro -%}
+
+{# The reason of a rule as SQL. A number written as 12,50 is told what mends it, as the border `arrival` tells whole columns. #}
+{%- macro reason_text(rule, value) -%}
+    {%- if rule.may_have_comma -%}
+        {%- set mended = 'replace(replace(' ~ rule.column ~ ", '.', ''), ',', '.')" -%}
+        {%- set hint = rule.column ~ ': expected a decimal point, found a decimal comma; in mapping.toml: '
+            ~ rule.column ~ ' = { sql = "' ~ mended ~ '" }' -%}
+        case when {{ has_decimal_comma(value) }} then '{{ hint | replace("'", "''") }}' else '{{ rule.reason }}' end
+    {%- else -%} '{{ rule.reason }}'
+    {%- endif -%}
+{%- endmacro -%}
+
+{# The columns that a rule may show a value of. #}
+{%- macro shown_columns(rules) -%}
+    {{- return(rules | selectattr('column', 'defined') | map(attribute='column') | unique | list) -}}
+{%- endmacro -%}
+
+{# What the source gave in the column that the broken rule is about. A row whose values slipped by a column may hold
+   anything there, so no more than a figure, a code or a word is shown. #}
+{%- macro value_at_fault(rules) -%}
+    {%- set shown = rules | selectattr('column', 'defined') | list -%}
+    case
+            {%- for name in shown_columns(rules) %}
+            when _rule in ('{{ shown | selectattr('column', 'equalto', name) | map(attribute='rule') | join("', '") }}')
+                then left(cast(given_{{ name }} as string), 40)
+            {%- endfor %}
+        end
 {%- endmacro -%}

@@ -153,7 +153,9 @@ class Delimited:
             ],
             schema=schema,
         )
-        return pa.concat_batches([good, set_aside_rows])
+        # In the order of the file: a row's place in a delivery tells its number in the file.
+        both = pa.concat_batches([good, set_aside_rows])
+        return both.take(pc.sort_indices(both.column(len(names))))
 
     def _without_nuls(
         self, columns: list[pa.Array], numbers: np.ndarray, reasons: pa.Array

@@ -4,13 +4,7 @@ with lake_batches as (
     where is_visible
 ),
 
-{% for table in tables -%}
-checked_{{ table }} as (
-    select * from {{ ref('checked_' ~ table) }}
-),
-
-{% endfor -%}
-currency_without_rate as (
+{{ import_checked_tables(tables) }}currency_without_rate as (
     select * from {{ ref('currency_without_rate') }}
 ),
 
@@ -20,10 +14,11 @@ unusable_rows as (
         '{{ table }}' as table_name,
         _batch_id,
         _batch as batch_as_of,
-        _row as row_number,
+        _row,
         {{ row_key(table_contract(table)) }} as row_key,
         _rule as rule,
-        _reason as reason
+        _reason as reason,
+        _value as raw_value
     from checked_{{ table }}
     where _rule is not null
 
@@ -33,24 +28,53 @@ unusable_rows as (
         table_name,
         _batch_id,
         _batch as batch_as_of,
-        _row as row_number,
+        _row,
         order_id as row_key,
         'currency_without_rate' as rule,
-        'currency: expected one with a rate on that day in the seed exchange_rates, found none' as reason
+        'currency: expected one with a rate on that day in the seed exchange_rates, found none' as reason,
+        currency as raw_value
     from currency_without_rate
+),
+
+listed_parts as (
+    select
+        batch_id,
+        table_name,
+        {{ each_part('parts') }}
+    from lake_batches
+),
+
+-- which rows of a delivery came from which file
+parts as (
+    select
+        batch_id,
+        table_name,
+        part.label as label,
+        part.first_row as first_row,
+        lead(part.first_row) over (partition by table_name, batch_id order by part.first_row) as next_first_row
+    from listed_parts
 ),
 
 final as (
     select
         unusable_rows.table_name,
         unusable_rows.batch_as_of,
-        unusable_rows.row_number,
+        unusable_rows._row + 1 as delivery_row,
+        parts.label as delivery_part,
+        unusable_rows._row - coalesce(parts.first_row, 0) + 1 as row_number,
         unusable_rows.row_key,
         unusable_rows.rule,
-        unusable_rows.reason
+        unusable_rows.reason,
+        unusable_rows.raw_value
     from unusable_rows
     inner join lake_batches
         on unusable_rows.table_name = lake_batches.table_name and unusable_rows._batch_id = lake_batches.batch_id
+    left join parts
+        on
+            unusable_rows.table_name = parts.table_name
+            and unusable_rows._batch_id = parts.batch_id
+            and unusable_rows._row >= parts.first_row
+            and unusable_rows._row < coalesce(parts.next_first_row, unusable_rows._row + 1)
 )
 
 select * from final

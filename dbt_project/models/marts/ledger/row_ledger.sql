@@ -4,13 +4,7 @@ with lake_batches as (
     where is_visible
 ),
 
-{% for table in tables -%}
-checked_{{ table }} as (
-    select * from {{ ref('checked_' ~ table) }}
-),
-
-{% endfor -%}
-currency_without_rate as (
+{{ import_checked_tables(tables) }}currency_without_rate as (
     select * from {{ ref('currency_without_rate') }}
 ),
 
@@ -23,6 +17,20 @@ counts as (
         count(*) filter (where _rule is not null) as quarantined,
         count(*) filter (where _duplicate) as duplicate
     from checked_{{ table }}
+    group by _batch_id
+    {{- '\n\n    union all\n' if not loop.last }}
+    {%- endfor %}
+),
+
+superseded as (
+    {%- for table in tables %}
+    select
+        '{{ table }}' as table_name,
+        _batch_id,
+        count(*) as rows
+    from (
+        {{ superseded_rows(table_contract(table), 'checked_' ~ table) if execute else 'select _batch_id from checked_' ~ table }}
+    ) as superseded_{{ table }}
     group by _batch_id
     {{- '\n\n    union all\n' if not loop.last }}
     {%- endfor %}
@@ -44,10 +52,13 @@ final as (
         cast(lake_batches.rows as bigint) as extracted,
         cast(coalesce(counts.fine, 0) - coalesce(unconvertible.rows, 0) as bigint) as accepted,
         cast(coalesce(counts.quarantined, 0) + coalesce(unconvertible.rows, 0) as bigint) as quarantined,
-        cast(coalesce(counts.duplicate, 0) as bigint) as duplicate
+        cast(coalesce(counts.duplicate, 0) as bigint) as duplicate,
+        cast(coalesce(superseded.rows, 0) as bigint) as superseded
     from lake_batches
     left join counts
         on lake_batches.table_name = counts.table_name and lake_batches.batch_id = counts._batch_id
+    left join superseded
+        on lake_batches.table_name = superseded.table_name and lake_batches.batch_id = superseded._batch_id
     left join unconvertible
         on lake_batches.table_name = unconvertible.table_name and lake_batches.batch_id = unconvertible._batch_id
 )

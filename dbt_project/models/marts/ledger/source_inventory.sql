@@ -3,6 +3,10 @@ with lake_batches as (
     where is_visible
 ),
 
+checked_orders as (
+    select * from {{ ref('checked_orders') }}
+),
+
 contract_columns as (
     {%- for table in contract_tables() %}
     {%- set contract = table_contract(table) %}
@@ -27,6 +31,13 @@ contract_columns as (
     where false
 ),
 
+-- of order lines, returns are made as well, but those stand in place of the table
+negative_orders as (
+    select distinct 'returns' as table_name
+    from checked_orders
+    where net_amount < 0 and _rule is null and status in ('completed', 'returned')
+),
+
 deliveries as (
     select
         table_name,
@@ -49,10 +60,26 @@ looked_up as (
     group by all
 ),
 
+extra_words as (
+    select
+        table_name,
+        {{ words_between_commas('extra_columns') }}
+    from lake_batches
+),
+
+extra_columns as (
+    select distinct
+        table_name,
+        word as column_name
+    from extra_words
+    where word <> ''
+),
+
 final as (
     select
         looked_up.table_name,
         looked_up.column_name,
+        'contract' as kind,
         looked_up.position,
         looked_up.given,
         cast(coalesce(deliveries.rows, 0) as bigint) as rows,
@@ -60,11 +87,27 @@ final as (
             when looked_up.given then null
             when deliveries.rows is not null then looked_up.without_column
             when replacements.rows is not null then null
+            when negative_orders.table_name is not null
+                then 'products and reasons of returns; orders with a negative amount count as returns'
             else looked_up.without_table
         end as switched_off_what
     from looked_up
     left join deliveries on looked_up.table_name = deliveries.table_name
     left join deliveries as replacements on looked_up.instead = replacements.table_name
+    left join negative_orders on looked_up.table_name = negative_orders.table_name
+
+    union all
+
+    select
+        extra_columns.table_name,
+        extra_columns.column_name,
+        'extra' as kind,
+        cast(null as integer) as position,
+        true as given,
+        cast(deliveries.rows as bigint) as rows,
+        cast(null as string) as switched_off_what
+    from extra_columns
+    inner join deliveries on extra_columns.table_name = deliveries.table_name
 )
 
 select * from final

@@ -42,7 +42,8 @@ final as (
         fine_rows._batch,
         fine_rows._batch_id,
         fine_rows._row,
-        fine_rows.order_id
+        fine_rows.order_id,
+        fine_rows.currency
     from fine_rows
     left join currency_rates
         on
