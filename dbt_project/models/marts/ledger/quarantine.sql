@@ -49,8 +49,8 @@ parts as (
     select
         batch_id,
         table_name,
-        part.label as label,
-        part.first_row as first_row,
+        part.label,
+        part.first_row,
         lead(part.first_row) over (partition by table_name, batch_id order by part.first_row) as next_first_row
     from listed_parts
 ),
