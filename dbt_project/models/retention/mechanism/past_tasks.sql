@@ -31,6 +31,8 @@ tasks as (
         min_by(winback_step, batch_on) as winback_step,
         min_by(reward_step, batch_on) as reward_step,
         min_by(reserved_cost, batch_on) as reserved_cost,
+        min_by(reward_amount, batch_on) as reward_amount,
+        min_by(reason_code, batch_on) as reason_code,
         min_by(coalesce(owner_id, 'unassigned'), batch_on) as budget_owner
     from published
     group by list_row_id, list_code, customer_id
@@ -77,6 +79,8 @@ final as (
         tasks.campaign_cycle,
         tasks.reward_step,
         tasks.reserved_cost,
+        tasks.reward_amount,
+        tasks.reason_code,
         tasks.budget_owner,
         answers.done_on,
         -- a duty is owed until it is done, however late

@@ -1,0 +1,146 @@
+with past_tasks as (
+    select * from {{ ref('past_tasks') }}
+),
+
+campaign_members as (
+    select * from {{ ref('stg_campaign_members') }}
+),
+
+campaigns as (
+    select * from {{ ref('stg_campaigns') }}
+),
+
+activity_events as (
+    select * from {{ ref('activity_events') }}
+),
+
+erasure_requests as (
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+),
+
+tasks as (
+    select
+        *,
+        done_on is not null as is_reached,
+        case
+            when arm = 'control' then 0
+            else reserved_cost - coalesce(reward_amount, 0)
+                + case when is_redeemed then coalesce(reward_amount, 0) else 0 end
+        end as cost
+    from past_tasks
+),
+
+-- whoever met a list twice in a cycle counts once, from the first time on
+lists as (
+    select
+        'list' as activity_kind,
+        list_code as activity_code,
+        campaign_cycle,
+        customer_id,
+        arm,
+        listed_on as assigned_on,
+        list_code || '|' || campaign_cycle as stratum,
+        reason_code,
+        is_reached,
+        cost
+    from tasks
+    qualify row_number() over (
+        partition by list_code, campaign_cycle, customer_id order by listed_on, list_row_id
+    ) = 1
+),
+
+-- a step of the ladder against those to whom the same step would have been offered
+rewards as (
+    select
+        'reward' as activity_kind,
+        'step_' || cast(reward_step as string) as activity_code,
+        campaign_cycle,
+        customer_id,
+        arm,
+        listed_on as assigned_on,
+        list_code || '|' || cast(reward_step as string) || '|' || campaign_cycle as stratum,
+        cast(null as string) as reason_code,
+        is_redeemed and arm = 'treatment' as is_reached,
+        cost
+    from tasks
+    where reward_step is not null
+    qualify row_number() over (
+        partition by reward_step, campaign_cycle, customer_id order by listed_on, list_row_id
+    ) = 1
+),
+
+members as (
+    select
+        'campaign' as activity_kind,
+        campaign_members.campaign_id as activity_code,
+        {{ campaign_cycle('campaign_members.assigned_on') }} as campaign_cycle,
+        campaign_members.customer_id,
+        -- a source that knows no arms contacted all it assigned
+        coalesce(campaign_members.arm, 'treatment') as arm,
+        campaign_members.assigned_on,
+        campaign_members.campaign_id as stratum,
+        cast(null as string) as reason_code,
+        coalesce(campaign_members.opened_on, campaign_members.responded_on) is not null as is_reached,
+        case
+            when campaign_members.arm = 'control' then 0
+            else coalesce(campaign_members.cost, campaigns.unit_cost)
+        end as cost
+    from campaign_members
+    left join campaigns on campaign_members.campaign_id = campaigns.campaign_id
+),
+
+-- one that comes soon after another works together with it; its own effect cannot be told
+events as (
+    select
+        activity_kind,
+        activity_code,
+        {{ campaign_cycle('occurred_on') }} as campaign_cycle,
+        customer_id,
+        'treatment' as arm,
+        occurred_on as assigned_on,
+        cast(null as string) as stratum,
+        cast(null as string) as reason_code,
+        is_reached,
+        cost
+    from activity_events
+    where previous_on is null or {{ days_after('previous_on', var('effect_window_days')) }} < occurred_on
+    qualify row_number() over (
+        partition by activity_kind, {{ campaign_cycle('occurred_on') }}, customer_id order by occurred_on
+    ) = 1
+),
+
+together as (
+    select * from lists
+    union all
+    select * from rewards
+    union all
+    select * from members
+    union all
+    select * from events
+),
+
+final as (
+    select
+        together.activity_kind,
+        together.activity_code,
+        together.campaign_cycle,
+        together.customer_id,
+        together.arm,
+        together.assigned_on,
+        case
+            when together.activity_kind in ('revisit', 'training', 'community') then 'matched'
+            when
+                bool_or(together.arm = 'control') over (
+                    partition by together.activity_kind, together.activity_code
+                ) then 'randomised'
+            else 'none'
+        end as comparison,
+        together.stratum,
+        together.reason_code,
+        together.is_reached,
+        cast(together.cost as decimal(18, 2)) as cost
+    from together
+    anti join erasure_requests on together.customer_id = erasure_requests.customer_id
+)
+
+select * from final
