@@ -120,7 +120,7 @@ bought as (
         ) as orders_{{ window }},
         sum(customer_days.orders) filter (
             where customer_days.ordered_on < points.assigned_on
-            and customer_days.ordered_on >= {{ days_after('points.assigned_on', 0 - window) }}
+            and customer_days.ordered_on >= {{ days_after('points.assigned_on', '-' ~ window) }}
         ) as orders_{{ window }}_before
         {%- endfor %},
         sum(customer_days.profit_amount) filter (
@@ -129,17 +129,17 @@ bought as (
         ) as profit,
         sum(customer_days.profit_amount) filter (
             where customer_days.ordered_on < points.assigned_on
-            and customer_days.ordered_on >= {{ days_after('points.assigned_on', 0 - days) }}
+            and customer_days.ordered_on >= {{ days_after('points.assigned_on', '-' ~ days) }}
         ) as profit_before,
         {%- for at, back in [('then', 0), ('before', days)] %}
         max(customer_days.ordered_on) filter (
-            where customer_days.ordered_on < {{ days_after('points.assigned_on', 0 - back) }}
+            where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
         ) as last_order_on_{{ at }},
         max(customer_days.orders_so_far) filter (
-            where customer_days.ordered_on < {{ days_after('points.assigned_on', 0 - back) }}
+            where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
         ) as orders_so_far_{{ at }},
         sum(customer_days.profit_amount) filter (
-            where customer_days.ordered_on < {{ days_after('points.assigned_on', 0 - back) }}
+            where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
         ) as profit_so_far_{{ at }}
         {{- ',' if not loop.last }}
         {%- endfor %}
@@ -162,7 +162,7 @@ given_back as (
         on
             points.customer_id = returns.customer_id
             and returns.returned_on <= {{ days_after('points.assigned_on', days) }}
-            and returns.returned_on >= {{ days_after('points.assigned_on', 0 - days) }}
+            and returns.returned_on >= {{ days_after('points.assigned_on', '-' ~ days) }}
     group by points.customer_id, points.assigned_on
 ),
 
@@ -170,7 +170,7 @@ stages as (
     select
         points.customer_id,
         points.assigned_on
-        {%- for at, day in [('before', 0 - days - 1), ('then', -1), ('at_end', days)] %},
+        {%- for at, day in [('before', '-' ~ days ~ ' - 1'), ('then', -1), ('at_end', days)] %},
         max(lifecycle_history.stage) filter (
             where lifecycle_history.valid_from <= {{ days_after('points.assigned_on', day) }}
             and coalesce(lifecycle_history.valid_to > {{ days_after('points.assigned_on', day) }}, true)
@@ -181,7 +181,7 @@ stages as (
         on
             points.customer_id = lifecycle_history.customer_id
             and lifecycle_history.valid_from <= {{ days_after('points.assigned_on', days) }}
-            and coalesce(lifecycle_history.valid_to > {{ days_after('points.assigned_on', 0 - days - 1) }}, true)
+            and coalesce(lifecycle_history.valid_to > {{ days_after('points.assigned_on', '-' ~ days ~ ' - 1') }}, true)
     group by points.customer_id, points.assigned_on
 ),
 
@@ -197,7 +197,7 @@ complained as (
             points.customer_id = tickets.customer_id
             and tickets.kind = 'complaint'
             and tickets.opened_on <= {{ days_after('points.assigned_on', days) }}
-            and tickets.opened_on >= {{ days_after('points.assigned_on', 0 - days) }}
+            and tickets.opened_on >= {{ days_after('points.assigned_on', '-' ~ days) }}
     group by points.customer_id, points.assigned_on
 ),
 
@@ -214,7 +214,7 @@ answered as (
             and surveys.survey = 'csat'
             and surveys.score is not null
             and surveys.responded_on <= {{ days_after('points.assigned_on', days) }}
-            and surveys.responded_on >= {{ days_after('points.assigned_on', 0 - days) }}
+            and surveys.responded_on >= {{ days_after('points.assigned_on', '-' ~ days) }}
     group by points.customer_id, points.assigned_on
 ),
 
@@ -246,12 +246,12 @@ final as (
                 || '|' || stages.stage_{{ at }}
                 || '|' || case when dim_customer.is_company then 'company' else 'person' end
                 || '|' || case
-                    when ranked.profit_rank_{{ at }} >= {{ 1 - var('value_core_share') }} then 'core'
-                    when ranked.profit_rank_{{ at }} >= {{ 1 - var('value_core_share') - var('value_potential_share') }}
+                    when ranked.profit_rank_{{ at }} >= 1 - {{ var('value_core_share') }} then 'core'
+                    when ranked.profit_rank_{{ at }} >= 1 - {{ var('value_core_share') }} - {{ var('value_potential_share') }}
                         then 'potential'
                     else 'general'
                 end
-                || '|' || cast({{ band(days_between('ranked.last_order_on_' ~ at, days_after('points.assigned_on', 0 - back)), recency_bands) }} as string)
+                || '|' || cast({{ band(days_between('ranked.last_order_on_' ~ at, days_after('points.assigned_on', '-' ~ back)), recency_bands) }} as string)
                 || '|' || cast({{ band('ranked.orders_so_far_' ~ at, order_bands) }} as string)
         end as {{ 'stratum' if at == 'then' else 'stratum_before' }},
         {%- endfor %}
