@@ -27,8 +27,8 @@ tickets as (
     select * from {{ ref('stg_tickets') }}
 ),
 
-dim_customer as (
-    select * from {{ ref('dim_customer') }}
+customers as (
+    select * from {{ ref('stg_customers') }}
 ),
 
 surveys as (
@@ -244,7 +244,7 @@ final as (
             when ranked.orders_so_far_{{ at }} is not null then
                 {{ campaign_cycle('points.assigned_on') }}
                 || '|' || stages.stage_{{ at }}
-                || '|' || case when dim_customer.is_company then 'company' else 'person' end
+                || '|' || case when customers.company_name is not null then 'company' else 'person' end
                 || '|' || case
                     when ranked.profit_rank_{{ at }} >= 1 - {{ var('value_core_share') }} then 'core'
                     when ranked.profit_rank_{{ at }} >= 1 - {{ var('value_core_share') }} - {{ var('value_potential_share') }}
@@ -281,7 +281,7 @@ final as (
         cast(answered.satisfaction_before as decimal(18, 2)) as satisfaction_before
     from points
     cross join supplied
-    left join dim_customer on points.customer_id = dim_customer.customer_id
+    left join customers on points.customer_id = customers.customer_id
     left join ranked on points.customer_id = ranked.customer_id and points.assigned_on = ranked.assigned_on
     left join given_back on points.customer_id = given_back.customer_id and points.assigned_on = given_back.assigned_on
     left join stages on points.customer_id = stages.customer_id and points.assigned_on = stages.assigned_on
