@@ -20,3 +20,15 @@
 {%- macro numbers(count) -%}
     range({{ count }}) as numbers(n)
 {%- endmacro -%}
+
+{# How a count moved from one period to the next of equal length; within var trend_share either way it is steady. #}
+{%- macro trend(now, before) -%}
+    case
+        when {{ now }} = 0 and {{ before }} = 0 then 'none'
+        when {{ now }} = 0 then 'stopped'
+        when {{ before }} = 0 then 'started'
+        when {{ now }} < {{ before }} * (1 - {{ var('trend_share') }}) then 'falling'
+        when {{ now }} > {{ before }} * (1 + {{ var('trend_share') }}) then 'rising'
+        else 'steady'
+    end
+{%- endmacro -%}

@@ -61,3 +61,8 @@
     from split
     where is_split
 {%- endmacro -%}
+
+{# Whether somebody has stayed away for so long that he is past the red line (流失紅線). #}
+{%- macro is_past_red_line(overdue_ratio) -%}
+    {{ overdue_ratio }} >= {{ var('red_line_ratio') }}
+{%- endmacro -%}

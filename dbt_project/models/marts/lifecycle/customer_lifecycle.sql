@@ -48,6 +48,7 @@ final as (
         states.expected_interval_days,
         states.missed_intervals,
         states.overdue_ratio,
+        {{ is_past_red_line('states.overdue_ratio') }} as is_past_red_line,
         {{ days_after('states.deciding_ordered_on', 'states.expected_interval_days') }} as expected_next_order_on,
         case
             when states.missed_intervals = 0 then 0

@@ -1,12 +1,11 @@
-{%- set customer_stages = ['new', 'active', 'watch', 'quasi_churned'] -%}
 {%- set needed_tables = ['surveys', 'tickets', 'returns'] -%}
 
-with lifecycle_history as (
-    select * from {{ ref('lifecycle_history') }}
+with churn as (
+    select * from {{ ref('service_churn_monthly') }}
 ),
 
-order_days as (
-    select * from {{ ref('int_order_days') }}
+win_back as (
+    select * from {{ ref('win_back_monthly') }}
 ),
 
 purchases as (
@@ -58,66 +57,6 @@ months as (
     from spine
 ),
 
--- how many customers are in each stage when a month begins: all that came in before, less all that had gone by then
-stage_steps as (
-    select
-        {{ month_start('valid_from') }} as month_start_on,
-        stage,
-        1 as step
-    from lifecycle_history
-    union all
-    select
-        {{ month_start('valid_to') }} as month_start_on,
-        stage,
-        -1 as step
-    from lifecycle_history
-    where valid_to is not null
-),
-
-stage_changes as (
-    select
-        month_start_on,
-        sum(step) filter (where stage in ('{{ customer_stages | join("', '") }}')) as customers,
-        sum(step) filter (where stage = 'churned') as churned
-    from stage_steps
-    group by month_start_on
-),
-
-stocks as (
-    select
-        months.month_start_on,
-        sum(stage_changes.customers) over earlier as customers_at_start,
-        sum(stage_changes.churned) over earlier as churned_at_start
-    from months
-    left join stage_changes on months.month_start_on = stage_changes.month_start_on
-    window earlier as (order by months.month_start_on rows between unbounded preceding and 1 preceding)
-),
-
--- what happened to customers in a month
-churned as (
-    select
-        {{ month_start('spells.valid_from') }} as month_start_on,
-        count(*) as customers
-    from lifecycle_history as spells
-    inner join lifecycle_history as at_start
-        on
-            spells.customer_id = at_start.customer_id
-            and at_start.stage in ('{{ customer_stages | join("', '") }}')
-            and at_start.valid_from < {{ month_start('spells.valid_from') }}
-            and at_start.valid_to >= {{ month_start('spells.valid_from') }}
-    where spells.stage = 'churned'
-    group by {{ month_start('spells.valid_from') }}
-),
-
-won_back as (
-    select
-        {{ month_start('valid_to') }} as month_start_on,
-        count(*) as customers
-    from lifecycle_history
-    where stage = 'churned' and valid_from < {{ month_start('valid_to') }}
-    group by {{ month_start('valid_to') }}
-),
-
 first_orders as (
     select
         {{ month_start('ordered_on') }} as month_start_on,
@@ -127,45 +66,6 @@ first_orders as (
         ) as second_orders
     from customer_days
     where order_day_number = 1
-    group by {{ month_start('ordered_on') }}
-),
-
--- a unit is silent at the end of every month from the twelfth after its last order to the one before its next
-silence_steps as (
-    select
-        {{ months_after(month_start('ordered_on'), 12) }} as month_start_on,
-        1 as step
-    from order_days
-    where next_ordered_on is null or {{ month_start('next_ordered_on') }} > {{ months_after(month_start('ordered_on'), 12) }}
-    union all
-    select
-        {{ month_start('next_ordered_on') }} as month_start_on,
-        -1 as step
-    from order_days
-    where {{ month_start('next_ordered_on') }} > {{ months_after(month_start('ordered_on'), 12) }}
-),
-
-silent as (
-    select
-        months.month_start_on,
-        sum(coalesce(silence_changes.step, 0)) over (order by months.month_start_on) as silent_units,
-        {{ months_after('min(months.month_start_on) over ()', 12) }} <= months.month_start_on as is_known
-    from months
-    left join (
-        select
-            month_start_on,
-            sum(step) as step
-        from silence_steps
-        group by month_start_on
-    ) as silence_changes
-        on months.month_start_on = silence_changes.month_start_on
-),
-
-settled as (
-    select
-        {{ month_start('ordered_on') }} as month_start_on,
-        count(distinct unit_id) as settled_units
-    from order_days
     group by {{ month_start('ordered_on') }}
 ),
 
@@ -260,13 +160,13 @@ measured as (
         months.month_start_on,
         months.month_end_on,
         months.month_end_on <= {{ as_of() }} as is_finished,
-        {{ measure('stocks.customers_at_start') }} as customers_at_start,
-        {{ measure('churned.customers') }} as churned_customers,
-        {{ measure('stocks.churned_at_start') }} as churned_at_start,
-        {{ measure('won_back.customers') }} as won_back_customers,
+        churn.customers_at_start,
+        churn.churned_customers,
+        win_back.churned_at_start,
+        win_back.won_back_customers,
         {{ measure('first_orders.customers') }} as new_customers,
-        case when silent.is_known then {{ measure('silent.silent_units') }} end as silent_units,
-        {{ measure('settled.settled_units') }} as settled_units,
+        churn.silent_units,
+        churn.settled_units,
         {{ measure('sales.orders') }} as orders,
         {{ measure('sales.net_amount', 'decimal(18, 2)') }} as net_amount,
         {{ measure('sales.profit_amount', 'decimal(18, 2)') }} as profit_amount,
@@ -293,12 +193,9 @@ measured as (
         cast(at_risk.profit_at_risk as decimal(18, 2)) as profit_at_risk
     from months
     cross join supplied
-    left join stocks on months.month_start_on = stocks.month_start_on
-    left join churned on months.month_start_on = churned.month_start_on
-    left join won_back on months.month_start_on = won_back.month_start_on
+    left join churn on months.month_start_on = churn.month
+    left join win_back on months.month_start_on = win_back.month
     left join first_orders on months.month_start_on = first_orders.month_start_on
-    left join silent on months.month_start_on = silent.month_start_on
-    left join settled on months.month_start_on = settled.month_start_on
     left join sales on months.month_start_on = sales.month_start_on
     left join sales as year_before on months.month_start_on = {{ months_after('year_before.month_start_on', 12) }}
     left join buyers on months.month_start_on = buyers.month_start_on
