@@ -11,3 +11,38 @@
 {%- macro is_conversation() -%}
     (coalesce(kind, '') <> 'care' and coalesce(outcome, '') <> 'no_answer')
 {%- endmacro -%}
+
+{# The measures that the scorecards of owners and of teams share, numerators and denominators before their ratio; summed
+   for a group of owners. NULL where the source does not deliver what they are made of, or a window is not over. #}
+{%- macro scorecard_measures(grouped) -%}
+    {%- for measure in [
+        'customers_at_start', 'core_customers_at_start', 'customers_gained', 'customers_lost', 'customers_won_back',
+        ['loss_rate', 'customers_lost', 'customers_at_start'],
+        'revisits_due', 'revisits_done', 'revisits_reached', 'revisits_overdue', 'revisits_returned',
+        ['revisit_completion_rate', 'revisits_done', 'revisits_due'],
+        ['revisit_reached_rate', 'revisits_reached', 'revisits_done'],
+        'follow_ups_due', 'follow_ups_kept', 'follow_ups_late', 'follow_ups_missed',
+        ['follow_up_kept_rate', 'follow_ups_kept', 'follow_ups_due'],
+        'contacts', 'attempts', 'attempts_reached', 'customers_contacted',
+        'opportunities_quoted', ['quoted_amount'], 'opportunities_closed', 'opportunities_won', 'opportunities_lost',
+        ['won_amount'],
+        ['win_rate', 'opportunities_won', 'opportunities_closed'],
+        'csat_answers', 'satisfied_answers', ['csat', 'satisfied_answers', 'csat_answers'],
+        'nps_answers', 'promoters', 'detractors', ['nps', 'promoters - detractors', 'nps_answers'],
+        'complaints', 'praises'
+    ] -%}
+    {%- if measure is string -%}
+        cast({{ 'sum(' ~ measure ~ ')' if grouped else measure }} as integer) as {{ measure }}
+    {%- elif measure | length == 1 -%}
+        cast({{ 'sum(' ~ measure[0] ~ ')' if grouped else measure[0] }} as decimal(18, 2)) as {{ measure[0] }}
+    {%- else -%}
+        {%- set factor = '100 * ' if measure[0] == 'nps' else '' -%}
+        {%- if grouped -%}
+            {{ ratio(factor ~ 'sum(' ~ measure[1] ~ ')', 'sum(' ~ measure[2] ~ ')') }}
+        {%- else -%}
+            {{ ratio(factor ~ '(' ~ measure[1] ~ ')', measure[2]) }}
+        {%- endif %} as {{ measure[0] }}
+    {%- endif -%}
+    {{- ',\n        ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro -%}
