@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     allow: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="checks at the borders that may fail in this run, by name"
     )
+    # A shop that sells weekly passes, an export that stopped does not.
+    orders_max_age_days: int = Field(
+        default=31, ge=0, description="days by which the newest order may be older than the run"
+    )
     retrain_after_days: int = Field(
         default=7, ge=1, description="days after which a daily run trains a challenger"
     )

@@ -27,7 +27,12 @@ _AMOUNTS = {"orders": ("net_amount",), "order_lines": ("quantity", "unit_price")
 
 
 def frames(
-    lake: Lake, as_of: date, *, timezone: str = "UTC", memory_limit: str = "2GB"
+    lake: Lake,
+    as_of: date,
+    *,
+    timezone: str = "UTC",
+    memory_limit: str = "2GB",
+    orders_max_age_days: int = 31,
 ) -> dict[str, pd.DataFrame]:
     """The frames of the arrival suites, by suite.
 
@@ -36,6 +41,7 @@ def frames(
         as_of: the day of the run.
         timezone: business time zone.
         memory_limit: of the engine, as DuckDB writes it.
+        orders_max_age_days: how much older than the day the newest order may be.
     """
     engine = {
         "memory_limit": memory_limit,
@@ -59,7 +65,7 @@ def frames(
                 if table.name in ORDER_TABLES:
                     newest_days += delivered.newest_day(as_of)
                     samples += [delivered.sample()] if is_judged else []
-        purchases = _purchases(lake, as_of, newest_days, connection)
+        purchases = _purchases(lake, as_of, newest_days, connection, orders_max_age_days)
     return {
         "arrival_columns": _frame(
             columns,
@@ -84,7 +90,7 @@ def frames(
             [purchases],
             rows_up_to_as_of=int,
             fell_silent=bool,
-            days_since_newest=float,
+            days_too_old=float,
         ),
         "arrival_sample": pd.concat(
             [_frame([], order_id=str, customer_id=str, amount=float), *samples]
@@ -233,7 +239,11 @@ class _Delivered:
 
 
 def _purchases(
-    lake: Lake, as_of: date, newest_days: list[date], connection: duckdb.DuckDBPyConnection
+    lake: Lake,
+    as_of: date,
+    newest_days: list[date],
+    connection: duckdb.DuckDBPyConnection,
+    max_age_days: int,
 ) -> Mapping[str, Any]:
     manifests = [manifest for name in ORDER_TABLES for manifest in lake.manifests(name)]
     history = History.of(manifests, as_of)
@@ -245,25 +255,48 @@ def _purchases(
             for manifest in manifests
             if manifest.as_of > as_of and manifest.rows
         )
+    if not newest_days:
+        # A day without a delivery of its own: the newest order is in another one.
+        found = (_newest_until(as_of, lake, m, connection) for m in manifests if m.rows)
+        newest_days = [day for day in found if day]
+    age = (as_of - max(newest_days)).days if newest_days else None
     return {
         "rows_up_to_as_of": rows,
         "fell_silent": history.fell_silent,
-        "days_since_newest": (as_of - max(newest_days)).days if newest_days else None,
+        "days_too_old": None if age is None else max(age - max_age_days, 0),
     }
 
 
 def _rows_until(
     as_of: date, lake: Lake, manifest: Manifest, connection: duckdb.DuckDBPyConnection
 ) -> int:
+    return int(_until(as_of, lake, manifest, connection, "count(*)") or 0)
+
+
+def _newest_until(
+    as_of: date, lake: Lake, manifest: Manifest, connection: duckdb.DuckDBPyConnection
+) -> date | None:
+    day: date | None = _until(as_of, lake, manifest, connection, "max(at)::date")
+    return day
+
+
+def _until(
+    as_of: date,
+    lake: Lake,
+    manifest: Manifest,
+    connection: duckdb.DuckDBPyConnection,
+    figure: str,
+) -> Any:
+    """A figure of the events of a batch (`at`) up to a day."""
     time = load_contract()[manifest.table].time
     if time is None or time not in manifest.columns:
-        return 0
-    [(rows,)] = connection.sql(
-        f"select count(*) from read_parquet({literal(lake.data_file(manifest))})"
-        f" where try_cast({quoted(time)}::varchar as timestamp)"
-        f" < timestamp '{as_of + timedelta(days=1)}'"
+        return None
+    [(value,)] = connection.sql(
+        f"select {figure} from (select try_cast({quoted(time)}::varchar as timestamp) as at"
+        f" from read_parquet({literal(lake.data_file(manifest))}))"
+        f" where at < timestamp '{as_of + timedelta(days=1)}'"
     ).fetchall()
-    return int(rows)
+    return value
 
 
 def _frame(rows: list[Mapping[str, Any]], **types: type) -> pd.DataFrame:

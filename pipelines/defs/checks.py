@@ -148,7 +148,11 @@ def arrival(
 ) -> Iterator[dg.AssetCheckResult]:
     """Refuse a delivery that went wrong as a whole."""
     frames = arrival_frames.frames(
-        lake, as_of_day(context), timezone=settings.timezone, memory_limit=settings.memory_limit
+        lake,
+        as_of_day(context),
+        timezone=settings.timezone,
+        memory_limit=settings.memory_limit,
+        orders_max_age_days=settings.orders_max_age_days,
     )
     suites = arrival_suites.SUITES
     yield from judge(suites, frames, lake_key, allowed_here(suites, config, settings))

@@ -37,7 +37,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
         }
     ),
     "arrival_purchases": pd.DataFrame(
-        {"rows_up_to_as_of": [1], "fell_silent": [False], "days_since_newest": [2]}
+        {"rows_up_to_as_of": [1], "fell_silent": [False], "days_too_old": [0]}
     ),
     "arrival_sample": pd.DataFrame(
         {
@@ -134,7 +134,7 @@ SPOILT: Mapping[str, tuple[str, object]] = {
     "order_volume_is_as_usual": ("volume_ratio", 0.05),
     "orders_arrived": ("rows_up_to_as_of", 0),
     "orders_keep_coming": ("fell_silent", True),
-    "orders_are_recent": ("days_since_newest", 90),
+    "orders_are_recent": ("days_too_old", 59),
     "order_ids_are_clean_text": ("order_id", "A\ufffd1"),
     "order_ids_kept_their_digits": ("order_id", "1.23457E+11"),
     "order_ids_are_not_placeholders": ("order_id", "NULL"),

@@ -244,12 +244,28 @@ def test_repeats_of_whole_rows_and_versions_of_a_row_are_no_second_grain(lake: L
     assert failed(judge(lake)) == set()
 
 
-def test_old_orders_and_odd_amounts_are_shown_and_passed(lake: Lake) -> None:
-    deliver(lake, "orders", orders(100, day=date(2026, 1, 31), net_amount=["-1e9"] * 100))
+@pytest.mark.parametrize(("age", "refused"), [(31, set()), (32, {"orders_are_recent"})])
+def test_old_orders_are_refused(lake: Lake, age: int, refused: set[str]) -> None:
+    deliver(lake, "orders", orders(100, day=AS_OF - timedelta(days=age)))
+    verdicts = judge(lake)
+    assert failed(verdicts) == refused
+    if refused:
+        assert "HOMING_ORDERS_MAX_AGE_DAYS" in str(refusal(verdicts))
+
+
+def test_days_without_a_delivery_do_not_make_orders_young(lake: Lake) -> None:
+    deliver(lake, "orders", orders(100))
+    for days, expected in ((31, set()), (32, {"orders_are_recent"})):
+        deliver(lake, "orders", orders(100), AS_OF + timedelta(days=days))
+        silence = {"orders_keep_coming"}
+        assert failed(judge(lake, AS_OF + timedelta(days=days))) - silence == expected
+
+
+def test_odd_amounts_are_shown_and_passed(lake: Lake) -> None:
+    deliver(lake, "orders", orders(100, net_amount=["-1e9"] * 100))
     verdicts = judge(lake)
     assert failed(verdicts) == set()
     assert failed(verdicts, "warn") == {
-        "orders_are_recent",
         "amounts_are_plausible",
         "amounts_are_mostly_sales",
     }
