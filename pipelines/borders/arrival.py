@@ -276,7 +276,7 @@ def _rows_until(
 def _newest_until(
     as_of: date, lake: Lake, manifest: Manifest, connection: duckdb.DuckDBPyConnection
 ) -> date | None:
-    day: date | None = _until(as_of, lake, manifest, connection, "max(at)::date")
+    day: date | None = _until(as_of, lake, manifest, connection, "max(event_at)::date")
     return day
 
 
@@ -287,14 +287,14 @@ def _until(
     connection: duckdb.DuckDBPyConnection,
     figure: str,
 ) -> Any:
-    """A figure of the events of a batch (`at`) up to a day."""
+    """A figure of the events of a batch (`event_at`) up to a day."""
     time = load_contract()[manifest.table].time
     if time is None or time not in manifest.columns:
         return None
     [(value,)] = connection.sql(
-        f"select {figure} from (select try_cast({quoted(time)}::varchar as timestamp) as at"
+        f"select {figure} from (select try_cast({quoted(time)}::varchar as timestamp) as event_at"
         f" from read_parquet({literal(lake.data_file(manifest))}))"
-        f" where at < timestamp '{as_of + timedelta(days=1)}'"
+        f" where event_at < timestamp '{as_of + timedelta(days=1)}'"
     ).fetchall()
     return value
 

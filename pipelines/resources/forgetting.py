@@ -35,13 +35,16 @@ class Cells:
     """The cells of a file of one table that may have to go.
 
     Attributes:
-        columns: columns that become NULL in the rows of an erased customer.
-        searched: columns that become NULL where they name one in a row that tells no customer.
+        columns: columns that become NULL in every row that has to forget.
+        others: text columns that become NULL in such a row where they name the person, as when the
+            columns of a line slipped.
+        searched: columns that tell whether a row without a customer is about an erased one.
         naming: columns whose values name a person.
         customer: SQL: the customer of a row as text.
     """
 
     columns: tuple[str, ...]
+    others: tuple[str, ...]
     searched: tuple[str, ...]
     naming: tuple[str, ...]
     customer: str
@@ -50,41 +53,54 @@ class Cells:
     def of(cls, table: Table, schema: pa.Schema) -> Cells:
         """The cells of a file with this schema."""
         known = {column.name: column for column in table.columns}
-        unknown = [n for n in schema.names if n not in known and not n.startswith("_")]
-        forgotten = [n for n in schema.names if n in known and known[n].is_forgotten]
-        # The name of a representative is nobody else's, even where a customer is called the same.
-        about_customers = CUSTOMER in known
+        delivered = [name for name in schema.names if not name.startswith("_")]
+        unknown = [name for name in delivered if name not in known]
+        forgotten = [name for name in delivered if name in known and known[name].is_forgotten]
         columns = (*forgotten, *unknown)
+        # Keys stay, or a good row would be lost because its number reads like a name.
+        others = tuple(
+            name
+            for name in delivered
+            if name not in (*columns, *table.key, CUSTOMER)
+            and pa.types.is_string(schema.field(name).type)
+        )
+        if CUSTOMER not in known:
+            # The name of a representative is nobody else's, even where a customer has the same.
+            return cls(tuple(unknown), (), tuple(unknown), (), "null::varchar")
         return cls(
             columns,
-            searched=columns if about_customers else tuple(unknown),
-            naming=tuple(n for n in columns if n in _NAMING_COLUMNS) if about_customers else (),
-            customer=_customer(schema) if CUSTOMER in schema.names else "null::varchar",
+            others,
+            searched=(*columns, *others),
+            naming=tuple(name for name in columns if name in _NAMING_COLUMNS),
+            customer=_customer(schema) if CUSTOMER in delivered else "null::varchar",
         )
 
     def nobodys(self, source: str) -> str:
         """SQL: the numbers (`_row`) of rows that tell no customer, but name an erased one."""
-        if not self.searched:
-            return "select null as _row where false"
-        text = ", ".join(f"lower({quoted(name)}::varchar)" for name in self.searched)
-        return (
-            "select _row from ("
-            f"select _row, concat_ws(chr(10), {text}) as _text from {source}"
-            f" where coalesce({self.customer}, '') = '' or {DEFECT} is not null)"
-            " where exists (select 1 from erased_values where contains(_text, erased_value))"
+        return _naming(
+            f"from {source} where coalesce({self.customer}, '') = '' or {DEFECT} is not null",
+            self.searched,
         )
 
     def theirs(self, source: str) -> str:
         """SQL: the numbers of rows of erased customers that still hold something of them."""
+        their = f"from {source} where {self.customer} in (select customer from erased)"
         given = " or ".join(f"{quoted(name)} is not null" for name in self.columns)
-        return (
-            f"select _row from {source}"
-            f" where {self.customer} in (select customer from erased) and ({given})"
-        )
+        holding = f"select _row {their} and ({given or 'false'})"
+        return f"{holding} union {_naming(their, self.others)}"
 
     def forgetting(self) -> str:
         """SQL: assignments that make the cells NULL."""
-        return ", ".join(f"{quoted(name)} = null" for name in self.columns)
+        return ", ".join(
+            [
+                *(f"{quoted(name)} = null" for name in self.columns),
+                *(
+                    f"{quoted(name)} = case when not {_names_one(quoted(name))}"
+                    f" then {quoted(name)} end"
+                    for name in self.others
+                ),
+            ]
+        )
 
     def naming_values(self, source: str) -> str:
         """SQL: the values by which erased customers are named in a relation."""
@@ -97,6 +113,21 @@ class Cells:
             f"select distinct erased_value from ({' union all '.join(selects)})"
             f" where length(erased_value) >= {_SHORTEST_NAMING_VALUE}"
         )
+
+
+def _naming(rows: str, columns: Sequence[str]) -> str:
+    """SQL: the numbers of those of the rows in which a column names an erased customer."""
+    if not columns:
+        return "select null as _row where false"
+    text = ", ".join(f"{quoted(name)}::varchar" for name in columns)
+    return (
+        f"select _row from (select _row, concat_ws(chr(10), {text}) as _text {rows})"
+        f" where {_names_one('_text')}"
+    )
+
+
+def _names_one(text: str) -> str:
+    return f"exists (select 1 from erased_values where contains(lower({text}), erased_value))"
 
 
 def customers_who_asked(

@@ -294,7 +294,7 @@ class Lake:
             for manifest in waiting:
                 file = self.data_file(manifest)
                 cells = Cells.of(contract[manifest.table], batch.schema_of(file))
-                if cells.columns:
+                if cells.searched:
                     to_search.append((manifest.table, manifest.as_of, cells))
                     batch.learn_names(cells, file)
             # Rows that only a name tells come first: the rows that tell the name must still be

@@ -111,6 +111,18 @@ def test_a_row_of_nobody_that_names_them_is_found_by_value(lake: Lake) -> None:
     assert [row["notes"] for row in rows_of(lake, "interactions")] == [None, "likes cake", None]
 
 
+def test_a_slipped_column_goes_where_it_names_them(lake: Lake) -> None:
+    order = {"order_id": "O1", "customer_id": "C2", "ordered_at": CREATED, "net_amount": "9.90"}
+    deliver(lake, "orders", [
+        order, order | {"order_id": "O2", "net_amount": f"to {CANARY[1]}"},
+        order | {"order_id": "O3", "net_amount": CANARY[1], "customer_id": None},
+        order | {"order_id": "O4", "net_amount": "C1@example.com", "customer_id": "C1"},
+    ])  # fmt: skip
+    forget_asked(lake)
+    amounts = {row["order_id"]: row["net_amount"] for row in rows_of(lake, "orders")}
+    assert amounts == {"O1": "9.90", "O2": None, "O3": None, "O4": "C1@example.com"}
+
+
 def test_no_byte_is_left_in_the_lake(lake: Lake) -> None:
     assert holds(lake.root, *CANARY, "Piep", "likes seeds")
     forget_asked(lake)
