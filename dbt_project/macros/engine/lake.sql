@@ -6,8 +6,8 @@
 {%- endmacro -%}
 
 {# A relation of the batches of every table whose name fits the pattern, straight from the manifests:
-   table_name, as_of, batch_id, file, rows, columns (between commas: `,a,b,`), extra_columns (the same), earliest_on,
-   parts (a list of {label, first_row}, by first_row). #}
+   table_name, as_of, batch_id, source, file, rows, columns (between commas: `,a,b,`), extra_columns (the same),
+   earliest_on, parts (a list of {label, first_row}, by first_row). #}
 {%- macro lake_manifests(table='*') -%}
     {%- set pattern = lake_path(table ~ '/*.json') -%}
     {#- read_json refuses a pattern that nothing matches -#}
@@ -17,6 +17,7 @@
             "table" as table_name,
             cast(as_of as date) as as_of,
             batch_id,
+            source,
             file,
             rows,
             ',' || array_to_string(columns, ',') || ',' as columns,
@@ -26,7 +27,7 @@
         from read_json(
             '{{ pattern }}',
             columns = {
-                'table': 'varchar', 'as_of': 'varchar', 'batch_id': 'varchar',
+                'table': 'varchar', 'as_of': 'varchar', 'batch_id': 'varchar', 'source': 'varchar',
                 'file': 'varchar', 'rows': 'bigint', 'columns': 'varchar[]', 'extra_columns': 'varchar[]',
                 'earliest_on': 'date', 'parts': 'struct(label varchar, first_row bigint)[]'
             }
@@ -36,8 +37,8 @@
         (
         select
             cast(null as varchar) as table_name, cast(null as date) as as_of, cast(null as varchar) as batch_id,
-            cast(null as varchar) as file, cast(null as bigint) as rows, cast(null as varchar) as columns,
-            cast(null as varchar) as extra_columns, cast(null as date) as earliest_on,
+            cast(null as varchar) as source, cast(null as varchar) as file, cast(null as bigint) as rows,
+            cast(null as varchar) as columns, cast(null as varchar) as extra_columns, cast(null as date) as earliest_on,
             cast(null as struct(label varchar, first_row bigint)[]) as parts
         where false
     )

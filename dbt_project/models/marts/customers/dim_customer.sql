@@ -11,7 +11,7 @@ customers as (
     select * from {{ ref('stg_customers') }}
 ),
 
-final as (
+profiles as (
     select
         known.customer_id,
         known.known_on,
@@ -33,14 +33,25 @@ final as (
         coalesce(customers.is_test, false) as is_test,
         customers.email is not null as has_email,
         customers.phone is not null as has_phone,
-        case when known.is_recorded then (
+        case when known.is_recorded then cast(
             {% for column in profile_columns -%}
             case when customers.{{ column }} is null then 0 else 1 end{{ ' +' if not loop.last }}
             {% endfor -%}
-        ) / cast({{ profile_columns | length }} as double) end as profile_completeness,
+        as integer) end as profile_fields_filled,
+        case when known.is_recorded then cast({{ profile_columns | length }} as integer) end as profile_fields,
         customers.updated_on as profile_updated_on
     from known
     left join customers on known.customer_id = customers.customer_id
+),
+
+final as (
+    select
+        *,
+        {{ ratio('profile_fields_filled', 'profile_fields') }} as profile_completeness,
+        case
+            when profile_updated_on <= {{ as_of() }} then cast({{ days_between('profile_updated_on', as_of()) }} as integer)
+        end as days_since_profile_update
+    from profiles
 )
 
 select * from final

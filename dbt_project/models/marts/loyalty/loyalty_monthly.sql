@@ -21,12 +21,20 @@ flows as (
     group by {{ month_start('posted_on') }}
 ),
 
+first_postings as (
+    select
+        customer_id,
+        min(posted_on) as posted_on
+    from postings
+    group by customer_id
+),
+
 joined as (
     select
-        {{ month_start('first_posted_on') }} as month_start_on,
+        {{ month_start('posted_on') }} as month_start_on,
         count(*) as members
-    from (select min(posted_on) as first_posted_on from postings group by customer_id) as members
-    group by {{ month_start('first_posted_on') }}
+    from first_postings
+    group by {{ month_start('posted_on') }}
 ),
 
 -- What came in and what went out, laid end to end: the first point in is the first one out.

@@ -1,0 +1,96 @@
+with
+
+customers as (
+    select * from {{ ref('dim_customer') }}
+),
+
+contact_channel as (
+    select * from {{ ref('contact_channel') }}
+),
+
+consents as (
+    select * from {{ ref('stg_consents') }}
+),
+
+erasure_requests as (
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+),
+
+-- Where the source has no such column, its absence says nothing about a customer.
+supplied as (
+    select
+        coalesce(bool_or(given) filter (where column_name = 'email'), false) as has_emails,
+        coalesce(bool_or(given) filter (where column_name = 'phone'), false) as has_phones
+    from {{ ref('source_inventory') }}
+    where table_name = 'customers'
+),
+
+-- A source that keeps no consents says nothing about any customer.
+kept as (
+    select count(*) > 0 as has_consents from consents
+),
+
+-- Where two changes carry the same time, the withdrawal counts.
+latest_consents as (
+    select *
+    from consents
+    where coalesce(basis, 'marketing') = 'marketing'
+    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted asc) = 1
+),
+
+routes as (
+    select
+        customers.customer_id,
+        contact_channel.channel,
+        coalesce(contact_channel.channel = customers.preferred_channel, false) as is_preferred,
+        case contact_channel.needs
+            when 'email' then case when supplied.has_emails then customers.has_email end
+            when 'phone' then case when supplied.has_phones then customers.has_phone end
+            else true
+        end as has_address,
+        case
+            when not kept.has_consents then 'not_supplied'
+            when latest_consents.granted then 'granted'
+            when latest_consents.granted is not null then 'withdrawn'
+            else 'never_given'
+        end as consent_state,
+        latest_consents.changed_on as consent_changed_on,
+        erasure_requests.customer_id is not null as is_erased,
+        customers.is_test
+    from customers
+    cross join contact_channel
+    cross join supplied
+    cross join kept
+    left join latest_consents
+        on customers.customer_id = latest_consents.customer_id and contact_channel.channel = latest_consents.channel
+    left join erasure_requests on customers.customer_id = erasure_requests.customer_id
+    where contact_channel.position is not null or contact_channel.channel = customers.preferred_channel
+),
+
+judged as (
+    select
+        *,
+        case
+            when is_erased then 'erasure'
+            when is_test then 'test_account'
+            when not has_address then 'no_address'
+            when consent_state = 'withdrawn' then 'consent_withdrawn'
+            when consent_state = 'never_given' then 'no_consent'
+        end as blocked_by
+    from routes
+),
+
+final as (
+    select
+        customer_id,
+        channel,
+        is_preferred,
+        has_address,
+        consent_state,
+        consent_changed_on,
+        blocked_by is null as may_be_contacted,
+        blocked_by
+    from judged
+)
+
+select * from final
