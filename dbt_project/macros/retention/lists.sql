@@ -22,6 +22,7 @@
    goal         which plans apply (plan_by_reason.goal)
    cadence      which due dates apply (revisit_cadence.cadence_code)
    plan_for     expression: for what a plan is looked up (plan_by_reason.plan_for)
+   action       expression: what to do next, where the customer's case says it rather than the plan
    topic        expression: what to talk about; where none is given, the reason
    occasion     expression: what the task is about; a new occasion is a new task, the same one never is
    occasion_on  expression: day of the occasion
@@ -44,7 +45,7 @@
    cooling_days days after a task of this list before the next one #}
 {%- macro retention_list(
     title, who, goal, cadence, kind='promotion',
-    plan_for='reason_code', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
+    plan_for='reason_code', action='null', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
     due_on='null', only_channel=none, asks_reason=false, stepped=false,
     probability=none, about=none, at_stake='null', gain='null', redemption='0', rank=none, ranked_by=none,
     needs_consent=none, holdout=none, precedence=none, cooling_days=none
@@ -66,7 +67,7 @@
         contract={'enforced': false},
         meta={'retention_list': {
             'title': title, 'who': who, 'kind': kind, 'goal': goal, 'cadence': cadence,
-            'plan_for': plan_for, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
+            'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
             'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channel': only_channel,
             'asks_reason': asks_reason, 'is_stepped': stepped,
             'probability': probability or 'null', 'about': about, 'at_stake': at_stake, 'gain': gain,
@@ -139,8 +140,8 @@ where
         'average_order_profit', 'badly_solved_on', 'complaint_subject', 'complaints_365d', 'days_overdue',
         'discount_percent_12m', 'distance_km', 'expected_interval_days', 'expected_next_order_on', 'first_order_on',
         'gross_profit_12m', 'home_store_id', 'last_contact_on', 'last_order_on', 'launch_category', 'launch_title',
-        'next_close_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount', 'open_quotes',
-        'points_to_next_grade', 'warning',
+        'next_close_on', 'next_follow_up_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount', 'open_quotes',
+        'points_to_next_grade', 'promised_on', 'revisit_due_on', 'revisit_interval_days', 'warning',
     ]) -}}
 {%- endmacro -%}
 

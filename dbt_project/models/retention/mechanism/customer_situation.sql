@@ -47,6 +47,15 @@ preferences as (
     select * from {{ ref('customer_preferences') }}
 ),
 
+revisit_plan as (
+    select * from {{ ref('revisit_plan') }}
+),
+
+follow_ups as (
+    select * from {{ ref('customer_follow_up') }}
+    where is_due
+),
+
 loyalty as (
     select * from {{ ref('customer_loyalty') }}
 ),
@@ -219,7 +228,11 @@ final as (
         owners.owner_id,
         case when owners.departed_on is not null then owners.rep_id end as former_owner_id,
         owners.departed_on as owner_left_on,
-        dim_customer.preferred_channel,
+        -- how he answers says more than what he once ticked; the tier's manner is a matter of the plan
+        coalesce(
+            case when revisit_plan.channel_basis = 'answered' then revisit_plan.preferred_channel end,
+            dim_customer.preferred_channel
+        ) as preferred_channel,
         coalesce(dim_customer.is_company, false) as is_company,
         not coalesce(dim_customer.has_email, false) and not coalesce(dim_customer.has_phone, false) as is_doubtful,
         dim_customer.home_store_id,
@@ -248,6 +261,16 @@ final as (
         occasions.badly_solved_on,
         occasions.complaint_subject,
         occasions.last_contact_on,
+        revisit_plan.revisit_interval_days,
+        case when revisit_plan.is_due then revisit_plan.due_on end as revisit_due_on,
+        revisit_plan.days_overdue as revisit_days_overdue,
+        revisit_plan.talking_point as revisit_topic,
+        follow_ups.rule_code as follow_up_rule,
+        follow_ups.what_to_do as follow_up_action,
+        follow_ups.ref_id as follow_up_ref,
+        follow_ups.promised_on,
+        follow_ups.next_follow_up_on,
+        follow_ups.days_overdue as follow_up_days_overdue,
         occasions.open_quotes,
         occasions.open_quoted_amount,
         occasions.next_close_on,
@@ -259,6 +282,7 @@ final as (
         next_holiday.holiday_title,
         next_holiday.holiday_on,
         preferences.favourite_category,
+        preferences.next_best_category,
         loyalty.member_grade,
         loyalty.next_grade,
         loyalty.points_to_next_grade,
@@ -275,6 +299,8 @@ final as (
     left join rescue_steps_taken on lifecycle.customer_id = rescue_steps_taken.customer_id
     left join occasions on lifecycle.customer_id = occasions.customer_id
     left join preferences on lifecycle.customer_id = preferences.customer_id
+    left join revisit_plan on lifecycle.customer_id = revisit_plan.customer_id
+    left join follow_ups on lifecycle.customer_id = follow_ups.customer_id
     left join loyalty on lifecycle.customer_id = loyalty.customer_id
     left join next_grades on loyalty.next_grade = next_grades.member_grade
     left join next_holiday on true

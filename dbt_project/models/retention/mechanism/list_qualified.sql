@@ -85,10 +85,9 @@ final as (
         customer_id,
         preferred_channel,
         plan_code,
-        case
-            when step_action is null then planned_action
-            else step_action || ': ' || planned_action
-        end as next_action,
+        coalesce(
+            {{ as_declared(lists, 'action') }}, step_action || ': ' || planned_action, planned_action
+        ) as next_action,
         talked_points as talking_points,
         actor,
         plan_channel,

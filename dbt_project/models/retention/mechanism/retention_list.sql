@@ -129,6 +129,7 @@ final as (
         allowed.is_reachable,
         situation.preferred_channel,
         situation.favourite_category,
+        situation.next_best_category,
         situation.owner_id,
         situation.former_owner_id,
         allowed.listed_on,

@@ -1,0 +1,65 @@
+with listed as (
+    select * from {{ ref('retention_list') }}
+    where arm = 'treatment'
+),
+
+candidates as (
+    select
+        list_row_id,
+        occasion_on
+    from {{ ref('list_candidates') }}
+),
+
+contacts as (
+    select * from {{ ref('dim_customer_contact') }}
+    where contact_kind = 'customer'
+),
+
+contact_channel as (
+    select * from {{ ref('contact_channel') }}
+),
+
+customer_channels as (
+    select * from {{ ref('customer_channels') }}
+),
+
+final as (
+    select
+        listed.as_of_date,
+        listed.channel,
+        listed.list_code,
+        listed.rank,
+        listed.list_row_id,
+        listed.customer_id,
+        contacts.name,
+        case contact_channel.needs
+            when 'email' then contacts.email
+            when 'phone' then contacts.phone
+        end as address,
+        listed.consent_state,
+        customer_channels.consent_on,
+        listed.owner_id,
+        listed.actor,
+        listed.due_on,
+        -- here, and only here, the day of a birthday may be told
+        candidates.occasion_on,
+        listed.topic,
+        listed.next_action,
+        listed.talking_points,
+        listed.offer,
+        listed.asks_reason
+    from listed
+    inner join candidates on listed.list_row_id = candidates.list_row_id
+    inner join contact_channel on listed.channel = contact_channel.channel
+    left join contacts on listed.customer_id = contacts.customer_id
+    left join customer_channels
+        on listed.customer_id = customer_channels.customer_id and listed.channel = customer_channels.channel
+    where
+        case contact_channel.needs
+            when 'email' then contacts.email is not null
+            when 'phone' then contacts.phone is not null
+            else true
+        end
+)
+
+select * from final
