@@ -10,6 +10,7 @@
     occasion_on='next_birthday_on',
     occasion_is_private=true,
     cooling_days=300,
+    precedence=40,
     rank='value_score',
     ranked_by='value of the customer (0-100)'
 ) %}

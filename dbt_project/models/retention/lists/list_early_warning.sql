@@ -7,7 +7,7 @@
     plan_for='warning_kind',
     topic='warning',
     occasion='warning_kind',
-    precedence=20,
+    precedence=55,
     rank='coalesce(churn_probability, 0) * coalesce(expected_profit_12m, 0)',
     ranked_by='profit of 12 months at risk (home currency)'
 ) %}

@@ -2,7 +2,7 @@
    worthless is handed over too, and told apart. #}
 {% call retention_list(
     title='Customers of representatives who left',
-    who='Customers whose representative on record has left the company',
+    who='Customers whose representative on record has left, and to whom nobody has spoken since',
     kind='duty',
     goal='handover',
     cadence='handover',
@@ -14,4 +14,6 @@
     ranked_by='open quotations first, by amount; then profit of the last 12 months (home currency)'
 ) %}
     former_owner_id is not null
+    -- whoever was spoken to since has somebody to talk to; handover_pack names him all the same
+    and coalesce(last_contact_on <= owner_left_on, true)
 {% endcall %}

@@ -3,6 +3,7 @@
     who='Customers who bought of a category, or asked for it, in which something new came within launch_days',
     goal='launch_match',
     cadence='news',
+    precedence=85,
     plan_for='launch_basis',
     topic="'New in ' || launch_category",
     occasion="launch_category || ': ' || launch_title",

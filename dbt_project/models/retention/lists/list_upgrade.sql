@@ -3,6 +3,7 @@
     who='Members, not churned, who lack no more points for the next grade than upgrade_points_share of what it takes',
     goal='upgrade',
     cadence='news',
+    precedence=85,
     topic="'Member grade ' || next_grade",
     occasion='next_grade',
     rank='value_score',
