@@ -50,6 +50,13 @@ class Dbt:
             "--indirect-selection", "buildable",
         )  # fmt: skip
 
+    def compiled(self, home: Path, model: str, variables: Mapping[str, Any]) -> str:
+        """The SQL of a model as it would run, its relations unbuilt."""
+        if self._manifest is None:
+            self._manifest = self._invoke(None, home, "parse", variables)
+        result = self._invoke(self._manifest, home, "compile", variables, "--select", model)
+        return str(result.results[0].node.compiled_code)
+
     def _invoke(
         self,
         manifest: Manifest | None,
@@ -118,6 +125,11 @@ class Company:
         wanted = " ".join(f"+{name}" for name in select.split())
         self.dbt.build(self.home, wanted, run | variables, tested=tested)
         return duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True)
+
+    def compiled(self, model: str, as_of: str = AS_OF) -> str:
+        """The SQL of a model for a day, to be run on tables of the test's own making."""
+        run = {"as_of": as_of, "lake": str(self.home / "lake"), "timezone": self.timezone}
+        return self.dbt.compiled(self.home, model, run | {"training": False})
 
     def rows(self, query: str, as_of: str = AS_OF, **build: Any) -> list[tuple[Any, ...]]:
         """Build, then answer one query."""
