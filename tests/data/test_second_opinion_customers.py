@@ -1,0 +1,379 @@
+"""Value, tiers, points, segments, tags, identities: recomputed in pandas and plain Python from the
+staged rows of a whole sample company, and compared exactly with what is published."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+VARS: dict[str, Any] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))[
+    "vars"
+]
+Frame = pd.DataFrame
+
+
+class Company:
+    """The staged rows, read once per table; money in whole cents."""
+
+    def __init__(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        self.warehouse = warehouse
+        self.as_of = self.read("select max(date_on) as d from dim_date where is_past").d[0].date()
+
+    def read(self, query: str) -> Frame:
+        return self.warehouse.sql(query).df()
+
+    def days(self, frame: Frame, *columns: str) -> Frame:
+        for column in columns:
+            frame[column] = pd.to_datetime(frame[column])
+        return frame
+
+    def purchases(self) -> Frame:
+        """Completed orders with net and profit in cents."""
+        orders = self.read("""
+            select order_id, customer_id, ordered_on, net_amount, cost_amount, gross_amount,
+                discount_amount, coupon_code, channel
+            from stg_orders where status = 'completed'""")
+        items = self.read("""
+            select order_id, quantity * unit_cost as cost
+            from stg_order_items left join stg_products using (product_id)""")
+        known = items.groupby("order_id").cost.agg(lambda costs: costs.sum(skipna=False))
+        orders = self.days(
+            orders.merge(known.rename("cost"), on="order_id", how="left"), "ordered_on"
+        )
+        orders["net"] = cents(orders.net_amount)
+        cost = cents(orders.cost_amount.fillna(orders.cost))
+        margin = cents(orders.net_amount * VARS["default_margin"])
+        orders["profit"] = (orders.net - cost).fillna(margin)
+        discount = orders.discount_amount.fillna(orders.gross_amount - orders.net_amount)
+        orders["discounted"] = (discount > 0) | orders.coupon_code.notna()
+        return orders
+
+    def returns(self, purchases: Frame) -> Frame:
+        """Returns with the profit they take back, in cents."""
+        returns = self.read("select order_id, customer_id, returned_on, amount from stg_returns")
+        returns = self.days(returns, "returned_on").merge(
+            purchases[["order_id", "customer_id", "net", "profit"]].rename(
+                columns={"customer_id": "buyer"}
+            ),
+            on="order_id",
+            how="left",
+        )
+        returns["customer_id"] = returns.customer_id.fillna(returns.buyer)
+        share = (returns.profit / 100 / (returns.net / 100).replace(0, np.nan)).fillna(
+            VARS["default_margin"]
+        )
+        returns["lost"] = cents(returns.amount.fillna(0) * share)
+        return returns.dropna(subset="customer_id")
+
+
+def cents(amounts: pd.Series) -> pd.Series:
+    scaled = amounts.astype(float) * 100
+    return np.sign(scaled) * np.floor(scaled.abs() + 0.5)
+
+
+def percent_rank(values: pd.Series) -> pd.Series:
+    return (values.rank(method="min") - 1) / max(len(values) - 1, 1)
+
+
+def valued(purchases: Frame, returns: Frame, day: date) -> Frame:
+    """Value score and tier of everybody who had ordered by a day."""
+    now = pd.Timestamp(day)
+    begins = now - timedelta(days=365)
+    so_far = purchases[purchases.ordered_on <= now]
+    year = so_far[so_far.ordered_on > begins]
+    back = returns[(returns.returned_on <= now) & (returns.returned_on > begins)]
+    people = so_far.groupby("customer_id").agg(
+        last=("ordered_on", "max"),
+        orders_total=("order_id", "count"),
+        discounted_total=("discounted", "sum"),
+    )
+    people["orders"] = year.groupby("customer_id").order_id.count()
+    people["net"] = year.groupby("customer_id").net.sum()
+    people["profit"] = year.groupby("customer_id").profit.sum()
+    people["lost"] = back.groupby("customer_id").lost.sum()
+    people = people.fillna({"orders": 0, "net": 0, "profit": 0, "lost": 0})
+    people["gross_profit"] = people.profit - people.lost
+    people["score"] = (
+        VARS["value_weight_profit"] * percent_rank(people.gross_profit)
+        + VARS["value_weight_frequency"] * percent_rank(people.orders)
+        + VARS["value_weight_recency"] * percent_rank(people["last"])
+    )
+    people["score"] = np.floor(100 * people.score * 100 + 0.5) / 100
+    above = percent_rank(-people.score)
+    people["tier"] = np.select(
+        [
+            people.gross_profit <= 0,
+            above < VARS["value_core_share"],
+            above < VARS["value_core_share"] + VARS["value_potential_share"],
+        ],
+        ["general", "core", "potential"],
+        "general",
+    )
+    people["vip"] = np.where(
+        (people.tier == "core") & (above < VARS["value_vip_share"]), "VIP", "normal"
+    )
+    return people
+
+
+@pytest.fixture
+def company(sample_marts: duckdb.DuckDBPyConnection) -> Company:
+    return Company(sample_marts)
+
+
+def same(ours: pd.Series, published: pd.Series) -> None:
+    """Equal for every customer, nobody missing on either side."""
+    pd.testing.assert_series_equal(
+        ours.sort_index(),
+        published.sort_index(),
+        check_names=False,
+        check_dtype=False,
+        check_exact=True,
+    )
+
+
+def test_value_scores_tiers_and_dependency_on_discounts(company: Company) -> None:
+    purchases = company.purchases()
+    ours = valued(purchases, company.returns(purchases), company.as_of)
+    theirs = company.read("select * from customer_value where orders_total > 0")
+    theirs = theirs.set_index("customer_id")
+    same(ours.gross_profit / 100, theirs.gross_profit_12m)
+    same(ours.net / 100, theirs.monetary_12m)
+    same(ours.score, theirs.value_score)
+    same(ours.tier, theirs.value_tier)
+    same(ours.vip, theirs.grade_vip)
+    same((ours.discounted_total / ours.orders_total).round(6), theirs.discount_dependency)
+    fifth = np.minimum(1 + np.floor(5 * percent_rank(ours["last"])), 5)
+    same(fifth, theirs.recency_score)
+    assert {"core", "potential", "general"} == set(theirs.value_tier)
+
+
+@pytest.mark.parametrize("months_ago", [1, 9])
+def test_tiers_of_past_month_ends(company: Company, months_ago: int) -> None:
+    day = (pd.Timestamp(company.as_of) - pd.offsets.MonthEnd(months_ago)).date()
+    purchases = company.purchases()
+    ours = valued(purchases, company.returns(purchases), day)
+    theirs = company.read(
+        f"""select customer_id, value_tier from tier_history
+        where valid_from <= '{day}' and coalesce(valid_to > '{day}', true)"""
+    ).set_index("customer_id")
+    same(ours.tier, theirs.value_tier)
+    moved = company.read(
+        f"""select to_tier, sum(customers)::integer as customers from tier_migration
+        where last_day(month) = '{day}' group by to_tier"""
+    ).set_index("to_tier")
+    same(ours.tier.value_counts(), moved.customers)
+
+
+def test_segments(company: Company) -> None:
+    purchases = company.purchases()
+    year_ago = pd.Timestamp(company.as_of) - timedelta(days=365)
+    year = purchases[purchases.ordered_on > year_ago]
+    orders, net = year.groupby("customer_id").size(), year.groupby("customer_id").net.sum()
+    frequency = pd.Series(
+        np.select(
+            [orders >= VARS["segment_frequent_orders"], orders >= VARS["segment_regular_orders"]],
+            ["frequent", "regular"],
+            "occasional",
+        ),
+        index=orders.index,
+    )
+    above = percent_rank(-net)
+    high, medium = VARS["segment_high_amount_share"], VARS["segment_medium_amount_share"]
+    amount = pd.Series(
+        np.select([above < high, above < high + medium], ["high", "medium"], "low"), net.index
+    )
+    lines = company.days(
+        company.read("""
+            select customer_id, ordered_on, category,
+                cast(quantity * unit_price as decimal(18, 2))
+                - coalesce(discount_amount, 0) as amount
+            from stg_order_items left join stg_products using (product_id)
+            where order_id in (select order_id from stg_orders where status = 'completed')"""),
+        "ordered_on",
+    )
+    lines = lines[(lines.ordered_on > year_ago) & (lines.amount > 0)]
+    lines["amount"] = cents(lines.amount)
+    by_category = lines.groupby(["customer_id", "category"], dropna=False).amount.sum()
+    share = by_category / by_category.groupby("customer_id").transform("sum")
+    ruling = share[share >= VARS["segment_category_share"]].reset_index()
+    theirs = company.read("select * from customer_segments where orders_12m > 0")
+    theirs = theirs.set_index("customer_id")
+    same(frequency, theirs.segment_frequency)
+    same(amount, theirs.segment_amount)
+    product_type = theirs[~theirs.segment_product_type.isin(["mixed", "unknown"])]
+    same(
+        ruling.dropna(subset="category").set_index("customer_id").category,
+        product_type.segment_product_type,
+    )
+    everybody = company.read("""
+        select segment_frequency, orders_total, orders_12m
+        from customer_segments join customer_value using (customer_id, orders_12m)""")
+    assert set(everybody[everybody.orders_total == 0].segment_frequency) == {"prospect"}
+    assert set(
+        everybody[(everybody.orders_total > 0) & (everybody.orders_12m == 0)].segment_frequency
+    ) == {"inactive"}
+
+
+def test_points_by_playing_every_queue(company: Company) -> None:
+    """Each customer's points stand in a queue of months; what is spent leaves at the front."""
+    postings = company.days(
+        company.read("select * from stg_loyalty_ledger order by posted_at, entry_id"), "posted_on"
+    )
+    fate: dict[tuple[pd.Timestamp, str], float] = defaultdict(float)
+    queues: dict[str, deque[list[Any]]] = defaultdict(deque)
+    for row in postings.itertuples():
+        month, queue = row.posted_on.to_period("M").to_timestamp(), queues[row.customer_id]
+        if row.points > 0:
+            queue.append([month, row.points])
+            fate[month, "in"] += row.points
+        spent = max(-row.points, 0)
+        while spent and queue:
+            taken = min(spent, queue[0][1])
+            fate[queue[0][0], row.kind] += taken
+            spent -= taken
+            queue[0][1] -= taken
+            if not queue[0][1]:
+                queue.popleft()
+    theirs = company.read("select * from loyalty_monthly where cohort_points is not null")
+    life = timedelta(days=VARS["points_life_days"])
+    months = [
+        month
+        for month, what in fate
+        if what == "in" and month + pd.offsets.MonthEnd(1) + life <= pd.Timestamp(company.as_of)
+    ]
+    assert len(months) > 12
+    theirs = theirs.set_index(pd.to_datetime(theirs.month))
+    for what, column in [
+        ("in", "cohort_points"),
+        ("redeem", "cohort_points_redeemed"),
+        ("expire", "cohort_points_expired"),
+    ]:
+        same(pd.Series({month: fate[month, what] for month in months}), theirs[column])
+    same((theirs.cohort_points_expired / theirs.cohort_points).round(6), theirs.breakage_rate)
+
+    members = company.read("select * from customer_loyalty").set_index("customer_id")
+    same(pd.Series({c: sum(n for _, n in q) for c, q in queues.items()}), members.points_balance)
+    recent = postings[
+        (postings.posted_on > pd.Timestamp(company.as_of) - timedelta(days=365))
+        & (postings.kind == "earn")
+    ]
+    earned = recent.groupby("customer_id").points.sum().reindex(members.index, fill_value=0)
+    grades = pd.read_csv(PROJECT / "seeds" / "member_grade.csv")
+    place = np.searchsorted(grades.from_points, earned, side="right") - 1
+    same(pd.Series(grades.member_grade.to_numpy()[place], earned.index), members.member_grade)
+    missing = np.append(grades.from_points.to_numpy(float), np.nan)[place + 1] - earned
+    same(missing, members.points_to_next_grade)
+    oldest = pd.Timestamp(company.as_of) - timedelta(
+        days=VARS["points_life_days"] - VARS["points_expiring_days"]
+    )
+    last = postings[postings.points > 0].groupby("customer_id").posted_on.max()
+    expiring = members.points_balance.where(last.reindex(members.index) <= oldest, 0.0)
+    same(expiring, members.points_expiring)
+
+
+def test_profiles_tags_and_referrals(company: Company) -> None:
+    customers = company.days(company.read("select * from stg_customers"), "updated_on").set_index(
+        "customer_id"
+    )
+    fields = ["name", "email", "phone", "city", "region", "country",
+              "acquisition_channel", "preferred_channel", "owner_id"]  # fmt: skip
+    theirs = company.read("select * from dim_customer where is_recorded").set_index("customer_id")
+    same(
+        (customers[fields].notna().sum(axis=1) / len(fields)).round(6), theirs.profile_completeness
+    )
+    age = (pd.Timestamp(company.as_of) - customers.updated_on).dt.days
+    same(age.where(age >= 0), theirs.days_since_profile_update.astype(float))
+
+    forgotten = set(company.read("select customer_id from stg_erasure_requests").customer_id)
+    tags = {
+        (customer, tag.strip())
+        for customer, text in customers.demand_tags.dropna().items()
+        if customer not in forgotten
+        for tag in text.split(",")
+    }
+    rows = company.read("select customer_id, tag from customer_tags where tag_kind = 'demand'")
+    assert set(rows.itertuples(index=False, name=None)) == tags
+
+    named = customers.referred_by.dropna()
+    engaged = company.read("select * from customer_engagement").set_index("customer_id")
+    same(named.value_counts(), engaged.referrals[engaged.referrals > 0])
+    buyers = set(company.purchases().customer_id)
+    bought = named[named.index.isin(buyers)]
+    same(bought.value_counts(), engaged.referred_buyers[engaged.referred_buyers > 0])
+
+
+def test_identities_by_following_every_link(company: Company) -> None:
+    customers = company.read("select customer_id, phone, email from stg_customers")
+    parent = {customer: customer for customer in customers.customer_id}
+
+    def root(customer: str) -> str:
+        while parent[customer] != customer:
+            customer = parent[customer]
+        return customer
+
+    digits = customers.phone.str.replace(r"\D", "", regex=True)
+    plausible = digits.str.len().between(7, 15)
+    for key in (digits.where(plausible).str[-9:], customers.email.str.strip().str.lower()):
+        for _, group in customers.groupby(key):
+            if len(group) <= VARS["duplicate_most_customers"]:
+                first, *others = group.customer_id
+                for other in others:
+                    smaller, larger = sorted([root(first), root(other)])
+                    parent[larger] = smaller
+    theirs = company.read("select customer_id, identity_id from customer_xref")
+    assert dict(theirs.itertuples(index=False, name=None)) == {c: root(c) for c in parent}
+    assert (theirs.customer_id != theirs.identity_id).any()
+
+
+def test_order_lines_add_up_to_the_orders(company: Company) -> None:
+    """In the sample company every discount stands on a line."""
+    sums = company.read("""
+        select count(*) as orders, count(*) filter (where abs(amount - net_amount) < 0.005) as equal
+        from (select order_id, sum(net_amount) as amount from fct_order_lines group by order_id)
+        join fct_orders using (order_id)""")
+    assert sums.orders[0] > 1000
+    assert sums.equal[0] == sums.orders[0]
+
+
+def test_favourites_are_what_was_bought_most(company: Company) -> None:
+    begins = pd.Timestamp(company.as_of) - timedelta(days=VARS["preference_days"])
+    purchases = company.purchases()
+    recent = purchases[purchases.ordered_on > begins].dropna(subset="channel")
+    by_channel = recent.groupby(["customer_id", "channel"]).ordered_on.agg(["count", "max"])
+    by_channel = by_channel.reset_index().sort_values(
+        ["count", "max", "channel"], ascending=[False, False, True]
+    )
+    favourite = by_channel.drop_duplicates("customer_id").set_index("customer_id").channel
+    theirs = company.read("select * from customer_preferences").set_index("customer_id")
+    same(favourite, theirs.favourite_channel.dropna())
+    weekday = recent.ordered_on.dt.dayofweek + 1
+    counts = recent.groupby(["customer_id", weekday]).size()
+    busiest = counts.groupby("customer_id").max() / recent.groupby("customer_id").size()
+    habits = theirs.favourite_weekday_share.dropna()
+    same(busiest[habits.index].round(6), habits)
+
+
+def test_rules_of_what_follows_what(company: Company) -> None:
+    lines = company.days(
+        company.read("""
+            select customer_id, category, min(ordered_on) as first_on from fct_order_lines
+            where status = 'completed' and category is not null group by all"""),
+        "first_on",
+    )
+    firsts = lines.pivot(index="customer_id", columns="category", values="first_on")
+    rules = company.read("select * from category_affinity where signal_kind = 'bought'")
+    assert len(rules) > 20
+    for rule in rules.itertuples():
+        holders = firsts[firsts[rule.signal].notna()]
+        had, got = holders[rule.signal], holders[rule.category]
+        assert rule.followed == (got > had).sum()
+        assert rule.customers == (~(got <= had)).sum()
