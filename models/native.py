@@ -3,16 +3,14 @@
 Late, because they take seconds and most users of the room do not train. Without spinning, because
 the threads of XGBoost meet after every tree level, and on a busy machine spinning ones starve each
 other: 109 s against 21 s for one training with two threads at a load of ten. Both libraries share
-one OpenMP runtime, which reads its policy when the first of them is loaded.
+one OpenMP runtime, which reads its policy when the first of them is loaded: so the policy is set in
+the environment by whoever starts the process (pipelines/settings.py), and not here.
 """
 
 from __future__ import annotations
 
-import os
 from types import ModuleType
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def xgboost() -> ModuleType:

@@ -53,6 +53,7 @@ EVALUATION_COLUMNS = (
     "value",
     "lower",
     "upper",
+    "speaks_for_version",
 )
 LIMITS = (
     "Learnt from customers who were not churned on the day of the snapshot; "
@@ -361,10 +362,13 @@ def _evaluations(
 ) -> pd.DataFrame:
     table = evaluation.table()
     versions = {"champion": champion.version if champion else None}
+    # A version holds its trees and all baselines, and serves with one of them.
+    speaking = "challenger" if model.serves == ChurnTrees.role else model.serves
     return table.assign(
         model_version=[versions.get(role) or model.version for role in table["role"]],
         cutoff_on=pd.Timestamp(split.test if split else model.as_of),
         horizon_days=model.horizon_days,
+        speaks_for_version=[role in {"champion", speaking} for role in table["role"]],
     )[list(EVALUATION_COLUMNS)]
 
 

@@ -52,6 +52,7 @@ class Progress:
     console: Console
     started: dict[str, float] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
     status: object | None = None
 
     def __call__(self, entry: EventLogEntry) -> None:
@@ -64,14 +65,20 @@ class Progress:
         step, kind = event.step_key, event.event_type_value
         if kind == "STEP_START":
             self.started[step] = time.monotonic()
-            self.done[step] = 0
+            self.done[step] = self.rows[step] = 0
             self._say(step)
         elif kind == "ASSET_MATERIALIZATION":
-            self.done[step] += 1
+            told = event.step_materialization_data.materialization.metadata
+            # A table that the source does not have is an asset all the same, of no rows.
+            if "is_given" not in told or told["is_given"].value:
+                self.done[step] += 1
+            if "rows_taken" in told:
+                self.rows[step] += told["rows_taken"].value
         elif kind in {"STEP_SUCCESS", "STEP_FAILURE"}:
             self._stop()
             seconds = time.monotonic() - self.started[step]
             tables = f"{self.done[step]:>4} tables" if self.done[step] else ""
+            tables += f", {self.rows[step]:,} new rows" if step == "extract" else ""
             mark = "[green]ok[/]" if kind == "STEP_SUCCESS" else "[red]failed[/]"
             self.console.print(f"  {STEPS[step]:<16} {mark:<12} {seconds:6.1f} s {tables}")
 

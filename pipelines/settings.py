@@ -146,6 +146,8 @@ class Settings(BaseSettings):
     def export(self) -> None:
         """Make the settings hold for child processes (dbt) and silence every telemetry."""
         os.environ.update(_TELEMETRY_OFF)
+        # See models/native.py. Whoever has set it knows better.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         os.environ["HOMING_HOME"] = str(self.home)
         os.environ["HOMING_MEMORY_LIMIT"] = self.memory_limit
         os.environ["DAGSTER_HOME"] = str(self.dagster_home)

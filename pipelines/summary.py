@@ -19,7 +19,9 @@ _METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
 def _table(
     console: Console, title: str, columns: list[str], rows: list[tuple[object, ...]]
 ) -> None:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    # Not as the table's own title, which would be folded to the width of a narrow table.
+    console.print(title, markup=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
         numeric = bool(rows) and isinstance(rows[0][index], int | float)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
@@ -119,7 +121,7 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     if rows:
         _table(
             console,
-            "",
+            "First to contact (control rows are not shown: their ranks are left out)",
             ["list", "rank", "customer", "stage", "probability", "worth", "reason", "plan"],
             rows,
         )
@@ -154,6 +156,35 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         _table(console, f"Quarantined: {_text(total)} rows", ["table", "rule", "rows"], head)
         if len(quarantined) > len(head):
             console.print(f"  and {len(quarantined) - len(head)} more rules: table quarantine\n")
+    extra = con.execute(
+        """
+        select table_name || ': ' || string_agg(column_name, ', ' order by column_name)
+        from source_inventory
+        where kind = 'extra'
+        group by table_name
+        order by table_name
+        """
+    ).fetchall()
+    if extra:
+        console.print(
+            f"Kept in the lake, read by nothing: {'; '.join(text for (text,) in extra)}\n",
+            soft_wrap=True,
+            markup=False,
+        )
+    illustrative = con.execute(
+        """
+        select string_agg(distinct currency, ', ' order by currency)
+        from fct_orders
+        semi join (from currency_rates where is_illustrative) using (currency)
+        """
+    ).fetchone()
+    if illustrative and illustrative[0]:
+        console.print(
+            f"Warning: {illustrative[0]} converted by the illustrative rates of the seed "
+            "exchange_rates; put your own into dbt_project/seeds/exchange_rates.csv\n",
+            soft_wrap=True,
+            markup=False,
+        )
     off = con.execute(
         """
         select distinct table_name, switched_off_what

@@ -71,6 +71,7 @@ def extract(
             metadata={
                 "dagster/partition_row_count": intake.manifest.rows if intake else 0,
                 "is_given": intake is not None,
+                "rows_taken": intake.manifest.rows if intake else 0,
                 "rows_offered": intake.delivered if intake else 0,
                 "batch": batches.get(table.name, "-"),
             },

@@ -299,6 +299,8 @@ class TestRealProject:
             ("customer_value", "monetary_12m", "lake/orders", "net_amount"),
             ("dim_customer_contact", "email", "lake/customers", "email"),
             ("customer_features", "open_complaints", "lake/tickets", "kind"),
+            ("customer_churn_scores", "churn_probability", "feedback/scores", "churn_probability"),
+            ("model_evaluations", "value", "feedback/evaluations", "value"),
             ("retention_list", "customer_id", "lake/orders", "customer_id"),
         ],
     )

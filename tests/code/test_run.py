@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
 from pipelines import run
 from pipelines.errors import BorderError, SourceError
@@ -157,3 +160,27 @@ def test_a_folder_that_cannot_be_used_leaves_no_home_behind(
     assert run.main() == 1
     assert "order" in capsys.readouterr().err
     assert not home.exists()
+
+
+def test_progress_counts_the_tables_that_were_delivered() -> None:
+    out = io.StringIO()
+    progress = run.Progress(Console(file=out, width=120))
+
+    @dg.multi_asset(specs=[dg.AssetSpec(["lake", n]) for n in ("orders", "customers", "tickets")])
+    def extract():
+        for name, rows in {"orders": 1200, "customers": 34, "tickets": None}.items():
+            yield dg.MaterializeResult(
+                ["lake", name], metadata={"is_given": rows is not None, "rows_taken": rows or 0}
+            )
+
+    @dg.asset(deps=[["lake", "orders"]])
+    def score() -> None: ...
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run_id = str(uuid.uuid4())
+        instance.add_event_listener(run_id, progress)
+        job = dg.Definitions([extract, score]).resolve_implicit_global_asset_job_def()
+        job.execute_in_process(instance=instance, run_id=run_id)
+    extracted, scored = out.getvalue().splitlines()
+    assert extracted.endswith("   2 tables, 1,234 new rows")
+    assert scored.endswith("   1 tables")

@@ -94,6 +94,7 @@ def test_what_is_exported_holds_for_child_processes(
         assert os.environ["HOMING_HOME"] == str(tmp_path)
         assert os.environ["HOMING_MEMORY_LIMIT"] == "3GB"
         assert os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "false"
+        assert os.environ["OMP_WAIT_POLICY"] == "passive"
         assert os.environ["DAGSTER_DISABLE_TELEMETRY"] == "yes"
 
 

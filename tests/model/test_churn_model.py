@@ -149,3 +149,9 @@ def test_unknown_rhythm_still_gets_a_score(
     for serves in ("trees", "logistic", "recency", "bg_nbd"):
         probability = score(replace(trained.model, serves=serves), unknown)["churn_probability"]
         assert probability.between(0, 1).all()
+
+
+def test_one_predictor_speaks_for_a_version(trained: TrainingResult):
+    table = trained.evaluations
+    speaking = set(table.loc[table["speaks_for_version"], "role"])
+    assert speaking == {"challenger" if trained.model.serves == "trees" else trained.model.serves}

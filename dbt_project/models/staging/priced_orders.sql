@@ -11,16 +11,7 @@ currency_rates as (
 ),
 
 rated as (
-    select
-        delivered_orders.*,
-        cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
-    from delivered_orders
-    left join currency_rates
-        on
-            delivered_orders.currency = currency_rates.currency
-            and delivered_orders.ordered_on >= currency_rates.valid_from
-            and delivered_orders.ordered_on < currency_rates.valid_to
-    where delivered_orders.currency is null or currency_rates.home_rate is not null
+    {{ rated_rows('delivered_orders') }}
 ),
 
 final as (

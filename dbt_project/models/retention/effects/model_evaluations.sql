@@ -31,7 +31,9 @@ final as (
         evaluations.value,
         evaluations.lower,
         evaluations.upper,
-        coalesce(served.model_version is not null, false) as is_served
+        served.model_version is not null
+        -- trainings from before it was written down: whatever beat the baselines
+        and coalesce(evaluations.speaks_for_version, evaluations.role in ('champion', 'challenger')) as is_served
     from evaluations
     inner join chosen on evaluations.batch_on = chosen.batch_on
     left join served on evaluations.model_version = served.model_version

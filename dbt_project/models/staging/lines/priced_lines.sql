@@ -7,16 +7,7 @@ currency_rates as (
 ),
 
 rated as (
-    select
-        order_lines.*,
-        cast(coalesce(currency_rates.home_rate, 1) as decimal(18, 9)) as home_rate
-    from order_lines
-    left join currency_rates
-        on
-            order_lines.currency = currency_rates.currency
-            and order_lines.ordered_on >= currency_rates.valid_from
-            and order_lines.ordered_on < currency_rates.valid_to
-    where order_lines.currency is null or currency_rates.home_rate is not null
+    {{ rated_rows('order_lines') }}
 ),
 
 final as (

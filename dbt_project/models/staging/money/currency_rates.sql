@@ -54,7 +54,8 @@ values_over_time as (
             lead(valid_from) over (partition by upper(currency) order by valid_from),
             cast('{{ var("latest_plausible_on") }}' as date)
         ) as valid_to,
-        value
+        value,
+        coalesce(basis = 'illustrative', false) as is_illustrative
     from exchange_rates
 ),
 
@@ -70,7 +71,8 @@ final as (
         cast('{{ var("earliest_plausible_on") }}' as date) as valid_from,
         cast('{{ var("latest_plausible_on") }}' as date) as valid_to,
         cast(1 as decimal(18, 9)) as home_rate,
-        true as is_home
+        true as is_home,
+        false as is_illustrative
     from home
 
     union all
@@ -80,7 +82,8 @@ final as (
         greatest(foreign_values.valid_from, home_values.valid_from) as valid_from,
         least(foreign_values.valid_to, home_values.valid_to) as valid_to,
         cast(foreign_values.value / home_values.value as decimal(18, 9)) as home_rate,
-        false as is_home
+        false as is_home,
+        foreign_values.is_illustrative or home_values.is_illustrative as is_illustrative
     from values_over_time as foreign_values
     inner join home_values
         on

@@ -1,0 +1,131 @@
+"""The screen that a run ends with: what it says of a version, and what it leaves out."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from pipelines.resources.version import PublishedVersion
+from pipelines.summary import print_summary
+
+TABLES = """
+create table customer_lifecycle as
+    select unnest(['active', 'churned', 'active']) as lifecycle_stage;
+create table retention_list (
+    list_code varchar, rank integer, customer_id varchar, lifecycle_stage varchar,
+    churn_or_return_probability double, priority decimal(18, 2), reason_code varchar,
+    plan_code varchar, arm varchar
+);
+create table customer_churn_scores as
+    select 'model' as score_kind, '2026-06-30.abc' as model_version, unnest(['a', 'b']) as id;
+create table model_evaluations (role varchar, metric varchar, value double);
+create table quarantine (table_name varchar, rule varchar);
+create table source_inventory (
+    table_name varchar, column_name varchar, kind varchar, given boolean, switched_off_what varchar
+);
+create table fct_orders as select unnest(['EUR', 'GBP', null]) as currency;
+create table currency_rates as
+    select 'EUR' as currency, true as is_home, false as is_illustrative
+    union all select 'GBP', false, false union all select 'USD', false, true;
+"""
+
+
+@pytest.fixture(name="version")
+def _version(tmp_path: Path) -> PublishedVersion:
+    path = tmp_path / "published" / "versions" / "2026-06-30-abc"
+    path.mkdir(parents=True)
+    facts = {
+        "as_of": "2026-06-30",
+        "tables": {"fct_orders": {"rows": 3}, "quarantine": {"rows": 2}},
+    }
+    (path / "version.json").write_text(json.dumps(facts))
+    version = PublishedVersion(path)
+    (tmp_path / "published" / "current").symlink_to(path)
+    change(version, TABLES)
+    return version
+
+
+def change(version: PublishedVersion, sql: str) -> None:
+    with duckdb.connect(str(version.database)) as con:
+        con.execute(sql)
+
+
+def printed(version: PublishedVersion) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=120, highlight=False)
+    print_summary(version, console, decision="[beats] recency by 0.02", seconds=61.4)
+    return out.getvalue()
+
+
+def test_a_small_version_is_told_in_full(version: PublishedVersion, tmp_path: Path) -> None:
+    text = printed(version)
+    assert "fct_orders 3" in text
+    assert "active 2" in text
+    assert "churned 1" in text
+    assert "No customer qualifies for a list" in text
+    assert "Served: model 2026-06-30.abc for 2 customers" in text
+    assert "[beats] recency by 0.02" in text
+    assert f"Published {version.id} in 61 s" in text
+    assert str(tmp_path / "published" / "homing.duckdb") in text
+    for silent in ("Quarantined", "Switched off", "read by nothing", "Warning"):
+        assert silent not in text
+
+
+def test_the_head_of_a_list_says_that_control_rows_are_left_out(version: PublishedVersion) -> None:
+    change(
+        version,
+        """
+        insert into retention_list values
+            ('save', 1, 'CONTROLLED', 'watch', 0.9, 50, 'price', 'call', 'control'),
+            ('save', 2, 'TREATED', 'watch', 0.8, 40.5, null, 'call', 'treatment')
+        """,
+    )
+    text = printed(version)
+    assert "List save: 1 to contact, 1 held out as control" in text
+    assert "control rows are not shown: their ranks are left out" in text
+    assert "TREATED" in text
+    assert "CONTROLLED" not in text
+
+
+def test_quarantine_is_headed_by_the_rules_that_cost_most(version: PublishedVersion) -> None:
+    rules = " union all ".join(f"select 'orders', 'rule_{n}' from range({n})" for n in range(1, 11))
+    change(version, f"insert into quarantine {rules}")
+    text = printed(version)
+    assert "Quarantined: 55 rows" in text
+    assert text.index("rule_10") < text.index("rule_9") < text.index("rule_3")
+    assert "rule_2" not in text
+    assert "and 2 more rules: table quarantine" in text
+
+
+def test_what_was_not_delivered_and_what_nothing_reads_are_named(version: PublishedVersion) -> None:
+    change(
+        version,
+        """
+        insert into source_inventory values
+            ('orders', 'order_id', 'contract', true, null),
+            ('orders', 'salesman', 'extra', true, null),
+            ('orders', 'branch', 'extra', true, null),
+            ('tickets', 'ticket_id', 'contract', false, 'complaints'),
+            ('tickets', 'kind', 'contract', false, 'complaints')
+        """,
+    )
+    text = printed(version)
+    assert "Kept in the lake, read by nothing: orders: branch, salesman" in text
+    assert text.count("complaints") == 1
+
+
+def test_illustrative_rates_are_warned_of_when_they_converted(version: PublishedVersion) -> None:
+    change(version, "insert into fct_orders values ('USD')")
+    assert "Warning: USD converted by the illustrative rates" in printed(version)
+
+
+def test_a_version_that_is_not_current_is_shown_by_its_own_address(
+    version: PublishedVersion,
+) -> None:
+    (version.path.parent.parent / "current").unlink()
+    assert str(version.database) in printed(version).replace("\n", "")
