@@ -1,0 +1,186 @@
+"""Churn, win-back, the identity and the key nodes, counted once more in pandas over a company.
+
+The pandas side starts from the orders and the stage spells of the warehouse and shares no SQL with
+the tables it checks; the spells themselves are checked day by day in test_lifecycle.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+CUSTOMER_STAGES = ["new", "active", "watch", "quasi_churned"]
+
+
+@pytest.fixture
+def as_of(sample_marts: duckdb.DuckDBPyConnection) -> pd.Timestamp:
+    return pd.Timestamp(
+        sample_marts.sql("select max(as_of_date) from churn_reasons").fetchall()[0][0]
+    )
+
+
+@pytest.fixture
+def spells(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    frame = sample_marts.sql("select * from lifecycle_history where stage <> 'prospect'").df()
+    frame["until"] = frame["valid_to"].fillna(pd.Timestamp.max.normalize())
+    return frame
+
+
+@pytest.fixture
+def months(sample_marts: duckdb.DuckDBPyConnection, as_of: pd.Timestamp) -> pd.DatetimeIndex:
+    """The first days of the months that are over."""
+    first = sample_marts.sql("select min(ordered_on) from fct_orders where status = 'completed'")
+    start = pd.Timestamp(first.fetchall()[0][0]).to_period("M").to_timestamp()
+    all_months = pd.date_range(start, as_of, freq="MS")
+    return all_months[(all_months + pd.offsets.MonthEnd(0)) <= as_of]
+
+
+def table(con: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    frame = con.sql(f"from {name}").df()
+    return frame.set_index("month").sort_index()
+
+
+def present(spells: pd.DataFrame, day: pd.Timestamp, stages: list[str]) -> set[str]:
+    """Who is in one of the stages on the evening before a day."""
+    at = spells[(spells.valid_from < day) & (spells.until >= day) & spells.stage.isin(stages)]
+    return set(at.customer_id)
+
+
+def same(found: pd.Series, expected: list[Any]) -> None:
+    np.testing.assert_array_equal(
+        found.to_numpy(dtype=float, na_value=np.nan), np.array(expected, dtype=float)
+    )
+
+
+def test_service_churn_counts_units_silent_for_twelve_months_per_unit_settled(
+    sample_marts: duckdb.DuckDBPyConnection, months: pd.DatetimeIndex
+) -> None:
+    orders = sample_marts.sql(
+        "select coalesce(asset_id, customer_id) as unit, asset_id is not null as is_asset, "
+        "ordered_on from fct_orders where status = 'completed'"
+    ).df()
+    orders["month"] = orders.ordered_on.dt.to_period("M").dt.to_timestamp()
+    silent, settled, silent_assets = [], [], []
+    for month in months:
+        before = orders[orders.month <= month]
+        last = before.groupby("unit").month.max()
+        quiet = set(last[last <= month - pd.DateOffset(months=12)].index)
+        known = month >= months[0] + pd.DateOffset(months=12)
+        silent.append(len(quiet) if known else np.nan)
+        assets = set(before[before.is_asset].unit)
+        silent_assets.append(len(quiet & assets) if known else np.nan)
+        settled.append(before[before.month == month].unit.nunique())
+    found = table(sample_marts, "service_churn_monthly").loc[months]
+    same(found.silent_units, silent)
+    same(found.silent_assets, silent_assets)
+    same(found.settled_units, settled)
+    same(found.service_churn_rate.round(6), np.round(np.array(silent) / settled, 6))
+    assert found.service_churn_rate.max() > 1
+
+
+def test_churned_in_a_month_were_customers_when_it_began(
+    sample_marts: duckdb.DuckDBPyConnection, spells: pd.DataFrame, months: pd.DatetimeIndex
+) -> None:
+    falls = spells[spells.stage == "churned"]
+    starts, lost = [], []
+    for month in months:
+        there = present(spells, month, CUSTOMER_STAGES)
+        in_month = (falls.valid_from >= month) & (
+            falls.valid_from <= month + pd.offsets.MonthEnd(0)
+        )
+        starts.append(len(there))
+        lost.append(len(there & set(falls[in_month].customer_id)))
+    found = table(sample_marts, "service_churn_monthly").loc[months]
+    same(found.customers_at_start, starts)
+    same(found.churned_customers, lost)
+    same(table(sample_marts, "retention_metrics_monthly").loc[months].churned_customers, lost)
+    assert sum(lost) > 50
+
+
+def test_won_back_counts_the_stock_of_a_month_and_the_window_of_a_cohort(
+    sample_marts: duckdb.DuckDBPyConnection,
+    spells: pd.DataFrame,
+    months: pd.DatetimeIndex,
+    as_of: pd.Timestamp,
+) -> None:
+    falls = spells[spells.stage == "churned"]
+    away = (falls.valid_to - falls.valid_from).dt.days
+    found = table(sample_marts, "win_back_monthly").loc[months]
+    stock, back = [], []
+    cohorts: dict[int, list[float]] = {90: [], 180: [], 365: []}
+    for month in months:
+        end = month + pd.offsets.MonthEnd(0)
+        there = present(spells, month, ["churned"])
+        returned = falls[(falls.valid_to >= month) & (falls.valid_to <= end)]
+        stock.append(len(there))
+        back.append(len(there & set(returned[returned.valid_from < month].customer_id)))
+        cohort = (falls.valid_from >= month) & (falls.valid_from <= end)
+        for days, counts in cohorts.items():
+            is_over = end + pd.Timedelta(days=days) <= as_of
+            counts.append(int((away[cohort] <= days).sum()) if is_over else np.nan)
+    same(found.churned_at_start, stock)
+    same(found.won_back_customers, back)
+    for days, counts in cohorts.items():
+        same(found[f"won_back_{days}d"], counts)
+    assert sum(back) > 10
+    assert np.isnan(cohorts[90][-1])
+
+
+def test_active_is_previous_and_new_and_resurrected_less_lost(
+    sample_marts: duckdb.DuckDBPyConnection, spells: pd.DataFrame, months: pd.DatetimeIndex
+) -> None:
+    found = table(sample_marts, "lifecycle_statement").loc[months]
+    not_churned = [*CUSTOMER_STAGES, "won_back"]
+    tomorrow = [m + pd.offsets.MonthEnd(0) + pd.Timedelta(days=1) for m in months]
+    same(found.closing, [len(present(spells, day, not_churned)) for day in tomorrow])
+    orders = sample_marts.sql(
+        "select customer_id, min(ordered_on) as first_on from fct_orders "
+        "where status = 'completed' group by 1"
+    ).df()
+    first_month = orders.first_on.dt.to_period("M").dt.to_timestamp()
+    same(found.new, [int((first_month == month).sum()) for month in months])
+    balance = found.opening + found.new + found.resurrected - found.lost
+    same(balance, list(found.closing))
+
+
+def test_key_nodes_count_who_gets_there_and_who_does_not_get_past(
+    sample_marts: duckdb.DuckDBPyConnection, spells: pd.DataFrame
+) -> None:
+    days = sample_marts.sql(
+        "select distinct customer_id, ordered_on from fct_orders where status = 'completed'"
+    ).df()
+    days = days.sort_values(["customer_id", "ordered_on"])
+    falls = spells[spells.stage == "churned"].sort_values("valid_from")
+    by_customer = {key: list(group.valid_from) for key, group in falls.groupby("customer_id")}
+    nodes: dict[tuple[str, int], list[int]] = {}
+
+    def count(kind: str, node: int, *, lost: bool, decided: bool) -> None:
+        counts = nodes.setdefault((kind, node), [0, 0, 0])
+        counts[0] += decided
+        counts[1] += lost
+        counts[2] += not decided
+
+    for customer, ordered in days.groupby("customer_id").ordered_on:
+        on = list(ordered)
+        fell = by_customer.get(customer, [])
+        for number, day in enumerate(on, start=1):
+            following = on[number] if number < len(on) else None
+            lost = any(day < f and (following is None or f < following) for f in fell)
+            count("order_day", min(number, 20), lost=lost, decided=lost or following is not None)
+        first_life = [day for day in on if not fell or day < fell[0]]
+        last = int((first_life[-1] - on[0]).days / 30.4375)
+        for month in range(min(last, 36)):
+            count("tenure_month", month + 1, lost=False, decided=True)
+        if last < 36:
+            count("tenure_month", last + 1, lost=bool(fell), decided=bool(fell))
+    found = sample_marts.sql("from churn_key_nodes").df()
+    stands = {
+        (row.node_kind, row.node): [row.at_risk, row.lost, row.undecided]
+        for row in found.itertuples()
+    }
+    assert stands == nodes
+    assert found.is_key_node.any()
