@@ -56,6 +56,10 @@ follow_ups as (
     where is_due
 ),
 
+contact_data as (
+    select * from {{ ref('contact_data_quality') }}
+),
+
 loyalty as (
     select * from {{ ref('customer_loyalty') }}
 ),
@@ -234,7 +238,7 @@ final as (
             dim_customer.preferred_channel
         ) as preferred_channel,
         coalesce(dim_customer.is_company, false) as is_company,
-        not coalesce(dim_customer.has_email, false) and not coalesce(dim_customer.has_phone, false) as is_doubtful,
+        coalesce(contact_data.is_unreachable or contact_data.duplicate_of is not null, false) as is_doubtful,
         dim_customer.home_store_id,
         dim_customer.distance_km,
         cast(
@@ -301,6 +305,7 @@ final as (
     left join preferences on lifecycle.customer_id = preferences.customer_id
     left join revisit_plan on lifecycle.customer_id = revisit_plan.customer_id
     left join follow_ups on lifecycle.customer_id = follow_ups.customer_id
+    left join contact_data on lifecycle.customer_id = contact_data.customer_id
     left join loyalty on lifecycle.customer_id = loyalty.customer_id
     left join next_grades on loyalty.next_grade = next_grades.member_grade
     left join next_holiday on true
