@@ -1,7 +1,10 @@
 with
 
 customers as (
-    select * from {{ ref('int_customers') }}
+    select customers.customer_id
+    from {{ ref('int_customers') }} as customers
+    anti join {{ ref('stg_erasure_requests') }} as erasure_requests
+        on customers.customer_id = erasure_requests.customer_id
 ),
 
 purchases as (

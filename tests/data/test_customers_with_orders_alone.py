@@ -1,0 +1,66 @@
+"""A shop that has nothing but orders still gets values, tiers and segments; what needs more is
+empty or NULL, not wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pytest
+
+TABLES = """customer_value tier_migration customer_segments customer_preferences customer_tags
+    customer_loyalty loyalty_monthly fct_loyalty_ledger customer_engagement dim_campaign
+    journey_touches customer_xref customer_contactability dim_channel deliveries"""
+EMPTY = (
+    "fct_order_lines", "category_affinity", "customer_needs", "customer_loyalty", "loyalty_monthly",
+    "fct_loyalty_ledger", "dim_campaign", "customer_xref", "fct_trainings", "fct_community_events",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def marts(new_company: Any) -> Iterator[duckdb.DuckDBPyConnection]:
+    orders = [
+        {"order_id": f"{customer}{month}", "customer_id": customer, "net_amount": amount,
+         "ordered_at": datetime(2024, month, 3)}
+        for customer, months, amount in [("A", range(1, 7), 100), ("B", [2, 3], 50), ("C", [1], 9)]
+        for month in months
+    ]  # fmt: skip
+    company = new_company()
+    company.deliver("orders", orders)
+    with company.build(select=" ".join(TABLES.split())) as warehouse:
+        yield warehouse
+
+
+def test_what_orders_tell_is_there(marts: duckdb.DuckDBPyConnection) -> None:
+    assert marts.sql("""
+        select customer_id, value_tier, segment_frequency, segment_amount, segment_product_type
+        from customer_value join customer_segments using (customer_id) order by 1
+    """).fetchall() == [
+        ("A", "core", "frequent", "high", "unknown"),
+        ("B", "general", "occasional", "low", "unknown"),
+        ("C", "general", "occasional", "low", "unknown"),
+    ]
+    assert marts.sql("select tag from customer_tags where customer_id = 'A' order by 1").fetchall() == [
+        ("big_spender",), ("core",), ("frequent_buyer",), ("vip",),
+    ]  # fmt: skip
+    assert marts.sql("select sum(touches), min(touch) from journey_touches").fetchall() == [
+        (9, "order")
+    ]
+    assert marts.sql("select table_name, source, rows from deliveries").fetchall() == [
+        ("orders", "test", 9)
+    ]
+
+
+def test_what_they_do_not_tell_is_empty(marts: duckdb.DuckDBPyConnection) -> None:
+    for table in EMPTY:
+        assert marts.sql(f"select count(*) from {table}").fetchall() == [(0,)], table
+    assert marts.sql("""
+        select count(*), count(favourite_category), count(price_band), count(favourite_channel),
+            count(next_best_category), count(needs)
+        from customer_preferences""").fetchall() == [(3, 0, 0, 0, 0, 0)]
+    assert marts.sql("""
+        select count(has_address), bool_or(consent_state <> 'not_supplied')
+        from customer_contactability where channel <> 'visit'""").fetchall() == [(0, False)]
+    assert marts.sql("select count(profile_completeness) from dim_customer").fetchall() == [(0,)]
