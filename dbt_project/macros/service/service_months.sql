@@ -31,7 +31,7 @@ opened as (
         count(*) filter (where channel_group = 'chat') as chat_tickets,
         count(first_response_minutes) as answered_tickets,
         median(first_response_minutes) as median_first_response_minutes,
-        percentile_cont(0.9) within group (order by first_response_minutes) as p90_first_response_minutes,
+        round(percentile_cont(0.9) within group (order by first_response_minutes), 3) as p90_first_response_minutes,
         count(is_answered_in_time) as response_due_tickets,
         count(*) filter (where is_answered_in_time) as answered_in_time,
         count(is_resolved_in_time) as resolution_due_tickets,
@@ -47,8 +47,9 @@ resolved as (
         {{ month_start('resolved_on') }} as month_start_on,
         group_id,
         count(*) as resolved_tickets,
-        median(resolution_hours) as median_resolution_hours,
-        percentile_cont(0.9) within group (order by resolution_hours) as p90_resolution_hours,
+        -- as doubles: between two decimals, one engine cuts the mean to their digits and the other does not
+        round(median(cast(resolution_hours as double)), 3) as median_resolution_hours,
+        round(percentile_cont(0.9) within group (order by cast(resolution_hours as double)), 3) as p90_resolution_hours,
         count(satisfaction) as rated_tickets,
         count(*) filter (where satisfaction >= 4) as satisfied_ratings
     from tickets

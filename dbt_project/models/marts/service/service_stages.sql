@@ -91,8 +91,9 @@ measured as (
         count(hours) as passed_tickets,
         count(*) filter (where is_waiting) as waiting_tickets,
         cast(coalesce(sum(hours), 0) as decimal(18, 2)) as hours,
-        cast(median(hours) as double) as median_hours,
-        cast(percentile_cont(0.9) within group (order by hours) as double) as p90_hours
+        -- as doubles: between two decimals, one engine cuts the mean to their digits and the other does not
+        round(median(cast(hours as double)), 3) as median_hours,
+        round(percentile_cont(0.9) within group (order by cast(hours as double)), 3) as p90_hours
     from by_dimension
     group by dimension, dimension_value, stage, stage_position
 ),
