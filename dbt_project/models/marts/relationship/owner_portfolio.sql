@@ -11,7 +11,7 @@ reps as (
 
 relationships as (
     select * from {{ ref('int_relationships') }}
-    where is_workable and owner_id is not null
+    where is_workable
 ),
 
 follow_ups as (
@@ -28,6 +28,7 @@ contact_data as (
 
 opportunities as (
     select * from {{ ref('fct_opportunities') }}
+    semi join relationships using (customer_id)
     where status = 'open'
 ),
 
@@ -70,6 +71,7 @@ portfolios as (
     left join follow_ups on relationships.customer_id = follow_ups.customer_id
     left join revisits on relationships.customer_id = revisits.customer_id
     left join contact_data on relationships.customer_id = contact_data.customer_id
+    where relationships.owner_id is not null
     group by relationships.owner_id
 ),
 
