@@ -11,8 +11,15 @@ from rich.table import Table
 
 from pipelines.resources.publisher import PublishedVersion
 
-_LIST_HEAD = 8
-_QUARANTINE_HEAD = 8
+# The names that BI tools are built on; a screen has no room for all.
+RELIED_ON = (
+    "dim_customer", "dim_product", "dim_rep", "dim_date", "fct_orders",
+    "customer_lifecycle", "lifecycle_history", "lifecycle_transitions",
+    "customer_value", "cohort_retention", "customer_churn_scores", "churn_reasons",
+    "retention_list", "retention_list_suppressed", "retention_metrics_monthly", "list_effect",
+    "model_evaluations", "quarantine", "row_ledger", "run_log",
+)  # fmt: skip
+_QUARANTINE_HEAD = 6
 _METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
 
 
@@ -66,11 +73,13 @@ def print_summary(
 
 def _rows_per_table(console: Console, version: PublishedVersion) -> None:
     console.print("Rows per table")
+    shown = [name for name in RELIED_ON if name in version.rows]
     console.print(
-        Columns(
-            [f"{name} {_text(rows)}" for name, rows in sorted(version.rows.items())], padding=(0, 3)
-        )
+        Columns([f"{name} {_text(version.rows[name])}" for name in shown], padding=(0, 3))
     )
+    if more := version.rows.keys() - set(shown):
+        rows = sum(version.rows[name] for name in more)
+        console.print(f"and {len(more)} more tables with {_text(rows)} rows: `make docs` lists all")
     console.print()
 
 
@@ -94,37 +103,30 @@ def _stages(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
-    counts = con.execute(
-        """
-        select list_code, count(*) filter (where arm = 'treatment'),
-               count(*) filter (where arm = 'control')
-        from retention_list group by all order by all
-        """
-    ).fetchall()
-    for code, treated, control in counts:
-        console.print(
-            f"List {code}: {_text(treated)} to contact, {_text(control)} held out as control"
-        )
-    if not counts:
-        console.print("No customer qualifies for a list")
     rows = con.execute(
         """
-        select list_code, rank::integer, customer_id, lifecycle_stage,
-               churn_or_return_probability::double, priority::double, reason_code, plan_code
-        from retention_list
-        where arm = 'treatment'
-        qualify row_number() over (partition by list_code order by rank) <= ?
-        order by list_code, rank
-        """,
-        [_LIST_HEAD // max(len(counts), 1)],
-    ).fetchall()
-    if rows:
-        _table(
-            console,
-            "First to contact (control rows are not shown: their ranks are left out)",
-            ["list", "rank", "customer", "stage", "probability", "worth", "reason", "plan"],
-            rows,
+        with first_to_contact as (
+            select *
+            from retention_list
+            where arm = 'treatment'
+            qualify row_number() over (partition by list_code order by rank) = 1
         )
+        select list_code, count(*) filter (where lists.arm = 'treatment')::bigint,
+               count(*) filter (where lists.arm = 'control')::bigint,
+               any_value(first_to_contact.customer_id), any_value(first_to_contact.lifecycle_stage),
+               any_value(first_to_contact.priority)::double,
+               any_value(first_to_contact.reason_code), any_value(first_to_contact.plan_code)
+        from retention_list as lists
+        left join first_to_contact using (list_code)
+        group by list_code
+        order by list_code
+        """
+    ).fetchall()
+    if not rows:
+        console.print("No customer qualifies for a list\n")
+        return
+    columns = ["list", "to contact", "held out", "first", "stage", "worth", "reason", "plan"]
+    _table(console, "Lists, and who comes first on each", columns, rows)
 
 
 def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> None:
