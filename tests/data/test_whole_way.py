@@ -67,7 +67,7 @@ def test_the_summary_tells_what_a_person_needs(first_run: tuple[Path, str]) -> N
     for words in (
         "Rows per table",
         "Customers per stage",
-        "List save",
+        "Lists, and who comes first",
         "Out of time",
         "Quarantined",
         "Published",
