@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pytest
 
@@ -137,33 +135,6 @@ def refused(home: Path, words: tuple[str, ...], *, as_of: str, files_dir: Path) 
 
 def current(home: Path) -> str:
     return (home / "published" / "current").readlink().name
-
-
-def test_of_two_runs_at_once_one_runs_and_the_other_says_so(
-    published: Path, tmp_path: Path
-) -> None:
-    home = copy_of(published / "home", tmp_path / "home")
-    files = copy_of(published / "files", tmp_path / "files")
-    orders = shop()
-    orders.loc[len(orders)] = ["O-new", "K1", "2025-07-01 09:00:00", 30]
-    orders.to_csv(files / "orders.csv", index=False)
-    with ThreadPoolExecutor(2) as pool:
-        both = [
-            pool.submit(homing, home, as_of="2025-07-01", source="files", files_dir=files)
-            for _ in range(2)
-        ]
-        done, refused_run = sorted((each.result() for each in both), key=lambda r: r.returncode)
-    assert (done.returncode, refused_run.returncode) == (0, 1), done.stderr + refused_run.stderr
-    assert refused_run.stderr.count("Stopped: ") == 1
-    assert "at work" in refused_run.stderr
-    assert "Traceback" not in refused_run.stdout + refused_run.stderr
-    assert current(home).startswith("2025-07-01")
-    versions = [path.name for path in (home / "published" / "versions").iterdir()]
-    assert len(versions) == 2
-    with duckdb.connect(str(home / "published" / "homing.duckdb"), read_only=True) as con:
-        assert con.execute("select max(as_of_date)::varchar from run_log").fetchall() == [
-            ("2025-07-01",)
-        ]
 
 
 def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(
