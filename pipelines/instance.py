@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from typing import TYPE_CHECKING
 
 from pipelines.durable import write_atomically
@@ -25,4 +26,10 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     import dagster as dg  # noqa: PLC0415  two seconds that a settings error need not wait for
 
     prepare_instance(settings)
-    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    # Whoever opens it first creates its tables; two first runs at once would both do so.
+    with (settings.dagster_home / "opening.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
+        # Named, because a storage is opened when it is first asked for.
+        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+        return instance
