@@ -1,0 +1,272 @@
+"""Effects computed a second time: numpy's least squares with a dummy per stratum, on raw orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+WINDOW = pd.Timedelta(days=90)
+
+
+def least_squares(
+    y: np.ndarray, treated: np.ndarray, strata: np.ndarray, before: np.ndarray | None
+) -> tuple[float, float, float]:
+    """The coefficient of `treated` with its 95% interval, as list_effect defines them.
+
+    Each stratum has a variance of its own (White's estimator with squared residuals averaged over
+    the stratum) and the degrees of freedom are Satterthwaite's.
+    """
+    codes = pd.factorize(strata)[0]
+    both = pd.Series(treated).groupby(codes).transform(lambda t: 0 < t.sum() < len(t)).to_numpy()
+    y, treated, codes = y[both], treated[both].astype(float), pd.factorize(codes[both])[0]
+    dummies = np.eye(codes.max() + 1)[codes]
+    regressors = [treated, *([] if before is None else [before[both]])]
+    design = np.column_stack([*regressors, dummies])
+    coefficients, *_ = np.linalg.lstsq(design, y, rcond=None)
+    residual = y - design @ coefficients
+    others = design[:, 1:]
+    alone = treated - others @ np.linalg.lstsq(others, treated, rcond=None)[0]
+    sizes = np.bincount(codes)
+    if before is not None:
+        # the variance weighs a stratum by its share of what is left of `treated`
+        slope = np.linalg.lstsq(np.column_stack([before[both], dummies]), treated, rcond=None)[0][0]
+        centred = [v - (np.bincount(codes, v) / sizes)[codes] for v in (treated, before[both])]
+        alone = centred[0] - slope * centred[1]
+    weights = np.bincount(codes, alone**2)
+    parts = weights * np.bincount(codes, residual**2) / (sizes - 1)
+    degrees = parts.sum() ** 2 / (parts**2 / (sizes - 1)).sum()
+    estimated = len(regressors)
+    error = np.sqrt(parts.sum() / weights.sum() ** 2 * degrees / (degrees - estimated))
+    margin = stats.t.ppf(0.975, degrees - estimated) * error
+    return coefficients[0], coefficients[0] - margin, coefficients[0] + margin
+
+
+@pytest.fixture
+def orders(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Completed orders straight from staging, with the profit of their lines' costs."""
+    return sample_marts.sql(
+        "select customer_id, cast(ordered_on as timestamp) as day, profit_amount from int_purchases"
+    ).df()
+
+
+def followed(assigned: pd.DataFrame, orders: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Orders in the windows before and after each assignment that is over."""
+    over = assigned[assigned["assigned_on"] + WINDOW <= as_of].reset_index(drop=True)
+    joined = over.reset_index().merge(orders, on="customer_id")
+    gap = joined["day"] - joined["assigned_on"]
+    for name, inside in (
+        ("orders", (gap > pd.Timedelta(0)) & (gap <= WINDOW)),
+        ("orders_before", (gap < pd.Timedelta(0)) & (gap >= -WINDOW)),
+    ):
+        over[name] = inside.groupby(joined["index"]).sum().reindex(over.index, fill_value=0)
+    return over
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("campaign", "all"), ("campaign_tactic", "voucher"), ("list", "all")]
+)
+def test_a_difference_within_draws_is_least_squares(
+    sample_marts: duckdb.DuckDBPyConnection, orders: pd.DataFrame, kind: str, code: str
+) -> None:
+    tactic = "and tactic = 'voucher'" if kind == "campaign_tactic" else ""
+    assigned = sample_marts.sql(
+        f"""
+        select customer_id, cast(assigned_on as timestamp) as assigned_on, arm, stratum
+        from activity_assignments
+        left join stg_campaigns on activity_code = campaign_id
+        where activity_kind = '{kind.removesuffix("_tactic")}' {tactic}
+        """
+    ).df()
+    as_of = sample_marts.sql(
+        "select distinct cast(as_of_date as timestamp) from list_effect"
+    ).fetchall()[0][0]
+    rows = followed(assigned, orders, pd.Timestamp(as_of))
+    treated = (rows["arm"] == "treatment").to_numpy()
+    y, x = (rows[name].to_numpy(float) for name in ("orders", "orders_before"))
+
+    found = sample_marts.execute(
+        """
+        select
+            treated_customers, control_customers, treated_total, control_total, is_measurable,
+            difference, lower_95, upper_95,
+            adjusted_difference, adjusted_lower_95, adjusted_upper_95
+        from list_effect
+        where activity_kind = ? and activity_code = ? and campaign_cycle = 'all'
+            and outcome = 'orders'
+        """,
+        [kind, code],
+    ).fetchall()
+
+    assert len(found) == 1
+    treated_n, control_n, treated_total, control_total, is_measurable, *figures = found[0]
+    assert (treated_n, control_n) == (treated.sum(), (~treated).sum())
+    assert (treated_total, control_total) == (y[treated].sum(), y[~treated].sum())
+    assert is_measurable == (min(treated_n, control_n) >= 30)
+    if is_measurable:
+        strata = rows["stratum"].to_numpy()
+        assert figures[:3] == pytest.approx(least_squares(y, treated, strata, None), abs=2e-4)
+        assert figures[3:] == pytest.approx(least_squares(y, treated, strata, x), abs=2e-4)
+    assert is_measurable or kind != "campaign"
+
+
+@pytest.mark.parametrize("kind", ["revisit", "training", "community"])
+def test_matched_groups_differ_before_as_least_squares_says(
+    sample_marts: duckdb.DuckDBPyConnection, kind: str
+) -> None:
+    """The placebo of matched comparisons, from the published facts of either group."""
+    rows = sample_marts.sql(
+        f"""
+        select stratum_before, orders_before, true as treated
+        from activity_assignments
+        inner join activity_outcomes using (customer_id, assigned_on)
+        where activity_kind = '{kind}' and stratum_before is not null
+        union all
+        select stratum_before, orders_before, false from activity_outcomes
+        where free_of_{kind} and stratum_before is not null and stratum is not null
+        """
+    ).df()
+    difference, lower, upper = least_squares(
+        rows["orders_before"].to_numpy(float),
+        rows["treated"].to_numpy(bool),
+        rows["stratum_before"].to_numpy(),
+        None,
+    )
+
+    found = sample_marts.execute(
+        """
+        select before_difference, before_lower_95, before_upper_95, evidence
+        from list_effect
+        where activity_kind = ? and activity_code = 'all' and outcome = 'orders'
+        """,
+        [kind],
+    ).fetchall()[0]
+
+    assert found[3] == "matched"
+    assert found[0] == pytest.approx(difference, abs=1e-4)
+    if found[1] is not None:
+        assert found[1:3] == pytest.approx((lower, upper), abs=2e-4)
+
+
+# -- what can be said at all: the rules, on tables of a few rows --
+
+
+def points(code: str, arm: str, n: int, **more: Any) -> list[dict[str, Any]]:
+    """Customers of one arm; every second one bought."""
+    return [
+        {"code": code, "arm": arm, "customer_id": f"{code}{arm}{i}", "bought": i % 2} | more
+        for i in range(n)
+    ]
+
+
+RULES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
+    "measurable": (points("m", "treatment", 40) + points("m", "control", 40), None),
+    "nobody_held_out": (points("n", "treatment", 40), "no control group"),
+    "nobody_treated": (points("t", "control", 40), "no treated customers"),
+    "few": (points("f", "treatment", 40) + points("f", "control", 29), "too few customers"),
+    "waiting": (
+        points("w", "treatment", 40, bought=None, day="2024-06-01")
+        + points("w", "control", 40, bought=None, day="2024-06-01"),
+        "window not over",
+    ),
+    "all_alike": (
+        points("a", "treatment", 40, bought=1) + points("a", "control", 40, bought=1),
+        "no variation",
+    ),
+    # 40 customers of either arm, but of different draws: nobody to compare with
+    "apart": (
+        points("p", "treatment", 40) + points("p", "control", 40, stratum="another draw"),
+        "too few customers",
+    ),
+    "alike_before": (
+        points("b", "treatment", 40, kind="training") + points("b", "free", 40, kind="training"),
+        None,
+    ),
+    "different_before": (
+        points("d", "treatment", 40, kind="community", bought_before=1)
+        + points("d", "free", 40, kind="community", bought_before=0)
+        + points("e", "free", 2, kind="community", bought_before=1),
+        "groups differed before",
+    ),
+    "never_seen_before": (
+        points("u", "treatment", 40, kind="revisit", stratum_before=None)
+        + points("u", "free", 40, kind="revisit", stratum_before=None),
+        "groups cannot be checked",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts(new_company: Any) -> dict[str, tuple[str | None, float | None]]:
+    sql = new_company().compiled("list_effect", as_of="2024-06-30")
+    rows = pd.DataFrame(
+        {
+            "name": name, "kind": "campaign", "day": "2024-01-01", "stratum": "draw",
+            "stratum_before": "facts", "bought_before": i % 2, **row,
+        }
+        for name, (given, _) in RULES.items()
+        for i, row in enumerate(given)
+    )  # fmt: skip
+    pairs = ("bought", "orders", "profit", "bought_30", "bought_60", "churned", "complaints")
+    with duckdb.connect() as connection:
+        connection.execute("attach ':memory:' as warehouse; use warehouse")
+        connection.register("points", rows)
+        connection.execute(
+            f"""
+            create table activity_assignments as
+            select
+                kind as activity_kind, name as activity_code, '2024Q1' as campaign_cycle,
+                customer_id, arm, cast(day as date) as assigned_on,
+                case when kind = 'campaign' then name || stratum end as stratum,
+                null::text as reason_code, true as is_reached, 1::decimal(18, 2) as cost
+            from points where arm != 'free';
+            create table activity_outcomes as
+            select
+                customer_id, cast(day as date) as assigned_on, null::text as stage,
+                {
+                ", ".join(
+                    f"arm = 'free' and kind = '{k}' as free_of_{k}"
+                    for k in ("revisit", "training", "community")
+                )
+            },
+                kind as stratum, kind || stratum_before as stratum_before,
+                null::date as window_ends_on, bought is not null as is_over,
+                {
+                ", ".join(
+                    f"cast(bought as {'decimal(18,2)' if p == 'profit' else 'integer'}) as {p},"
+                    f"cast(bought_before as {'decimal(18,2)' if p == 'profit' else 'integer'})"
+                    f" as {p}_before"
+                    for p in pairs
+                )
+            },
+                null::decimal(18, 2) as satisfaction, null::decimal(18, 2) as satisfaction_before
+            from points;
+            create table stg_campaigns as
+            select null::text as campaign_id, null::text as purpose, null::text as tactic,
+                null::text as channel
+            where false
+            """
+        )
+        found = connection.sql(
+            f"""
+            select activity_code, why_not, difference from ({sql})
+            where outcome = 'bought' and window_days = 90 and campaign_cycle = 'all'
+            """
+        ).fetchall()
+    return {code: (why_not, difference) for code, why_not, difference in found}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_why_an_effect_is_not_stated(
+    verdicts: dict[str, tuple[str | None, float | None]], name: str
+) -> None:
+    expected = RULES[name][1]
+
+    why_not, difference = verdicts[name]
+
+    assert why_not == expected
+    assert (difference is None) == (expected is not None)
