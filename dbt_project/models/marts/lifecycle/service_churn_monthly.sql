@@ -6,10 +6,25 @@ lifecycle_history as (
 ),
 
 order_days as (
+    select * from {{ ref('int_order_days') }}
+),
+
+-- a vehicle that changes hands is one vehicle: whoever brings it in, it is not silent
+unit_months as (
+    select
+        unit_id,
+        {{ month_start('ordered_on') }} as month_start_on,
+        bool_or(unit_id <> customer_id) as is_asset
+    from order_days
+    group by unit_id, {{ month_start('ordered_on') }}
+),
+
+followed as (
     select
         *,
-        unit_id <> customer_id as is_asset
-    from {{ ref('int_order_days') }}
+        lead(month_start_on) over (partition by unit_id order by month_start_on) as next_month_on,
+        row_number() over (partition by unit_id order by month_start_on) as place
+    from unit_months
 ),
 
 spine as (
@@ -74,18 +89,18 @@ churned as (
 -- a unit is silent at the end of every month from the twelfth after its last order to the one before its next
 silence_steps as (
     select
-        {{ months_after(month_start('ordered_on'), 12) }} as month_start_on,
+        {{ months_after('month_start_on', 12) }} as month_start_on,
         is_asset,
         1 as step
-    from order_days
-    where next_ordered_on is null or {{ month_start('next_ordered_on') }} > {{ months_after(month_start('ordered_on'), 12) }}
+    from followed
+    where next_month_on is null or next_month_on > {{ months_after('month_start_on', 12) }}
     union all
     select
-        {{ month_start('next_ordered_on') }} as month_start_on,
+        next_month_on as month_start_on,
         is_asset,
         -1 as step
-    from order_days
-    where {{ month_start('next_ordered_on') }} > {{ months_after(month_start('ordered_on'), 12) }}
+    from followed
+    where next_month_on > {{ months_after('month_start_on', 12) }}
 ),
 
 silence_changes as (
@@ -100,11 +115,11 @@ silence_changes as (
 -- first orders: how many units the company has in its care, silent ones among them
 known_changes as (
     select
-        {{ month_start('ordered_on') }} as month_start_on,
+        month_start_on,
         count(*) as units
-    from order_days
-    where order_day_number = 1
-    group by {{ month_start('ordered_on') }}
+    from followed
+    where place = 1
+    group by month_start_on
 ),
 
 silent as (
@@ -122,11 +137,11 @@ silent as (
 
 settled as (
     select
-        {{ month_start('ordered_on') }} as month_start_on,
-        count(distinct unit_id) as units,
-        count(distinct case when is_asset then unit_id end) as assets
-    from order_days
-    group by {{ month_start('ordered_on') }}
+        month_start_on,
+        count(*) as units,
+        count(*) filter (where is_asset) as assets
+    from unit_months
+    group by month_start_on
 ),
 
 measured as (
