@@ -311,6 +311,55 @@ def test_profiles_tags_and_referrals(company: Company) -> None:
     same(bought.value_counts(), engaged.referred_buyers[engaged.referred_buyers > 0])
 
 
+def test_every_touch_is_counted_once(company: Company) -> None:
+    sources = {
+        "order": ("stg_orders", "ordered_on", "status = 'completed'"),
+        "contact": ("stg_interactions", "occurred_on", "true"),
+        "complaint": ("stg_tickets", "opened_on", "kind = 'complaint'"),
+        "survey_answer": ("stg_surveys", "responded_on", "true"),
+        "campaign_message": ("stg_campaign_members", "sent_on", "true"),
+        "training": ("stg_trainings", "attended_on", "true"),
+        "community": ("stg_community_events", "occurred_on", "true"),
+        "points_redeemed": ("stg_loyalty_ledger", "posted_on", "kind = 'redeem'"),
+        "usage": ("stg_usage_events", "occurred_on", "true"),
+    }
+    theirs = company.read("select customer_id, month, touch, touches from journey_touches")
+    theirs = company.days(theirs, "month")
+    for touch, (table, day, which) in sources.items():
+        rows = company.read(
+            f"select customer_id, {day} as day from {table} where {which} and {day} is not null"
+        )
+        month = pd.to_datetime(rows.day).dt.to_period("M").dt.to_timestamp()
+        ours = rows.groupby(["customer_id", month]).size()
+        of_touch = theirs[theirs.touch == touch]
+        same(ours, of_touch.groupby(["customer_id", "month"]).touches.sum())
+
+
+def test_who_may_be_contacted(company: Company) -> None:
+    """The consents replayed in the order of time; a withdrawal of the same moment comes last."""
+    consents = company.read("""
+        select customer_id, channel, granted from stg_consents
+        where basis = 'marketing' order by changed_at, granted desc""")
+    state = {(row.customer_id, row.channel): row.granted for row in consents.itertuples()}
+    customers = company.read("select customer_id, is_test, email, phone from stg_customers")
+    forgotten = set(company.read("select customer_id from stg_erasure_requests").customer_id)
+    needs = {"email": "email", "sms": "phone", "wechat": "phone", "phone": "phone"}
+    allowed = {
+        (row.customer_id, channel)
+        for row in customers.itertuples()
+        for channel, need in needs.items()
+        if state.get((row.customer_id, channel), False)
+        and isinstance(getattr(row, need), str)
+        and row.is_test is not True
+        and row.customer_id not in forgotten
+    }
+    theirs = company.read(
+        "select customer_id, channel from customer_contactability where may_be_contacted"
+    )
+    assert set(theirs.itertuples(index=False, name=None)) == allowed
+    assert len(allowed) > len(customers)
+
+
 def test_identities_by_following_every_link(company: Company) -> None:
     customers = company.read("select customer_id, phone, email from stg_customers")
     parent = {customer: customer for customer in customers.customer_id}
@@ -347,6 +396,8 @@ def test_order_lines_add_up_to_the_orders(company: Company) -> None:
 def test_favourites_are_what_was_bought_most(company: Company) -> None:
     begins = pd.Timestamp(company.as_of) - timedelta(days=VARS["preference_days"])
     purchases = company.purchases()
+    forgotten = company.read("select customer_id from stg_erasure_requests").customer_id
+    purchases = purchases[~purchases.customer_id.isin(forgotten)]
     recent = purchases[purchases.ordered_on > begins].dropna(subset="channel")
     by_channel = recent.groupby(["customer_id", "channel"]).ordered_on.agg(["count", "max"])
     by_channel = by_channel.reset_index().sort_values(
