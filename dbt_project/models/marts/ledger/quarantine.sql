@@ -18,7 +18,7 @@ unusable_rows as (
         {{ row_key(table_contract(table)) }} as row_key,
         _rule as rule,
         _reason as reason,
-        _value as raw_value
+        _value as value_at_fault
     from checked_{{ table }}
     where _rule is not null
 
@@ -32,7 +32,7 @@ unusable_rows as (
         order_id as row_key,
         'currency_without_rate' as rule,
         'currency: expected one with a rate on that day in the seed exchange_rates, found none' as reason,
-        currency as raw_value
+        currency as value_at_fault
     from currency_without_rate
 ),
 
@@ -65,7 +65,7 @@ final as (
         unusable_rows.row_key,
         unusable_rows.rule,
         unusable_rows.reason,
-        unusable_rows.raw_value
+        {{ shape_of('unusable_rows.value_at_fault') }} as value_shape
     from unusable_rows
     inner join lake_batches
         on unusable_rows.table_name = lake_batches.table_name and unusable_rows._batch_id = lake_batches.batch_id
