@@ -68,7 +68,7 @@ events as (
         customer_id,
         'complaint_resolved' as rule_code,
         max(tickets.resolved_on) as event_on,
-        max_by(tickets.ticket_id, tickets.resolved_on) as ref_id
+        max_by(tickets.ticket_id, cast(tickets.resolved_on as string) || tickets.ticket_id) as ref_id
     from tickets
     inner join relationships using (customer_id)
     where tickets.kind = 'complaint' and tickets.resolved_on is not null
