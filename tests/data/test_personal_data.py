@@ -1,0 +1,206 @@
+"""Canaries: made-up people whose names are looked for in every file of a home.
+
+Three runs on one home: one that publishes, one that is refused over rows which carry a canary, and
+one after the canaries asked to be forgotten. Parquet and DuckDB files are read, since compression
+would hide a name from a search through bytes; every other file is searched as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from tests.conftest import copy_of, homing
+
+DAY, NEXT_DAY = "2025-06-30", "2025-07-01"
+
+# One customer who buys, one whose row goes to quarantine, and who works for a business customer.
+BUYER = ("Zyxandra Quibbleforth", "zyx.quibble@canary.example", "+49 30 5550199", "1911-11-11")
+BROKEN = ("Vexthorpe Umbleridge", "vex.umble@canary.example", "+49 40 5550188")
+PERSON = ("Wolframina Oddfellowe", "wolf.odd@canary.example", "+49 50 5550177")
+NOTES = ("zyxnote", "zyxcomment", "zyxresolution", "zyxdetail", "zyxnickname", "Quibble & Sons")
+CANARIES = (*BUYER, *BROKEN, *PERSON, *NOTES)
+
+
+def files(folder: Path, *, until: str, spoilt: int = 0) -> Path:
+    """A shop's exports up to a day; in `spoilt` percent of the orders, columns have slipped."""
+    folder.mkdir(exist_ok=True)
+    orders, number = [], 0
+    for customer in range(90):
+        day = date(2024, 1, 1) + timedelta(days=customer % 25)
+        last = date.fromisoformat(until) - timedelta(days=(customer % 3) * 60)
+        while day <= last:
+            number += 1
+            slipped = number % 100 < spoilt or number == 7
+            amount = BUYER[1] if slipped else f"{20 + customer % 50}.50"
+            orders.append((f"O{number}", f"K{customer}", f"{day} 10:30:00", amount))
+            day += timedelta(days=20 + customer % 40)
+    orders.append(("O-last", "K1", f"{until} 09:00:00", "12.00"))
+    orders.append((BUYER[1], "", f"{until} 09:30:00", "12.00"))  # even the key may have slipped
+    tables = {
+        "orders": (["order_id", "customer_id", "ordered_at", "net_amount"], orders),
+        "customers": (
+            ["customer_id", "created_at", "name", "email", "phone", "birth_date", "company_name",
+             "nickname"],
+            [
+                ("K5", "2024-01-01", *BUYER, NOTES[5], NOTES[4]),
+                ("K6", "2024-01-01", "Ann Other", "ann@other.example", "+1 555 01", "1980-01-01",
+                 "", ""),
+                ("K7", "some day", *BROKEN, "", "", NOTES[4]),
+                ("", "2024-01-01", *BUYER, "", ""),
+            ],
+        ),
+        "contacts": (
+            ["contact_id", "customer_id", "name", "role", "email", "phone"],
+            [("P1", "K5", PERSON[0], "buyer", *PERSON[1:])],
+        ),
+        "interactions": (
+            ["interaction_id", "customer_id", "occurred_at", "kind", "notes"],
+            [("I1", "K5", "2025-05-01 10:00:00", "revisit", NOTES[0]),
+             ("I2", "K5", "2025-05-01 10:00:00", NOTES[0], NOTES[0])],
+        ),
+        "surveys": (
+            ["response_id", "customer_id", "survey", "sent_at", "responded_at", "score", "comment"],
+            [("R1", "K5", "nps", "2025-05-01", "2025-05-02", "3", NOTES[1])],
+        ),
+        "tickets": (
+            ["ticket_id", "customer_id", "opened_at", "kind", "resolved_at", "resolution"],
+            [("T1", "K5", "2025-05-01", "complaint", "2025-05-03", NOTES[2])],
+        ),
+        "churn_feedback": (
+            ["feedback_id", "customer_id", "recorded_at", "reason_code", "detail"],
+            [("F1", "K5", "2025-05-01", "price", NOTES[3])],
+        ),
+    }  # fmt: skip
+    for name, (columns, rows) in tables.items():
+        pd.DataFrame(rows, columns=columns).to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def holding(home: Path, *values: str) -> dict[str, set[str]]:
+    """The files of a home, by relative path, that hold one of the values, with those they hold."""
+    found = {}
+    for path in sorted(home.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            text = _text(path)
+            if there := {value for value in values if value.lower() in text}:
+                found[path.relative_to(home).as_posix()] = there
+    return found
+
+
+def _text(path: Path) -> str:
+    text = path.read_bytes().decode(errors="replace")
+    with duckdb.connect() as con:
+        if path.suffix == ".parquet":
+            text += con.sql(f"from read_parquet('{path}')").df().astype(str).to_csv()
+        elif path.suffix == ".duckdb":
+            con.execute(f"attach '{path}' as searched (read_only)")
+            tables = con.execute(
+                "select schema_name, table_name from duckdb_tables() where not internal"
+            ).fetchall()
+            for schema, table in tables:
+                rows = con.sql(f'from searched."{schema}"."{table}"').df()
+                text += rows.astype(str).to_csv()
+    return text.lower()
+
+
+def _may_hold_personal_data(path: str) -> bool:
+    """The raw rows, the cache of them, and the restricted side."""
+    return path.startswith(("lake/", "warehouse.duckdb")) or "/restricted/" in path
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A home after its first run."""
+
+    home: Path
+    files: Path
+    output: str
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    folder = tmp_path_factory.mktemp("canaries")
+    delivered = files(folder / "files", until=DAY)
+    result = homing(folder / "home", as_of=DAY, source="files", files_dir=delivered)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return Shop(folder / "home", delivered, result.stdout + result.stderr)
+
+
+def test_a_run_keeps_personal_data_where_it_belongs(shop: Shop) -> None:
+    found = holding(shop.home, *CANARIES)
+    assert {path for path in found if not _may_hold_personal_data(path)} == set()
+    assert [canary for canary in CANARIES if canary in shop.output] == []
+    # and the search would have found them
+    assert set().union(*found.values()) == set(CANARIES)
+    assert any(path.startswith("lake/customers/") for path in found)
+    assert "warehouse.duckdb" in found
+    assert {Path(path).name for path in found if "/restricted/" in path} == {
+        "contacts.duckdb", "dim_customer_contact.parquet"
+    }  # fmt: skip
+
+
+def test_no_view_of_a_role_on_the_open_side_tells_of_anybody(shop: Shop) -> None:
+    database = shop.home / "published" / "homing.duckdb"
+    with duckdb.connect(str(database), read_only=True) as con:
+        con.execute("set variable homing_owner = 'R1'")
+        views = con.execute(
+            "select schema_name, view_name from duckdb_views() where not internal"
+        ).fetchall()
+        roles = {schema for schema, _ in views}
+        assert roles == {f"role_{name}" for name in (
+            "owner", "team_lead", "service", "marketing", "analyst", "auditor"
+        )}  # fmt: skip
+        for schema, view in views:
+            text = con.sql(f'from {schema}."{view}"').df().astype(str).to_csv().lower()
+            assert [c for c in CANARIES if c.lower() in text] == [], f"{schema}.{view}"
+
+
+def test_a_refused_run_tells_nothing(shop: Shop, tmp_path: Path) -> None:
+    home = copy_of(shop.home, tmp_path / "home")
+    delivered = files(tmp_path / "files", until=NEXT_DAY, spoilt=60)
+    result = homing(home, as_of=NEXT_DAY, source="files", files_dir=delivered)
+    assert result.returncode == 1, result.stdout
+    assert "net_amount" in result.stderr
+    assert [canary for canary in CANARIES if canary in result.stdout + result.stderr] == []
+    found = holding(home, *CANARIES)
+    assert {path for path in found if not _may_hold_personal_data(path)} == set()
+    assert any(path.startswith("lake/orders/2025-07-01") for path in found)
+
+
+def test_who_asked_is_forgotten_everywhere(shop: Shop, tmp_path: Path) -> None:
+    home = copy_of(shop.home, tmp_path / "home")
+    delivered = files(copy_of(shop.files, tmp_path / "files"), until=NEXT_DAY)
+    requests = [("K5", f"{NEXT_DAY} 08:00:00"), ("K7", f"{NEXT_DAY} 08:00:00")]
+    pd.DataFrame(requests, columns=["customer_id", "requested_at"]).to_csv(
+        delivered / "erasure_requests.csv", index=False
+    )
+    result = homing(home, as_of=NEXT_DAY, source="files", files_dir=delivered)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+    # A key that slipped stays in the raw row, since keys are never touched.
+    left = holding(home, *CANARIES)
+    assert set().union(*left.values()) <= {BUYER[1]}
+    assert all(path.startswith("lake/orders/") for path in left if path != "warehouse.duckdb")
+
+    with duckdb.connect(str(home / "published" / "homing.duckdb"), read_only=True) as con:
+        unbalanced = con.execute(
+            "select count(*) from row_ledger where extracted <> accepted + quarantined + duplicate"
+        ).fetchall()
+        on_lists = con.execute(
+            "select count(*) from retention_list where customer_id in ('K5', 'K7')"
+        ).fetchall()
+        orders = con.execute("select count(*) from fct_orders where customer_id = 'K5'").fetchall()
+    assert unbalanced == on_lists == [(0,)]
+    assert orders[0][0] > 0
+    versions = sorted((home / "published" / "versions").iterdir())
+    assert len(versions) == 2  # that of the day before has forgotten, too
+    for version in versions:
+        contacts = version / "restricted" / "dim_customer_contact.parquet"
+        ids = duckdb.sql(f"select customer_id from read_parquet('{contacts}')").fetchall()
+        assert {id for (id,) in ids} == {"K6"}
