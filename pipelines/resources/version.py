@@ -343,6 +343,8 @@ def _write_database(
     }
     path = path or folder / database
     with (engine or Engine()).connect_new(path, storage_version=STORAGE_VERSION) as connection:
+        # One transaction: thousands of comments and views, each on its own, would flush the disk.
+        connection.execute("begin")
         for name, table in inside.items():
             connection.execute(
                 f"create table main.{quoted(name)} as select * from read_parquet(?)",
@@ -366,6 +368,9 @@ def _write_database(
             check_grants(grants, columns, columns[CUSTOMER_ACCESS])
             views = {name: columns[name] for name in inside if written[name]["side"] == side}
             create_views(connection, grants, views, side)
+        connection.execute("commit")
+        # Closing would do it, too, but not say that the disk is full.
+        connection.execute("checkpoint")
     _recount(path, inside)
 
 
