@@ -41,8 +41,10 @@
         {%- set x = before if role == 'effect' and outcome.is_covariate else '0' %}
         {%- set known = y ~ ' is not null' %},
         count({{ y }}) as {{ outcome.column }}_n
-        {%- for figure, value in [('y', y), ('x', x), ('yy', y ~ ' * ' ~ y), ('xx', x ~ ' * ' ~ x), ('xy', x ~ ' * ' ~ y)] %},
-        coalesce(sum({{ value }}) filter (where {{ known }}), 0) as {{ outcome.column }}_{{ figure }}
+        {#- the square of 0 or 1 is itself, and what is 0 need not be summed #}
+        {%- set squares = [('yy', y), ('xx', x)] if outcome.is_share else [('yy', y ~ ' * ' ~ y), ('xx', x ~ ' * ' ~ x)] %}
+        {%- for figure, value in [('y', y), ('x', x), ('xy', x ~ ' * ' ~ y)] + squares %},
+        {% if x == '0' and 'x' in figure %}0{% else %}coalesce(sum({{ value }}) filter (where {{ known }}), 0){% endif %} as {{ outcome.column }}_{{ figure }}
         {%- endfor %}
         {%- endfor %}
     from {{ relation }}
