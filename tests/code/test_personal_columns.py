@@ -22,6 +22,12 @@ PERSONAL = {
 TELLS_NOTHING = {
     "contact_data_quality.duplicate_of": "the id of the customer with the same address or number",
     "contact_data_quality.verdict": "a code",
+    "handover_pack.contact_data_verdict": "a code",
+    "customer_contactability.blocked_by": "a code",
+    "customer_xref.identity_id": "the id of a customer with the same address or number",
+    "customer_xref.matched_by": "a code",
+    "retention_list.occasion": "which year's birthday, not the day",
+    "retention_list.occasion_on": "NULL where the occasion is a birthday",
 }
 
 
