@@ -19,7 +19,7 @@
    Customers are compared within strata (the draw that made them treated or control, or equal facts): least squares
    with one level per stratum. Of one stratum that is Student's t. The variance of a stratum is read from both arms
    together: a small control group of skewed amounts underestimates its own, and Welch's interval, which trusts it,
-   missed the true effect too often (docs/adr/0008). Degrees of freedom after Satterthwaite (1946). A share within one stratum
+   missed the true effect too often (docs/adr/0010). Degrees of freedom after Satterthwaite (1946). A share within one stratum
    has Newcombe's interval (1998, method 10) instead.
 
    The adjusted difference holds the figure before the assignment equal as well (analysis of covariance, known as CUPED: Deng

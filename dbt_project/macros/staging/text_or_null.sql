@@ -1,3 +1,3 @@
 {%- macro text_or_null(text) -%}
-    {{ "'" ~ text ~ "'" if text else 'cast(null as string)' }}
+    {{ "'" ~ text | replace("'", "''") ~ "'" if text else 'cast(null as string)' }}
 {%- endmacro -%}
