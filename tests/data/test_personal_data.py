@@ -23,7 +23,14 @@ DAY, NEXT_DAY = "2025-06-30", "2025-07-01"
 BUYER = ("Zyxandra Quibbleforth", "zyx.quibble@canary.example", "+49 30 5550199", "1911-11-11")
 BROKEN = ("Vexthorpe Umbleridge", "vex.umble@canary.example", "+49 40 5550188")
 PERSON = ("Wolframina Oddfellowe", "wolf.odd@canary.example", "+49 50 5550177")
-NOTES = ("zyxnote of a call", "zyxcomment", "zyxresolution", "zyxdetail", "zyxnickname", "Quibble & Sons")
+NOTES = (
+    "zyxnote of a call",
+    "zyxcomment",
+    "zyxresolution",
+    "zyxdetail",
+    "zyxnickname",
+    "Quibble & Sons",
+)
 CANARIES = (*BUYER, *BROKEN, *PERSON, *NOTES)
 
 
