@@ -92,8 +92,8 @@ TABLES = """
     -- a duty: about no profit, and nobody is held out
     insert into retention_list
     select
-        as_of_date, 'handover', customer_id, 'h' || list_row_id, rank, 'duty', rank_value, null, null,
-        null, channel, 'not_needed', 'treatment', null
+        as_of_date, 'handover', customer_id, 'h' || list_row_id, rank, 'duty', rank_value, null,
+        null, null, channel, 'not_needed', 'treatment', null
     from retention_list
     where list_code = 'save';
 

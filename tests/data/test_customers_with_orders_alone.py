@@ -42,7 +42,8 @@ def test_what_orders_tell_is_there(marts: duckdb.DuckDBPyConnection) -> None:
         ("B", "general", "occasional", "low", "unknown"),
         ("C", "general", "occasional", "low", "unknown"),
     ]
-    assert marts.sql("select tag from customer_tags where customer_id = 'A' order by 1").fetchall() == [
+    tags = marts.sql("select tag from customer_tags where customer_id = 'A' order by 1").fetchall()
+    assert tags == [
         ("big_spender",), ("core",), ("frequent_buyer",), ("vip",),
     ]  # fmt: skip
     assert marts.sql("select sum(touches), min(touch) from journey_touches").fetchall() == [
