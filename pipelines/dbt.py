@@ -173,8 +173,9 @@ def build(
                 context.log.info(f"built {result.output_name}")
     except Exception as error:
         failure = error
-        # Where dbt itself did not fail it still runs, and holds the warehouse.
-        invocation.process.terminate()
+        # Where dbt itself did not fail it still runs, and holds the warehouse. Killed and not
+        # asked: a signal that this process ignores is ignored by its children, too.
+        invocation.process.kill()
         invocation.process.wait()
     described = _described(warehouse, pictures or {}) if results else {}
     for result in results:
