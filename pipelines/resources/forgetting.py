@@ -10,7 +10,7 @@ that the contract does not know, become NULL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pipelines.sources.contract import Table
 from pipelines.sources.event_time import event_time, is_plausible
 
 CUSTOMER = "customer_id"
+FORGOTTEN = "forgotten"  # stands where something stood that was no code
 
 # Columns whose values are looked for in rows that name no customer. A shorter value would be found
 # in texts that have nothing to do with the person.
@@ -38,6 +39,8 @@ class Cells:
         columns: columns that become NULL in every row that has to forget.
         others: text columns that become NULL in such a row where they name the person, as when the
             columns of a line slipped.
+        codes: by text column of codes, those that the contract accepts. Anything else in it may
+            be a note that slipped, and is replaced: empty, the row would no longer be refused.
         searched: columns that tell whether a row without a customer is about an erased one.
         naming: columns whose values name a person.
         customer: SQL: the customer of a row as text.
@@ -45,6 +48,7 @@ class Cells:
 
     columns: tuple[str, ...]
     others: tuple[str, ...]
+    codes: Mapping[str, tuple[str, ...]]
     searched: tuple[str, ...]
     naming: tuple[str, ...]
     customer: str
@@ -66,10 +70,11 @@ class Cells:
         )
         if CUSTOMER not in known:
             # The name of a representative is nobody else's, even where a customer has the same.
-            return cls(tuple(unknown), (), tuple(unknown), (), "null::varchar")
+            return cls(tuple(unknown), (), {}, tuple(unknown), (), "null::varchar")
         return cls(
             columns,
             others,
+            codes={name: known[name].accepted for name in others if known[name].accepted},
             searched=(*columns, *others),
             naming=tuple(name for name in columns if name in _NAMING_COLUMNS),
             customer=_customer(schema) if CUSTOMER in delivered else "null::varchar",
@@ -85,19 +90,30 @@ class Cells:
     def theirs(self, source: str) -> str:
         """SQL: the numbers of rows of erased customers that still hold something of them."""
         their = f"from {source} where {self.customer} in (select customer from erased)"
-        given = " or ".join(f"{quoted(name)} is not null" for name in self.columns)
+        given = " or ".join(
+            [
+                *(f"{quoted(name)} is not null" for name in self.columns),
+                *(_is_no_code(name, accepted) for name, accepted in self.codes.items()),
+            ]
+        )
         holding = f"select _row {their} and ({given or 'false'})"
         return f"{holding} union {_naming(their, self.others)}"
 
     def forgetting(self) -> str:
-        """SQL: assignments that make the cells NULL."""
+        """SQL: assignments that make the cells NULL, or tell that a code was none."""
         return ", ".join(
             [
                 *(f"{quoted(name)} = null" for name in self.columns),
                 *(
+                    f"{quoted(name)} = case when {_is_no_code(name, self.codes[name])}"
+                    f" then {literal(FORGOTTEN)} else {quoted(name)} end"
+                    for name in self.codes
+                ),
+                *(
                     f"{quoted(name)} = case when not {_names_one(quoted(name))}"
                     f" then {quoted(name)} end"
                     for name in self.others
+                    if name not in self.codes
                 ),
             ]
         )
@@ -113,6 +129,13 @@ class Cells:
             f"select distinct erased_value from ({' union all '.join(selects)})"
             f" where length(erased_value) >= {_SHORTEST_NAMING_VALUE}"
         )
+
+
+def _is_no_code(name: str, accepted: Sequence[str]) -> str:
+    # As staging reads codes: in small letters, with underscores.
+    code = f"replace(replace(lower(trim({quoted(name)})), ' ', '_'), '-', '_')"
+    known = ", ".join(map(literal, (*accepted, FORGOTTEN, "")))
+    return f"coalesce({code} not in ({known}), false)"
 
 
 def _naming(rows: str, columns: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ def test_a_refusal_says_expected_found_where_and_what_to_do() -> None:
             "given": True,
             "missing_share": 0.0,
             "unreadable_share": [0.0, 0.99, 1.0],
+            "decimal_comma_share": None,
         }
     )
     message = refusal(validate(frame, arrival.COLUMNS))
@@ -64,6 +65,7 @@ def test_a_long_list_of_faults_is_cut() -> None:
             "given": False,
             "missing_share": None,
             "unreadable_share": None,
+            "decimal_comma_share": None,
         }
     )
     [given, *_] = validate(frame, arrival.COLUMNS)

@@ -154,7 +154,8 @@ def test_a_run_keeps_personal_data_where_it_belongs(shop: Shop) -> None:
     assert any(path.startswith("lake/customers/") for path in found)
     assert "warehouse.duckdb" in found
     assert {Path(path).name for path in found if "/restricted/" in path} == {
-        "contacts.duckdb", "dim_customer_contact.parquet"
+        "contacts.duckdb", "dim_customer_contact.parquet",
+        "channel_export.parquet", "fct_feedback_texts.parquet",
     }  # fmt: skip
 
 

@@ -104,6 +104,7 @@ def test_evaluations_have_one_row_per_role_and_metric(trained: TrainingResult):
     table = trained.evaluations
     assert list(table.columns) == [
         "model_version", "role", "cutoff_on", "horizon_days", "metric", "value", "lower", "upper",
+        "speaks_for_version",
     ]  # fmt: skip
     assert set(table["role"]) == {"challenger", "recency", "logistic", "bg_nbd"}
     assert not table.duplicated(["role", "metric"]).any()
