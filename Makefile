@@ -1,9 +1,10 @@
 # Everything a person types. `make help` is built from the comments behind the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve docs test check format drill bench clean
+.PHONY: help setup run serve docs test check format drill bench real clean
 
 PYTHON ?= python3
+REAL_DATA ?= ../shared/data
 BIN := .venv/bin
 INSTALLED := .venv/installed
 MANIFEST := dbt_project/target/manifest.json
@@ -65,6 +66,9 @@ drill: $(MANIFEST) ## kill ten runs at random step boundaries and see that nothi
 
 bench: $(MANIFEST) ## time every step on a generated 200,000 customers / 10M order lines
 	@$(BIN)/python -m benchmarks.run
+
+real: $(MANIFEST) ## run the whole job on two real order files, CDNOW and Online Retail II: REAL_DATA
+	@$(BIN)/python -m benchmarks.real_orders "$(REAL_DATA)"
 
 clean: ## remove what can be built again, but no data
 	@rm -rf .venv dbt_project/target .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
