@@ -5,12 +5,14 @@ A row's score does not depend on the rows beside it, so that any chunking gives 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from models.baselines import Rule, histories
 from models.drivers import DRIVERS, words
-from models.features import CUSTOMER, FeatureMatrix, FloatArray, days
+from models.features import CUSTOMER, RHYTHM, FeatureMatrix, FloatArray, days
 from models.model import ChurnModel
 
 YEAR_DAYS = 365
@@ -27,6 +29,21 @@ COLUMNS = (
     "probability_alive",
     "expected_orders_12m",
 )
+
+
+def made_of(features: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Of which columns of the frame each column of the scores is made.
+
+    Args:
+        features: names of the features the model was trained on.
+    """
+    learnt = dict.fromkeys(
+        ("churn_probability", *(f"driver_{rank}" for rank in range(1, DRIVERS + 1))),
+        tuple(features),
+    )
+    purchases = dict.fromkeys(("probability_alive", "expected_orders_12m"), RHYTHM)
+    # What kind of model it is, and which, no customer tells.
+    return {**dict.fromkeys(COLUMNS, ()), CUSTOMER: (CUSTOMER,), **learnt, **purchases}
 
 
 def score(model: ChurnModel, frame: pd.DataFrame, *, chunk_rows: int = CHUNK_ROWS) -> pd.DataFrame:

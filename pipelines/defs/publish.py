@@ -1,6 +1,7 @@
 """Last step: build a version of the published tables, audit it, and swap the pointer."""
 
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -18,6 +19,15 @@ from pipelines.settings import Settings
 from pipelines.version_log import OWN_TABLES, list_facts, write_logs
 
 PUBLISHED = dg.AssetKey(["published", "version"])
+
+# What Homing wrote into the lake itself, and which batches of it a day's tables read. A training
+# that keeps the champion changes figures and no model version; a run that was refused at the last
+# border leaves scores and no version. The scores of the day itself follow from what counts anyway.
+FED_BACK: Mapping[str, Callable[[date, date], bool]] = {
+    PUBLISHED_LISTS: operator.lt,
+    "scores": operator.lt,
+    "evaluations": operator.le,
+}
 
 
 def published_tables() -> list[PublishedTable]:
@@ -51,9 +61,10 @@ def inputs_fingerprint(
             lake.fingerprint(as_of),
             *earlier_versions,
             *(
-                manifest.batch_id
-                for manifest in lake.manifests(PUBLISHED_LISTS)
-                if manifest.as_of < as_of
+                f"{table} {manifest.batch_id}"
+                for table, seen in FED_BACK.items()
+                for manifest in lake.manifests(table)
+                if seen(manifest.as_of, as_of)
             ),
         ]
     )

@@ -1,5 +1,7 @@
 """Fourth step: every customer who could leave gets a probability and the reasons for it."""
 
+from collections.abc import Iterable, Mapping
+
 import dagster as dg
 import pyarrow as pa
 
@@ -50,6 +52,18 @@ def score(
         metadata={
             "model": model.version,
             "dagster/partition_row_count": len(scores),
+            "dagster/column_lineage": lineage(scoring.made_of(model.schema.names)),
             "mean_probability": float(scores["churn_probability"].mean()) if len(scores) else 0.0,
+        }
+    )
+
+
+def lineage(made_of: Mapping[str, Iterable[str]]) -> dg.TableColumnLineage:
+    """Of which features each column of the scores is made, as Dagster shows it."""
+    features = asset_key("customer_features")
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(features, name) for name in origins]
+            for column, origins in {**made_of, "scored_on": ("snapshot_on",)}.items()
         }
     )

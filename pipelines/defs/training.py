@@ -1,6 +1,6 @@
 """Third step, weekly: train a challenger, compare it out of time, and keep what is better."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -102,13 +102,14 @@ def train(
         lake.replace(
             "evaluations", as_of, pa.Table.from_pandas(result.evaluations, preserve_index=False)
         )
-        decision, rows = result.decision, len(frame)
+        decision, rows, figures = result.decision, len(frame), len(result.evaluations)
         pictures = {
             "calibration": in_markdown(plots.calibration(result.calibration_curve)),
             "lift": in_markdown(plots.lift(result.lift_curve)),
         }
     else:
-        decision, rows, pictures = "kept: the last training is recent enough", 0, {}
+        decision, rows, figures = "kept: the last training is recent enough", 0, 0
+        pictures = {}
     served = champion_of(model_store, as_of)
     yield dg.MaterializeResult(
         CHURN_MODEL,
@@ -120,7 +121,29 @@ def train(
             **pictures,
         },
     )
-    yield dg.MaterializeResult(EVALUATIONS, metadata={"is_new": session.training})
+    yield dg.MaterializeResult(
+        EVALUATIONS,
+        metadata={
+            "is_new": session.training,
+            "dagster/partition_row_count": figures,
+            "dagster/column_lineage": lineage(training.EVALUATION_COLUMNS, served.schema.names),
+        },
+    )
+
+
+def lineage(columns: Iterable[str], features: Iterable[str]) -> dg.TableColumnLineage:
+    """Of which columns the figures of a training are made, as Dagster shows it."""
+    snapshot, label = asset_key("customer_features"), asset_key("customer_labels")
+    figure = [
+        dg.TableColumnDep(label, "churned"),
+        *(dg.TableColumnDep(snapshot, name) for name in features),
+    ]
+    made_of = {
+        **dict.fromkeys(("value", "lower", "upper"), figure),
+        "cutoff_on": [dg.TableColumnDep(snapshot, "snapshot_on")],
+    }
+    # Whose figure it is and what it is called, no customer tells.
+    return dg.TableColumnLineage({column: made_of.get(column, []) for column in columns})
 
 
 def champion_of(store: ModelStore, as_of: date) -> "ChurnModel":

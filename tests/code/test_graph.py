@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 
 import dagster as dg
 import pytest
@@ -136,13 +135,14 @@ def test_every_check_hangs_on_its_asset(
 def test_loading_takes_seconds_and_nothing_heavy() -> None:
     heavy = ["xgboost", "great_expectations", "sklearn", "matplotlib", "dbt.cli.main"]
     code = (
-        "import json, sys; from pipelines.definitions import defs; defs(); "
-        f"print(json.dumps([name for name in {heavy} if name in sys.modules]))"
+        "import json, sys, time; from pipelines.definitions import defs; defs(); "
+        f"heavy = [name for name in {heavy} if name in sys.modules]; "
+        "print(json.dumps([heavy, time.process_time()]))"
     )
-    started = time.monotonic()
     result = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
     )
-    assert json.loads(result.stdout.splitlines()[-1]) == []
-    # A machine that does ten things at once is given time; a library of seven seconds is not.
-    assert time.monotonic() - started < 60
+    loaded, seconds = json.loads(result.stdout.splitlines()[-1])
+    assert loaded == []
+    # Of the process itself: a machine that does ten things at once lets it wait.
+    assert seconds < 15
