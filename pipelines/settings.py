@@ -207,15 +207,18 @@ class Settings(BaseSettings):
         """Create the home folder and make sure that it can be written.
 
         Raises:
-            SettingsError: the folder cannot be created or written.
+            SettingsError: the folder, or one that a run before made in it, cannot be written.
         """
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            probe = self.home / f".write-probe-{os.getpid()}"
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise SettingsError(
-                f"HOMING_HOME: cannot write to {self.home} ({error.strerror}); "
-                "set HOMING_HOME to a folder that this user may write"
-            ) from None
+        for folder in (self.home, self.lake, self.model_store, self.runs, self.dagster_home):
+            if folder != self.home and not folder.exists():
+                continue  # made when something goes into it
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                probe = folder / f".write-probe-{os.getpid()}"
+                probe.write_bytes(b"")
+                probe.unlink()
+            except OSError as error:
+                raise SettingsError(
+                    f"HOMING_HOME: cannot write to {folder} ({error.strerror}); "
+                    "set HOMING_HOME to a folder that this user may write, with all that is in it"
+                ) from None

@@ -7,78 +7,49 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 
 from tests.conftest import PROJECT_ROOT, copy_of, homing
+from tests.data.shop import DAY, NEXT_DAY, Shop
 
-DAY = "2025-06-30"
-
-
-def shop(customers: int = 120) -> pd.DataFrame:
-    """Orders of a small shop: every customer has a rhythm, a third of them stop coming."""
-    rows = []
-    for customer in range(customers):
-        rhythm = 20 + customer % 40
-        last = date(2025, 6, 30) - timedelta(days=(customer % 3) * 60 + customer % 17)
-        day = date(2024, 1, 1) + timedelta(days=customer % 25)
-        number = 0
-        while day <= last:
-            number += 1
-            rows.append(
-                (f"O{customer}-{number}", f"K{customer}", f"{day} 10:30:00", 20 + customer % 50)
-            )
-            day += timedelta(days=rhythm)
-    return pd.DataFrame(rows, columns=["order_id", "customer_id", "ordered_at", "net_amount"])
+Fault = Callable[[Path, pd.DataFrame], None]
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `files` and the `home` that a good run on them left."""
-    folder = tmp_path_factory.mktemp("shop")
-    (folder / "files").mkdir()
-    shop().to_csv(folder / "files" / "orders.csv", index=False)
-    result = homing(folder / "home", as_of=DAY, source="files", files_dir=folder / "files")
-    assert result.returncode == 0, result.stdout + result.stderr
-    return folder
-
-
-def no_orders(files: Path) -> None:
+def no_orders(files: Path, _: pd.DataFrame) -> None:
     (files / "orders.csv").unlink()
 
 
-def required_column_missing(files: Path) -> None:
-    shop().drop(columns="customer_id").to_csv(files / "orders.csv", index=False)
+def required_column_missing(files: Path, orders: pd.DataFrame) -> None:
+    orders.drop(columns="customer_id").to_csv(files / "orders.csv", index=False)
 
 
-def wrong_type(files: Path) -> None:
-    shop().assign(net_amount="n/a").to_csv(files / "orders.csv", index=False)
+def wrong_type(files: Path, orders: pd.DataFrame) -> None:
+    orders.assign(net_amount="n/a").to_csv(files / "orders.csv", index=False)
 
 
-def truncated_parquet(files: Path) -> None:
+def truncated_parquet(files: Path, orders: pd.DataFrame) -> None:
     (files / "orders.csv").unlink()
-    shop().to_parquet(files / "orders.parquet")
+    orders.to_parquet(files / "orders.parquet")
     whole = (files / "orders.parquet").read_bytes()
     (files / "orders.parquet").write_bytes(whole[: len(whole) // 2])
 
 
-def gbk_declared_utf8(files: Path) -> None:
-    text = shop().assign(channel="门店").to_csv(index=False)
+def gbk_declared_utf8(files: Path, orders: pd.DataFrame) -> None:
+    text = orders.assign(channel="门店").to_csv(index=False)
     (files / "orders.csv").write_bytes(text.encode("gbk"))
     (files / "mapping.toml").write_text('[orders]\nencoding = "utf-8"\n')
 
 
-def almost_all_rows_bad(files: Path) -> None:
-    orders = shop()
-    orders["net_amount"] = orders["net_amount"].astype(str)
+def almost_all_rows_bad(files: Path, orders: pd.DataFrame) -> None:
     orders.loc[orders.index % 100 != 0, "net_amount"] = "#REF!"
     orders.to_csv(files / "orders.csv", index=False)
 
 
-FAULTS: dict[Callable[[Path], None], tuple[str, ...]] = {
+FAULTS: dict[Fault, tuple[str, ...]] = {
     no_orders: ("orders", "order_lines"),
     required_column_missing: ("customer_id", "orders.csv"),
     wrong_type: ("net_amount",),
@@ -89,37 +60,53 @@ FAULTS: dict[Callable[[Path], None], tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_bad_input_stops_with_one_message(
-    fault: Callable[[Path], None], published: Path, tmp_path: Path
-) -> None:
-    home = copy_of(published / "home", tmp_path / "home")
-    files = copy_of(published / "files", tmp_path / "files")
-    fault(files)
-    refused(home, FAULTS[fault], as_of="2025-07-01", files_dir=files)
+def test_bad_input_stops_with_one_message(fault: Fault, shop: Shop, tmp_path: Path) -> None:
+    home = copy_of(shop.home, tmp_path / "home")
+    delivered = copy_of(shop.files, tmp_path / "files")
+    fault(delivered, pd.read_csv(delivered / "orders.csv", dtype=str))
+    refused(home, FAULTS[fault], as_of=NEXT_DAY, files_dir=delivered)
 
 
-def test_an_empty_delta_is_refused_unless_it_is_allowed(published: Path, tmp_path: Path) -> None:
-    home = copy_of(published / "home", tmp_path / "home")
-    files = published / "files"
-    way_out = "HOMING_ALLOW=orders_keep_coming"
-    refused(home, (f"To publish anyway: {way_out}",), as_of="2025-07-01", files_dir=files)
-    name, value = way_out.removeprefix("HOMING_").lower().split("=")
-    allowed = homing(home, as_of="2025-07-01", source="files", files_dir=files, **{name: value})
-    assert allowed.returncode == 0, allowed.stderr
-    assert current(home).startswith("2025-07-01")
+def test_a_day_before_any_data_is_refused(shop: Shop, tmp_path: Path) -> None:
+    home = copy_of(shop.home, tmp_path / "home")
+    refused(home, ("order",), as_of="2020-01-01", files_dir=shop.files)
 
 
-def test_a_day_before_any_data_is_refused(published: Path, tmp_path: Path) -> None:
-    home = copy_of(published / "home", tmp_path / "home")
-    refused(home, ("order",), as_of="2020-01-01", files_dir=published / "files")
-
-
-def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")
     result = homing(tmp_path / "home", source="sample")
     assert result.returncode == 1
     assert "HOMING_HOME" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def file_in_its_place(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+    folder.write_text("a file where the folder should be")
+
+
+def forbidden(folder: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("to root nothing is forbidden")
+    folder.chmod(0o500)
+
+
+@pytest.mark.parametrize("within", [".", "lake", "runs"])
+@pytest.mark.parametrize("hinder", [file_in_its_place, forbidden], ids=lambda each: each.__name__)
+def test_a_home_that_cannot_be_written_keeps_what_is_published(
+    hinder: Callable[[Path], None], within: str, shop: Shop, tmp_path: Path
+) -> None:
+    home = copy_of(shop.home, tmp_path / "home")
+    if hinder is file_in_its_place and within == ".":
+        pytest.skip("then nothing is published; the test above")
+    hinder(home / within)
+    try:
+        words = ("HOMING_HOME", str(home / within))
+        refused(home, words, as_of=NEXT_DAY, files_dir=shop.files)
+    finally:
+        home.chmod(0o700)
+    with duckdb.connect(str(home / "published" / "homing.duckdb"), read_only=True) as con:
+        assert con.execute("select max(as_of_date)::varchar from run_log").fetchall() == [(DAY,)]
 
 
 def refused(home: Path, words: tuple[str, ...], *, as_of: str, files_dir: Path) -> None:
@@ -137,34 +124,41 @@ def current(home: Path) -> str:
     return (home / "published" / "current").readlink().name
 
 
-def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(
-    published: Path, tmp_path: Path
+def test_an_empty_delta_is_let_through_by_name_alone_and_published_whole_or_not_at_all(
+    shop: Shop, tmp_path: Path
 ) -> None:
-    """One boundary here; `make drill` kills at ten random ones."""
-    home = copy_of(published / "home", tmp_path / "home")
+    """Refused, then allowed and killed before it is published, then allowed and completed.
+
+    One boundary here; `make drill` kills at ten random ones.
+    """
+    home = copy_of(shop.home, tmp_path / "home")
     before = current(home)
-    files = copy_of(published / "files", tmp_path / "files")
-    orders = shop()
-    orders.loc[len(orders)] = ["O-new", "K1", "2025-07-01 09:00:00", 30]
-    orders.to_csv(files / "orders.csv", index=False)
-    environment = {
-        **os.environ,
+    way_out = "HOMING_ALLOW=orders_keep_coming"
+    refused(home, (f"To publish anyway: {way_out}",), as_of=NEXT_DAY, files_dir=shop.files)
+
+    name, value = way_out.split("=")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("HOMING_")}
+    environment |= {
         "HOMING_HOME": str(home),
         "HOMING_SOURCE": "files",
-        "HOMING_FILES_DIR": str(files),
-        "HOMING_AS_OF": "2025-07-01",
+        "HOMING_FILES_DIR": str(shop.files),
+        "HOMING_AS_OF": NEXT_DAY,
+        name: value,
     }
-    run = subprocess.Popen(
+    killed = subprocess.run(
         [sys.executable, "-m", "tests.data.kill_at_step", "published__version"],
         cwd=PROJECT_ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=300,
+        check=False,
     )
-    output, _ = run.communicate(timeout=300)
-    assert run.returncode == -signal.SIGKILL, output
+    assert killed.returncode == -signal.SIGKILL, killed.stdout
     assert current(home) == before
-    result = homing(home, as_of="2025-07-01", source="files", files_dir=files)
+
+    allowed = {name.removeprefix("HOMING_").lower(): value}
+    result = homing(home, as_of=NEXT_DAY, source="files", files_dir=shop.files, **allowed)
     assert result.returncode == 0, result.stderr
-    assert current(home).startswith("2025-07-01")
+    assert current(home).startswith(NEXT_DAY)

@@ -7,88 +7,13 @@ would hide a name from a search through bytes; every other file is searched as i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pytest
 
 from tests.conftest import copy_of, homing
-
-DAY, NEXT_DAY = "2025-06-30", "2025-07-01"
-
-# One customer who buys, one whose row goes to quarantine, and who works for a business customer.
-BUYER = ("Zyxandra Quibbleforth", "zyx.quibble@canary.example", "+49 30 5550199", "1911-11-11")
-BROKEN = ("Vexthorpe Umbleridge", "vex.umble@canary.example", "+49 40 5550188")
-PERSON = ("Wolframina Oddfellowe", "wolf.odd@canary.example", "+49 50 5550177")
-NOTES = (
-    "zyxnote of a call",
-    "zyxcomment",
-    "zyxresolution",
-    "zyxdetail",
-    "zyxnickname",
-    "Quibble & Sons",
-)
-CANARIES = (*BUYER, *BROKEN, *PERSON, *NOTES)
-
-
-def files(folder: Path, *, until: str, spoilt: int = 0) -> Path:
-    """A shop's exports up to a day; in `spoilt` percent of the orders, columns have slipped."""
-    folder.mkdir(exist_ok=True)
-    orders, number = [], 0
-    for customer in range(90):
-        day = date(2024, 1, 1) + timedelta(days=customer % 25)
-        last = date.fromisoformat(until) - timedelta(days=(customer % 3) * 60)
-        while day <= last:
-            number += 1
-            slipped = number % 100 < spoilt or number == 7
-            amount = BUYER[1] if slipped else f"{20 + customer % 50}.50"
-            orders.append((f"O{number}", f"K{customer}", f"{day} 10:30:00", amount))
-            day += timedelta(days=20 + customer % 40)
-    orders.append(("O-last", "K1", f"{until} 09:00:00", "12.00"))
-    orders.append((BUYER[1], "", f"{until} 09:30:00", "12.00"))  # even the key may have slipped
-    tables = {
-        "orders": (["order_id", "customer_id", "ordered_at", "net_amount"], orders),
-        "customers": (
-            ["customer_id", "created_at", "name", "email", "phone", "birth_date", "company_name",
-             "nickname"],
-            [
-                ("K5", "2024-01-01", *BUYER, NOTES[5], NOTES[4]),
-                ("K6", "2024-01-01", "Ann Other", "ann@other.example", "+1 555 01", "1980-01-01",
-                 "", ""),
-                ("K7", "some day", *BROKEN, "", "", NOTES[4]),
-                ("", "2024-01-01", *BUYER, "", ""),
-                *((f"K{n}", "2024-01-01", f"Ann {n}", f"{n}@other.example", "", "", "", "")
-                  for n in range(20, 40)),
-            ],
-        ),
-        "contacts": (
-            ["contact_id", "customer_id", "name", "role", "email", "phone"],
-            [("P1", "K5", PERSON[0], "buyer", *PERSON[1:])],
-        ),
-        "interactions": (
-            ["interaction_id", "customer_id", "occurred_at", "kind", "notes"],
-            [("I1", "K5", "2025-05-01 10:00:00", "revisit", NOTES[0]),
-             ("I2", "K5", "2025-05-01 10:00:00", NOTES[0], NOTES[0])],
-        ),
-        "surveys": (
-            ["response_id", "customer_id", "survey", "sent_at", "responded_at", "score", "comment"],
-            [("R1", "K5", "nps", "2025-05-01", "2025-05-02", "3", NOTES[1])],
-        ),
-        "tickets": (
-            ["ticket_id", "customer_id", "opened_at", "kind", "resolved_at", "resolution"],
-            [("T1", "K5", "2025-05-01", "complaint", "2025-05-03", NOTES[2])],
-        ),
-        "churn_feedback": (
-            ["feedback_id", "customer_id", "recorded_at", "reason_code", "detail"],
-            [("F1", "K5", "2025-05-01", "price", NOTES[3])],
-        ),
-    }  # fmt: skip
-    for name, (columns, rows) in tables.items():
-        pd.DataFrame(rows, columns=columns).to_csv(folder / f"{name}.csv", index=False)
-    return folder
+from tests.data.shop import BUYER, CANARIES, NEXT_DAY, Shop, files
 
 
 def holding(home: Path, *values: str) -> dict[str, set[str]]:
@@ -127,24 +52,6 @@ def elsewhere(found: dict[str, set[str]]) -> dict[str, set[str]]:
     }
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A home after its first run."""
-
-    home: Path
-    files: Path
-    output: str
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    folder = tmp_path_factory.mktemp("canaries")
-    delivered = files(folder / "files", until=DAY)
-    result = homing(folder / "home", as_of=DAY, source="files", files_dir=delivered)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return Shop(folder / "home", delivered, result.stdout + result.stderr)
-
-
 def test_a_run_keeps_personal_data_where_it_belongs(shop: Shop) -> None:
     found = holding(shop.home, *CANARIES)
     assert elsewhere(found) == {}
@@ -154,8 +61,8 @@ def test_a_run_keeps_personal_data_where_it_belongs(shop: Shop) -> None:
     assert any(path.startswith("lake/customers/") for path in found)
     assert "warehouse.duckdb" in found
     assert {Path(path).name for path in found if "/restricted/" in path} == {
-        "contacts.duckdb", "dim_customer_contact.parquet",
-        "channel_export.parquet", "fct_feedback_texts.parquet",
+        "contacts.duckdb", "dim_customer_contact.parquet", "channel_export.parquet",
+        "fct_feedback_texts.parquet",
     }  # fmt: skip
 
 

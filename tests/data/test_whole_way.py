@@ -5,18 +5,26 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from pipelines.sources.contract import load_contract
-from tests.conftest import copy_of, homing
+from tests.conftest import (
+    SAMPLE_CUSTOMERS,
+    SAMPLE_DAYS,
+    SampleRun,
+    copy_of,
+    features_of,
+    homing,
+)
 
-CUSTOMERS = 700
-DAY = "2026-06-28"
+FIRST_DAY, DAY = SAMPLE_DAYS
+OLDER_DAY = "2026-03-25"  # the model of the first day is young enough for it
 NEXT_DAY = "2026-06-29"
-OLDER_DAY = "2026-05-15"
+DAY_AFTER = "2026-06-30"
 
 PROMISED = {
     "dim_date", "dim_customer", "dim_product", "dim_rep", "fct_orders", "customer_lifecycle",
@@ -26,44 +34,39 @@ PROMISED = {
 }  # fmt: skip
 
 
-def published_bytes(home: Path) -> dict[str, str]:
-    """The sha256 of every Parquet file of the current version."""
-    current = home / "published" / "current"
+def bytes_of(version: Path) -> dict[str, str]:
+    """The sha256 of every file of a version but its databases, which hold the same rows."""
     return {
-        path.relative_to(current).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(current.rglob("*.parquet"))
+        path.relative_to(version).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted([*version.rglob("*.parquet"), version / "version.json"])
     }
+
+
+def version_of(home: Path, day: str) -> Path:
+    """The folder of the one version of a day."""
+    [version] = (home / "published" / "versions").glob(f"{day}-*")
+    return version
 
 
 def current_version(home: Path) -> str:
     return (home / "published" / "current").readlink().name
 
 
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A home after its first run, and what the run printed."""
-    home = tmp_path_factory.mktemp("whole_way") / "home"
-    result = homing(home, as_of=DAY, sample_customers=CUSTOMERS)
+def run_sample(home: Path, day: str, **settings: object) -> None:
+    result = homing(home, as_of=day, sample_customers=SAMPLE_CUSTOMERS, **settings)
     assert result.returncode == 0, result.stdout + result.stderr
-    return home, result.stdout
 
 
-@pytest.fixture
-def home(first_run: tuple[Path, str], tmp_path: Path) -> Path:
-    """A home of one's own, after the first run."""
-    return copy_of(first_run[0], tmp_path / "home")
-
-
-def test_every_promised_table_is_published(first_run: tuple[Path, str]) -> None:
-    with duckdb.connect(str(first_run[0] / "published" / "homing.duckdb"), read_only=True) as con:
+def test_every_promised_table_is_published(sample_home: Path) -> None:
+    with duckdb.connect(str(sample_home / "published" / "homing.duckdb"), read_only=True) as con:
         tables = {name for (name,) in con.execute("show tables").fetchall()}
         rows = {name: con.table(name).count("*").fetchall()[0][0] for name in PROMISED & tables}
     assert tables >= PROMISED
-    assert [name for name, count in rows.items() if count == 0] in ([], ["list_effect"])
+    assert [name for name, count in rows.items() if count == 0] == []
 
 
-def test_the_summary_tells_what_a_person_needs(first_run: tuple[Path, str]) -> None:
-    printed = first_run[1]
+def test_the_summary_tells_what_a_person_needs(sample_runs: dict[str, SampleRun]) -> None:
+    printed = sample_runs[DAY].printed
     for words in (
         "Rows per table",
         "Customers per stage",
@@ -75,117 +78,163 @@ def test_the_summary_tells_what_a_person_needs(first_run: tuple[Path, str]) -> N
         assert words in printed, printed
 
 
-def test_personal_columns_are_on_the_restricted_side_alone(first_run: tuple[Path, str]) -> None:
-    current = first_run[0] / "published" / "current"
+def test_personal_columns_are_on_the_restricted_side_alone(sample_home: Path) -> None:
+    current = sample_home / "published" / "current"
     assert (current / "restricted" / "dim_customer_contact.parquet").exists()
     assert (current / "restricted").stat().st_mode & 0o077 == 0
     assert not (current / "dim_customer_contact.parquet").exists()
 
 
-def test_a_rerun_publishes_the_same_version(home: Path) -> None:
-    before = published_bytes(home)
-    result = homing(home, as_of=DAY, sample_customers=CUSTOMERS)
-    assert result.returncode == 0, result.stderr
-    assert published_bytes(home) == before
-    assert len(list((home / "published" / "versions").iterdir())) == 1
+def test_a_rerun_publishes_the_same_bytes(sample_home: Path, tmp_path: Path) -> None:
+    """Made anew, since a version that is still there would be found and not be built again."""
+    home = copy_of(sample_home, tmp_path / "home")
+    version, published = version_of(home, DAY), home / "published"
+    before = bytes_of(version)
+    shutil.rmtree(version)
+    for gone in (published / "current", published / "homing.duckdb", home / "warehouse.duckdb"):
+        gone.unlink()
+    run_sample(home, DAY)
+    assert current_version(home) == version.name
+    assert bytes_of(version) == before
+    assert len(list((published / "versions").iterdir())) == len(SAMPLE_DAYS)
 
 
-def test_another_machine_publishes_the_same_bytes(
-    first_run: tuple[Path, str], tmp_path: Path
-) -> None:
-    result = homing(tmp_path / "home", as_of=DAY, sample_customers=CUSTOMERS)
-    assert result.returncode == 0, result.stderr
-    assert published_bytes(tmp_path / "home") == published_bytes(first_run[0])
-    assert current_version(tmp_path / "home") == current_version(first_run[0])
+TOLD_BY_THE_FILE = """
+    select
+        (select string_agg(distinct as_of_date::varchar, ' ') from retention_list),
+        (select max(as_of_date)::varchar from run_log),
+        (select max_by(version_id, as_of_date) from run_log),
+        (select string_agg(version_id, ' ') from published_version)
+"""
+Told = tuple[str, str, str, str]
 
 
 def _read_until(
     stop: multiprocessing.synchronize.Event, database: str, seen: multiprocessing.Queue
 ) -> None:
     """Open the published file again and again; one opening must never show two versions."""
-    versions, failures = set(), 0
+    told, failures = set(), 0
     while not stop.is_set():
         try:
             with duckdb.connect(database, read_only=True) as con:
-                days = con.execute(
-                    "select distinct as_of_date from retention_list"
-                    " union select max(as_of_date) from run_log"
-                ).fetchall()
-            versions.add(tuple(sorted(str(day) for (day,) in days)))
+                told.update(con.execute(TOLD_BY_THE_FILE).fetchall())
         except duckdb.Error:
             failures += 1
         stop.wait(0.05)
-    seen.put((versions, failures))
+    seen.put((told, failures))
 
 
-def test_days_follow_each_other_under_a_reader(home: Path) -> None:
-    """The next day reads its own batch; an older day leaves the current one alone."""
+@dataclass(frozen=True)
+class Followed:
+    """A home after three more runs, and what readers saw meanwhile.
+
+    Attributes:
+        home: the home.
+        current: id of the current version before the runs and after each.
+        told: all that a reader found who opened the file again and again.
+        failures: how often it could not be opened (count).
+        held_open: what the connection saw that was open all the time, before and after.
+    """
+
+    home: Path
+    current: list[str]
+    told: set[Told]
+    failures: int
+    held_open: list[list[Told]]
+
+
+@pytest.fixture(scope="module")
+def followed(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    """A day, an older day, and the day after, under two readers."""
+    home = copy_of(sample_home, tmp_path_factory.mktemp("whole_way") / "home")
     spawn = multiprocessing.get_context("spawn")
     stop, seen = spawn.Event(), spawn.Queue()
     database = str(home / "published" / "homing.duckdb")
     reader = spawn.Process(target=_read_until, args=(stop, database, seen))
     reader.start()
+    current = [current_version(home)]
     try:
-        with duckdb.connect(database, read_only=True) as held_open:
-            first = current_version(home)
-            later = homing(home, as_of=NEXT_DAY, sample_customers=CUSTOMERS)
-            assert later.returncode == 0, later.stderr
-            second = current_version(home)
-            older = homing(home, as_of=OLDER_DAY, sample_customers=CUSTOMERS)
-            assert older.returncode == 0, older.stderr
-            assert held_open.execute(
-                "select distinct as_of_date::varchar from retention_list"
-            ).fetchall() == [(DAY,)]
+        with duckdb.connect(database, read_only=True) as con:
+            held_open = [con.execute(TOLD_BY_THE_FILE).fetchall()]
+            for day in (NEXT_DAY, OLDER_DAY, DAY_AFTER):
+                run_sample(home, day)
+                current.append(current_version(home))
+            held_open.append(con.execute(TOLD_BY_THE_FILE).fetchall())
+        with duckdb.connect(database, read_only=True) as con:  # the last one was just shown
+            last = set(con.execute(TOLD_BY_THE_FILE).fetchall())
     finally:
         stop.set()
-        versions, failures = seen.get(timeout=30)
+        told, failures = seen.get(timeout=30)
         reader.join()
+    return Followed(home, current, told | last, failures, held_open)
 
-    assert first.startswith(DAY)
-    assert second.startswith(NEXT_DAY)
-    assert current_version(home) == second
-    assert any(
-        path.name.startswith(OLDER_DAY) for path in (home / "published" / "versions").iterdir()
-    )
-    assert failures == 0
-    assert versions == {(DAY,), (NEXT_DAY,)}
-    with duckdb.connect(database, read_only=True) as con:
-        batches = dict(
+
+def test_days_follow_each_other_under_a_reader(followed: Followed) -> None:
+    """A later day becomes current, an older one leaves the current one alone."""
+    first, second, after_the_older, last = followed.current
+    assert [first[:10], second[:10], last[:10]] == [DAY, NEXT_DAY, DAY_AFTER]
+    assert after_the_older == second
+    assert version_of(followed.home, OLDER_DAY).is_dir()
+
+    assert followed.failures == 0
+    assert followed.told == {(id[:10], id[:10], id, id) for id in (first, second, last)}
+    assert followed.held_open == [[(DAY, DAY, first, first)]] * 2
+
+
+def test_a_day_takes_only_what_is_new(followed: Followed) -> None:
+    with duckdb.connect(str(followed.home / "warehouse.duckdb"), read_only=True) as con:
+        orders = dict(
             con.execute(
                 "select as_of::varchar, extracted from row_ledger where table_name = 'orders'"
             ).fetchall()
         )
-    assert 0 < batches[NEXT_DAY] < batches[DAY] / 50
+    assert 0 < orders[NEXT_DAY] < orders[FIRST_DAY] / 50
 
 
-def test_what_happens_after_the_day_changes_nothing(
-    first_run: tuple[Path, str], tmp_path: Path
-) -> None:
-    """Every row after as_of is altered; features, scores and lists stay byte-equal."""
-    exports = {}
-    for name in ("as_it_was", "altered"):
-        exports[name] = tmp_path / name / "files"
-        sample = next(path for path in (first_run[0] / "sample").iterdir() if path.is_dir())
-        shutil.copytree(sample, exports[name])
-    _alter_the_future(exports["altered"], OLDER_DAY)
-    tables = {}
-    for name, folder in exports.items():
-        home = folder.parent / "home"
-        result = homing(home, as_of=OLDER_DAY, source="files", files_dir=folder)
-        assert result.returncode == 0, result.stderr
-        with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
-            features = con.execute(
-                "select md5(string_agg(f::varchar, '|' order by snapshot_on, customer_id))"
-                " from customer_features f"
-            ).fetchall()
-        digests = published_bytes(home)
-        tables[name] = (
-            features,
-            digests["customer_churn_scores.parquet"],
-            digests["retention_list.parquet"],
-            digests["retention_list_suppressed.parquet"],
+def test_figures_of_a_later_training_reach_the_day(followed: Followed, tmp_path: Path) -> None:
+    """The champion stays, so nothing but the figures says that the day was run again."""
+    home = copy_of(followed.home, tmp_path / "home")
+    before = version_of(home, DAY_AFTER)
+    run_sample(home, DAY_AFTER, retrain_after_days=1)  # the last training was two days ago
+    current = current_version(home)
+    assert current.startswith(DAY_AFTER)
+    assert current != before.name
+    with duckdb.connect() as con:
+        served, trained = (
+            [
+                con.execute(
+                    f"select distinct model_version from '{version}/{table}.parquet'"
+                    " order by model_version"
+                ).fetchall()
+                for version in (before, before.with_name(current))
+            ]
+            for table in ("customer_churn_scores", "model_evaluations")
         )
-    assert tables["altered"] == tables["as_it_was"]
+    assert served[0] == served[1]
+    assert set(trained[0]) < set(trained[1])
+
+
+# What says where a version came from, and not what it says.
+OF_THE_SOURCE = {"run_log.parquet", "audit_log.parquet", "version.json"}
+
+
+def test_another_machine_and_another_future_change_no_byte(
+    sample_home: Path, sample_runs: dict[str, SampleRun], tmp_path: Path
+) -> None:
+    """The first day again, in a home of its own, from files with every later row altered."""
+    sample = next(path for path in (sample_home / "sample").iterdir() if path.is_dir())
+    files = copy_of(sample, tmp_path / "files")
+    _alter_the_future(files, FIRST_DAY)
+    home = tmp_path / "home"
+    result = homing(home, as_of=FIRST_DAY, source="files", files_dir=files)
+    assert result.returncode == 0, result.stderr
+    assert features_of(home) == sample_runs[FIRST_DAY].features
+    there, here = (
+        bytes_of(version_of(home, FIRST_DAY)),
+        bytes_of(version_of(sample_home, FIRST_DAY)),
+    )
+    assert there.keys() == here.keys()
+    assert {name for name in here if here[name] != there[name]} <= OF_THE_SOURCE
 
 
 def _alter_the_future(folder: Path, day: str) -> None:
