@@ -214,8 +214,14 @@ def test_figures_of_a_later_training_reach_the_day(followed: Followed, tmp_path:
     assert set(trained[0]) < set(trained[1])
 
 
-# What says where a version came from, and not what it says.
-OF_THE_SOURCE = {"run_log.parquet", "audit_log.parquet", "version.json"}
+# What names the source and its batches: `files` here, `sample` there.
+OF_THE_SOURCE = {
+    "audit_log.parquet",
+    "customer_xref.parquet",
+    "deliveries.parquet",
+    "run_log.parquet",
+    "version.json",
+}
 
 
 def test_another_machine_and_another_future_change_no_byte(
