@@ -50,6 +50,14 @@ class Translator(DagsterDbtTranslator):
             return folders[1]
         return folders[0] if folders else None
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Lists are no tables of their own: what each is stands with the table that tells of all."""
+        description = super().get_description(dbt_resource_props)
+        if dbt_resource_props["name"] != "list_declarations":
+            return description
+        lists = [f"- `{name}`: {meta['title']}. {meta['grain']}." for name, meta in lists_declared()]
+        return "\n".join([*lists, "", description])
+
 
 class Dbt(DbtCliResource):
     """The dbt of this environment.
@@ -104,12 +112,23 @@ def tables_published() -> Sequence[Mapping[str, Any]]:
     return sorted(nodes, key=lambda node: node["name"])
 
 
+def lists_declared() -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """What every file of retention/lists says of itself, by its name."""
+    metas = {
+        node["name"]: node["config"]["meta"]
+        for node in manifest()["nodes"].values()
+        if "retention_list" in node["config"].get("meta", {})
+    }
+    return sorted(metas.items())
+
+
 def build_arguments(
     settings: Settings, *, as_of: date, training: bool, tests_of_later_stages: bool = False
 ) -> list[str]:
     """The arguments of the one dbt call that a stage makes.
 
-    Unit tests say what the SQL promises on made-up rows: they belong to `make test`.
+    Unit tests say what the SQL promises on made-up rows: they belong to `make test`, where
+    tests/data/test_unit_tests_of_tables.py runs them.
 
     Args:
         settings: where the lake is, and the business time zone.

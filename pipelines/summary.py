@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,12 @@ RELIED_ON = (
     "retention_list", "retention_list_suppressed", "retention_metrics_monthly", "list_effect",
     "model_evaluations", "quarantine", "row_ledger", "run_log",
 )  # fmt: skip
-_QUARANTINE_HEAD = 6
+# All of it is meant to fit one screen, so each part has its share of the lines.
+_QUARANTINE_HEAD = 4
+_SWITCHED_OFF_LINES = 12
+# Lists about money: their heads show how customers are weighed against each other.
+_HEADED = ("save", "win_back")
+_HEAD = 3
 _METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
 
 
@@ -30,7 +36,7 @@ def _table(
     console.print(title, markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
-        numeric = bool(rows) and isinstance(rows[0][index], int | float)
+        numeric = any(isinstance(row[index], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_text(value) for value in row))
@@ -105,28 +111,38 @@ def _stages(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     rows = con.execute(
         """
-        with first_to_contact as (
-            select *
+        with to_contact as (
+            select *, row_number() over (partition by list_code order by rank) as place
             from retention_list
             where arm = 'treatment'
-            qualify row_number() over (partition by list_code order by rank) = 1
+        ),
+        heads as (
+            from to_contact where place <= case when list_code in $headed then $head else 1 end
+        ),
+        counts as (
+            select list_code, count(*) filter (where arm = 'treatment')::bigint as treated,
+                   count(*) filter (where arm = 'control')::bigint as held_out
+            from retention_list
+            group by list_code
         )
-        select list_code, count(*) filter (where lists.arm = 'treatment')::bigint,
-               count(*) filter (where lists.arm = 'control')::bigint,
-               any_value(first_to_contact.customer_id), any_value(first_to_contact.lifecycle_stage),
-               any_value(first_to_contact.priority)::double,
-               any_value(first_to_contact.reason_code), any_value(first_to_contact.plan_code)
-        from retention_list as lists
-        left join first_to_contact using (list_code)
-        group by list_code
-        order by list_code
-        """
+        select list_code, treated, held_out, heads.customer_id, heads.lifecycle_stage,
+               heads.priority::double, heads.reason_code, heads.plan_code, heads.place
+        from counts
+        left join heads using (list_code)
+        order by list_code, heads.place
+        """,
+        {"headed": list(_HEADED), "head": _HEAD},
     ).fetchall()
     if not rows:
         console.print("No customer qualifies for a list\n")
         return
     columns = ["list", "to contact", "held out", "first", "stage", "worth", "reason", "plan"]
-    _table(console, "Lists, and who comes first on each", columns, rows)
+    shown = [
+        ("", "", "", *facts) if place and place > 1 else (*of_the_list, *facts)
+        for *of_the_list, customer, stage, worth, reason, plan, place in rows
+        for facts in [(customer, stage, worth, reason, plan)]
+    ]
+    _table(console, "Lists, and who comes first on each", columns, shown)
 
 
 def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> None:
@@ -157,7 +173,7 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         head = quarantined[:_QUARANTINE_HEAD]
         _table(console, f"Quarantined: {_text(total)} rows", ["table", "rule", "rows"], head)
         if len(quarantined) > len(head):
-            console.print(f"  and {len(quarantined) - len(head)} more rules: table quarantine\n")
+            console.print(f"and {len(quarantined) - len(head)} more rules: table quarantine\n")
     extra = con.execute(
         """
         select table_name || ': ' || string_agg(column_name, ', ' order by column_name)
@@ -187,16 +203,56 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
             soft_wrap=True,
             markup=False,
         )
+    _switched_off(console, con)
+
+
+def _switched_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    """One entry a table, as many as there is room for; the rest by name."""
     off = con.execute(
         """
-        select distinct table_name, switched_off_what
-        from source_inventory
-        where not given and switched_off_what is not null
-        order by all
+        with reasons as (
+            select table_name, switched_off_what as what, min(position) as first_position,
+                   string_agg(column_name, ', ' order by position) as columns
+            from source_inventory
+            where not given and switched_off_what is not null
+            group by all
+        ),
+        delivered as (
+            select table_name, bool_or(given) as is_delivered
+            from source_inventory
+            where kind = 'contract'
+            group by table_name
+        )
+        select table_name, any_value(is_delivered),
+               string_agg(case when is_delivered then 'without ' || columns || ': ' else '' end
+                          || what, '; ' order by first_position)
+        from reasons
+        join delivered using (table_name)
+        group by table_name
+        order by 2 desc, 1
         """
     ).fetchall()
-    if off:
-        _table(console, "Switched off, since not delivered", ["table", "what is off"], off)
+    if not off:
+        return
+    lines: list[str] = []
+    left: list[str] = []
+    room = _SWITCHED_OFF_LINES - 2
+    for table, is_delivered, what in off:
+        folded = textwrap.wrap(
+            f"{table} {what}" if is_delivered else f"{table}: {what}",
+            console.width,
+            subsequent_indent="  ",
+        )
+        if left or len(lines) + len(folded) > room:
+            left.append(table)
+        else:
+            lines += folded
+    if left:
+        rest = f"and {len(left)} more tables, see table source_inventory: {', '.join(left)}"
+        lines += textwrap.wrap(rest, console.width, subsequent_indent="  ")
+    console.print("Switched off, since not delivered")
+    console.print("\n".join(lines), markup=False, no_wrap=True)
+    console.print()
 
 
 def _where(console: Console, version: PublishedVersion, seconds: float) -> None:

@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 
 from checks.suites import ALL_SUITES
-from pipelines.dbt import manifest
+from pipelines.dbt import PROJECT_DIR, lists_declared, manifest
 from pipelines.definitions import DEFAULT_OWNER, FRESHNESS, OWNERS, defs
 from pipelines.sources.contract import load_contract
 
@@ -60,6 +60,16 @@ def test_every_table_of_dbt_and_of_the_lake_is_an_asset(specs: dict[str, dg.Asse
         and node["config"]["materialized"] != "ephemeral"  # part of the tables that read it
     }
     assert set(specs) == tables | {f"lake/{name}" for name in load_contract()} | set(OWN)
+
+
+def test_every_list_says_what_it_is_and_what_a_row_is(specs: dict[str, dg.AssetSpec]) -> None:
+    lists = dict(lists_declared())
+    assert set(lists) == {path.stem for path in (PROJECT_DIR / "models").glob("retention/lists/*.sql")}
+    shown = specs["list_declarations"].description
+    for name, meta in lists.items():
+        assert len(meta["title"]) > 5
+        assert meta["grain"].startswith("One row per ")
+        assert f"`{name}`: {meta['title']}. {meta['grain']}." in shown
 
 
 def test_groups_follow_the_folders(specs: dict[str, dg.AssetSpec]) -> None:

@@ -32,7 +32,8 @@
              is_share                     whether the outcome is 0 or 1
    keys    columns that make a group
    The result has one row per group: treated_n, control_n, unmatched_n (treated without a counterpart in their stratum, who
-   count for the total alone), smaller_n (customers compared of the smaller arm), treated_total, control_total, treated_mean,
+   count for the total alone), smaller_n (customers compared of the smaller arm), treated_total, control_total,
+   compared_treated_total and compared_control_total (the same of those who have a counterpart), treated_mean,
    control_mean, difference, lower_95, upper_95, interval_method, adjusted_difference, adjusted_lower_95, adjusted_upper_95 and
    has_variation. #}
 {%- macro stratified_differences(cells, keys) -%}
@@ -46,16 +47,18 @@
         smaller_n,
         treated_total,
         control_total,
+        compared_treated_total,
+        compared_control_total,
         treated_mean,
         control_mean,
         difference,
         case when is_newcombe then difference - sqrt(
-            power(treated_mean - {{ wilson_end('treated_mean', 'treated_n', '-') }}, 2)
-            + power({{ wilson_end('control_mean', 'control_n', '+') }} - control_mean, 2)
+            power(treated_mean - {{ wilson_end('treated_mean', 'compared_treated_n', '-') }}, 2)
+            + power({{ wilson_end('control_mean', 'compared_control_n', '+') }} - control_mean, 2)
         ) else difference - margin end as lower_95,
         case when is_newcombe then difference + sqrt(
-            power({{ wilson_end('treated_mean', 'treated_n', '+') }} - treated_mean, 2)
-            + power(control_mean - {{ wilson_end('control_mean', 'control_n', '-') }}, 2)
+            power({{ wilson_end('treated_mean', 'compared_treated_n', '+') }} - treated_mean, 2)
+            + power(control_mean - {{ wilson_end('control_mean', 'compared_control_n', '-') }}, 2)
         ) else difference + margin end as upper_95,
         case when is_newcombe then 'newcombe' when strata = 1 then 'student' else 'least_squares' end as interval_method,
         adjusted_difference,
@@ -95,6 +98,10 @@
                 sum(treated_y) as treated_total,
                 sum(y - treated_y) as control_total,
                 coalesce(sum(treated_n) filter (where balance = 0), 0) as unmatched_n,
+                {%- for arm, n, total in [('treated', 'treated_n', 'treated_y'), ('control', 'n - treated_n', 'y - treated_y')] %}
+                coalesce(sum({{ n }}) filter (where balance > 0), 0) as compared_{{ arm }}_n,
+                coalesce(sum({{ total }}) filter (where balance > 0), 0) as compared_{{ arm }}_total,
+                {%- endfor %}
                 coalesce(least(
                     sum(treated_n) filter (where balance > 0), sum(n - treated_n) filter (where balance > 0)
                 ), 0) as smaller_n,

@@ -65,7 +65,7 @@
     {{- config(
         materialized='ephemeral',
         contract={'enforced': false},
-        meta={'retention_list': {
+        meta={'title': title, 'grain': 'One row per customer who qualifies', 'retention_list': {
             'title': title, 'who': who, 'kind': kind, 'goal': goal, 'cadence': cadence,
             'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
             'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channel': only_channel,

@@ -81,9 +81,9 @@ reasoned as (
             when smaller_n < {{ var('effect_min_customers') }} then 'too few customers'
             when not has_variation then 'no variation'
         end as why_not,
-        -- of the logarithm of the ratio of two shares (Katz et al. 1978)
+        -- of the logarithm of the ratio of two shares (Katz et al. 1978); who has no counterpart makes it no surer
         1.959963984540054 * sqrt(
-            (1 - treated_mean) / nullif(treated_total, 0) + (1 - control_mean) / nullif(control_total, 0)
+            (1 - treated_mean) / nullif(compared_treated_total, 0) + (1 - control_mean) / nullif(compared_control_total, 0)
         ) as ratio_margin,
         treated_mean / nullif(control_mean, 0) as ratio
     from judged
