@@ -51,11 +51,13 @@ class Translator(DagsterDbtTranslator):
         return folders[0] if folders else None
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Lists are no tables of their own: what each is stands with the table that tells of all."""
+        """Lists are no tables of their own: what each is stands with the one that tells of all."""
         description = super().get_description(dbt_resource_props)
         if dbt_resource_props["name"] != "list_declarations":
             return description
-        lists = [f"- `{name}`: {meta['title']}. {meta['grain']}." for name, meta in lists_declared()]
+        lists = [
+            f"- `{name}`: {meta['title']}. {meta['grain']}." for name, meta in lists_declared()
+        ]
         return "\n".join([*lists, "", description])
 
 

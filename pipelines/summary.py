@@ -171,9 +171,9 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     if quarantined:
         total = sum(rows for *_, rows in quarantined)
         head = quarantined[:_QUARANTINE_HEAD]
-        _table(console, f"Quarantined: {_text(total)} rows", ["table", "rule", "rows"], head)
-        if len(quarantined) > len(head):
-            console.print(f"and {len(quarantined) - len(head)} more rules: table quarantine\n")
+        more = len(quarantined) - len(head)
+        by = f", by these and {more} more rules: table quarantine" if more else ""
+        _table(console, f"Quarantined: {_text(total)} rows{by}", ["table", "rule", "rows"], head)
     extra = con.execute(
         """
         select table_name || ': ' || string_agg(column_name, ', ' order by column_name)

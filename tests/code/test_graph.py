@@ -64,7 +64,9 @@ def test_every_table_of_dbt_and_of_the_lake_is_an_asset(specs: dict[str, dg.Asse
 
 def test_every_list_says_what_it_is_and_what_a_row_is(specs: dict[str, dg.AssetSpec]) -> None:
     lists = dict(lists_declared())
-    assert set(lists) == {path.stem for path in (PROJECT_DIR / "models").glob("retention/lists/*.sql")}
+    assert set(lists) == {
+        path.stem for path in (PROJECT_DIR / "models").glob("retention/lists/*.sql")
+    }
     shown = specs["list_declarations"].description
     for name, meta in lists.items():
         assert len(meta["title"]) > 5
