@@ -49,7 +49,8 @@ def test_tables_use_what_both_engines_understand() -> None:
     "form",
     [
         "from a asof join b", "from generate_series(1, 3)", "select unnest(x)",
-        "select Explode (x)", "select list(x)", "select collect_list(x)", "select approx_quantile(x, 0.5)",
+        "select Explode (x)", "select list(x)", "select collect_list(x)",
+        "select approx_quantile(x, 0.5)",
         "select sha256(x)", "select sha2(x, 256)", "select strftime(x, 'a')",
         "select date_format(x, 'a')", "select epoch(x)", "merge into a", "select hash(x)",
         "select a.* exclude (b)",

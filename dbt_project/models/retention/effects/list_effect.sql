@@ -26,7 +26,7 @@ assigned as (
         coalesce(assignments.stratum, activity_outcomes.stratum_before) as stratum_before,
         coalesce(assignments.is_reached and assignments.arm = 'treatment', false) as is_reached,
         assignments.cost,
-        activity_outcomes.* except (customer_id, assigned_on, stratum, stratum_before),
+        {{ all_columns_except('activity_outcomes', ['customer_id', 'assigned_on', 'stratum', 'stratum_before']) }},
         {{ days_between('assignments.assigned_on', as_of()) }} as days_since,
         activity_outcomes.profit - assignments.cost as net_profit,
         case when assignments.cost is not null then activity_outcomes.profit_before end as net_profit_before,
@@ -42,7 +42,7 @@ compared as (
     {%- for kind in matched_kinds %}
     select
         '{{ kind }}' as activity_kind,
-        activity_outcomes.* except (customer_id),
+        {{ all_columns_except('activity_outcomes', ['customer_id']) }},
         -- what a revisit costs is known, and a comparison is not visited
         {{ 'profit' if kind == 'revisit' else 'cast(null as decimal(18, 2))' }} as net_profit,
         {{ 'profit_before' if kind == 'revisit' else 'cast(null as decimal(18, 2))' }} as net_profit_before
@@ -241,7 +241,7 @@ asked as (
 answered as (
     select
         asked.*,
-        effects.* except ({{ scope | join(', ') }}, outcome, window_days, role),
+        {{ all_columns_except('effects', scope + ['outcome', 'window_days', 'role']) }},
         placebos.difference as before_difference,
         case when placebos.has_variation and placebos.smaller_n >= {{ var('effect_min_customers') }} then placebos.lower_95 end
             as before_lower_95,
