@@ -44,6 +44,8 @@ BASELINE_ROLES = [Recency.role, Logistic.role, PurchaseModel.role]
 ENOUGH_CUSTOMERS = 50_000
 # Rows beyond which the logistic regression's weights no longer move.
 LOGISTIC_ROWS = 50_000
+# Rows that suffice to see how many trees are too many.
+ROUNDS_ROWS = 50_000
 EVALUATION_COLUMNS = (
     "model_version",
     "role",
@@ -340,10 +342,11 @@ def _choose_rounds(
         if (pd.Timestamp(day) + pd.Timedelta(days=split.horizon_days)).date() <= last
     ]
     early, late = growing.of(known), growing.of((last,))
+    few = slice(None, None, max(1, -(-len(early.churned) // ROUNDS_ROWS)))
     if len(known) < 2 or min(late.churned.sum(), (~late.churned).sum()) == 0:  # noqa: PLR2004
         return DEFAULT_ROUNDS
     trees = ChurnTrees.fit(
-        early.matrix.columns(learnable), early.churned, rounds=ROUNDS[-1], **options
+        early.matrix.columns(learnable).rows(few), early.churned[few], rounds=ROUNDS[-1], **options
     )
     losses = [
         _loss_at_own_level(trees.margin(late.matrix, rounds), late.churned) for rounds in ROUNDS

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
@@ -31,6 +32,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -47,6 +49,16 @@ class EventLog(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
                 yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; asked of each check, and answered for good by a yes."""
+        if table_name not in self._tables:
+            # Not `index_connection`, whose lock whoever asks may hold.
+            with self._engine(INDEX_SHARD_NAME).connect() as connection:
+                if not connection.dialect.has_table(connection, table_name):
+                    return False
+            self._tables.add(table_name)
+        return True
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:

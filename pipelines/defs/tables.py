@@ -38,6 +38,8 @@ def tables(
     """Staging, intermediate, marts and features of the day, with their tests."""
     as_of = as_of_day(context)
     warehouse.prepare(tables_fingerprint())
+    if session.parsing:
+        session.parsing.wait()
     session.training = training_is_due(context.run, model_store, settings, as_of)
     yield from build(
         dbt,
