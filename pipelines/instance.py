@@ -25,10 +25,11 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Open the storage that the UI, the daemon and `make run` share."""
     import dagster as dg  # noqa: PLC0415  two seconds that a settings error need not wait for
 
-    prepare_instance(settings)
-    # Whoever opens it first creates its tables; two first runs at once would both do so.
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    # Whoever opens it first creates its files and tables; two first runs at once would both do so.
     with (settings.dagster_home / "opening.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare_instance(settings)
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         # Named, because a storage is opened when it is first asked for.
         _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage

@@ -191,29 +191,6 @@ def test_a_day_takes_only_what_is_new(followed: Followed) -> None:
     assert 0 < orders[NEXT_DAY] < orders[FIRST_DAY] / 50
 
 
-def test_figures_of_a_later_training_reach_the_day(followed: Followed, tmp_path: Path) -> None:
-    """The champion stays, so nothing but the figures says that the day was run again."""
-    home = copy_of(followed.home, tmp_path / "home")
-    before = version_of(home, DAY_AFTER)
-    run_sample(home, DAY_AFTER, retrain_after_days=1)  # the last training was two days ago
-    current = current_version(home)
-    assert current.startswith(DAY_AFTER)
-    assert current != before.name
-    with duckdb.connect() as con:
-        served, trained = (
-            [
-                con.execute(
-                    f"select distinct model_version from '{version}/{table}.parquet'"
-                    " order by model_version"
-                ).fetchall()
-                for version in (before, before.with_name(current))
-            ]
-            for table in ("customer_churn_scores", "model_evaluations")
-        )
-    assert served[0] == served[1]
-    assert set(trained[0]) < set(trained[1])
-
-
 # What names the source and its batches: `files` here, `sample` there.
 OF_THE_SOURCE = {
     "audit_log.parquet",
