@@ -54,15 +54,11 @@ contacts as (
     group by customer_id
 ),
 
--- nobody who has left is given a task: the manager takes over until the customers are handed on
 substitutes as (
     select
         reps.rep_id,
         reps.is_departed,
-        case
-            when not reps.is_departed then reps.rep_id
-            when not managers.is_departed then managers.rep_id
-        end as acting_owner_id
+        {{ acting_owner('reps', 'managers') }} as acting_owner_id
     from reps
     left join reps as managers on reps.manager_id = managers.rep_id
 ),

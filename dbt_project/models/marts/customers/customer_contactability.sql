@@ -16,13 +16,8 @@ erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
--- Where the source has no such column, its absence says nothing about a customer.
 supplied as (
-    select
-        coalesce(bool_or(given) filter (where column_name = 'email'), false) as has_emails,
-        coalesce(bool_or(given) filter (where column_name = 'phone'), false) as has_phones
-    from {{ ref('source_inventory') }}
-    where table_name = 'customers'
+    {{ addresses_supplied() }}
 ),
 
 -- A source that keeps no consents says nothing about any customer.
@@ -30,12 +25,8 @@ kept as (
     select count(*) > 0 as has_consents from consents
 ),
 
--- Where two changes carry the same time, the withdrawal counts.
 latest_consents as (
-    select *
-    from consents
-    where coalesce(basis, 'marketing') = 'marketing'
-    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted asc) = 1
+    {{ latest_marketing_consents('consents') }}
 ),
 
 routes as (

@@ -23,15 +23,8 @@ supplied as (
     select count(*) > 0 as has_consents from consents
 ),
 
--- where two changes carry the same time, the withdrawal counts
 latest_consents as (
-    select
-        customer_id,
-        channel,
-        granted
-    from consents
-    where coalesce(basis, 'marketing') = 'marketing'
-    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted asc) = 1
+    {{ latest_marketing_consents('consents') }}
 ),
 
 permitted as (

@@ -22,21 +22,12 @@ erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
--- where the source has no such column, its absence says nothing about a customer
 details as (
-    select
-        coalesce(bool_or(given) filter (where column_name = 'email'), false) as has_emails,
-        coalesce(bool_or(given) filter (where column_name = 'phone'), false) as has_phones
-    from {{ ref('source_inventory') }}
-    where table_name = 'customers'
+    {{ addresses_supplied() }}
 ),
 
--- where two changes carry the same time, the withdrawal counts
 latest_consents as (
-    select *
-    from consents
-    where coalesce(basis, 'marketing') = 'marketing'
-    qualify row_number() over (partition by customer_id, channel order by changed_at desc, granted asc) = 1
+    {{ latest_marketing_consents('consents') }}
 ),
 
 final as (

@@ -117,15 +117,11 @@ rescue_steps_taken as (
     group by return_chances.customer_id
 ),
 
--- nobody who has left is given a task: the manager takes over until the customers are handed on
 owners as (
     select
         reps.rep_id,
         reps.departed_on,
-        case
-            when not reps.is_departed then reps.rep_id
-            when not managers.is_departed then managers.rep_id
-        end as owner_id
+        {{ acting_owner('reps', 'managers') }} as owner_id
     from reps
     left join reps as managers on reps.manager_id = managers.rep_id
 ),
