@@ -31,9 +31,9 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
-Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]
-
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
+
+Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]
 
 
 class Translator(DagsterDbtTranslator):

@@ -51,8 +51,8 @@ def extract(
     """Take from every source what the day needs and the lake does not hold yet."""
     as_of = as_of_day(context)
     if not session.parsing:
-        training = training_is_due(context.run, model_store, settings, as_of)
-        session.parsing = parse_ahead(dbt, settings, as_of=as_of, training=training)
+        session.training = training_is_due(context.run, model_store, settings, as_of)
+        session.parsing = parse_ahead(dbt, settings, as_of=as_of, training=session.training)
     try:
         remember_missed_lists(lake, publisher)
         sources = connectors(settings)

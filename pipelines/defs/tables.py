@@ -40,7 +40,8 @@ def tables(
     warehouse.prepare(tables_fingerprint())
     if session.parsing:
         session.parsing.wait()
-    session.training = training_is_due(context.run, model_store, settings, as_of)
+    else:
+        session.training = training_is_due(context.run, model_store, settings, as_of)
     yield from build(
         dbt,
         build_arguments(

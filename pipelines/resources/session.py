@@ -22,7 +22,7 @@ class Session:
 
     Attributes:
         held: the run's lock.
-        training: whether this run trains; settled by the step that builds the snapshots.
+        training: whether this run trains; settled before dbt first reads its project.
         parsing: dbt at work on its project, ahead of the step that needs it.
         version_id: what it published.
     """
