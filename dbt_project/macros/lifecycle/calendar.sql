@@ -8,9 +8,11 @@
     cast({{ day }} + to_months(cast({{ months }} as integer)) as date)
 {%- endmacro -%}
 
-{# The first days of the months from that of the earliest `column` of a relation to that of as_of. #}
+{# The first and last days of the months from that of the earliest `column` of a relation to that of as_of. #}
 {%- macro month_spine(column, relation) -%}
-    select {{ months_after('span.first_month', 'numbers.n') }} as month_start_on
+    select
+        {{ months_after('span.first_month', 'numbers.n') }} as month_start_on,
+        last_day({{ months_after('span.first_month', 'numbers.n') }}) as month_end_on
     from (select {{ month_start('min(' ~ column ~ ')') }} as first_month from {{ relation }}) as span
     cross join {{ numbers(1332) }}
     where {{ months_after('span.first_month', 'numbers.n') }} <= {{ as_of() }}

@@ -10,15 +10,8 @@ tickets as (
     where {{ group }} is not null
 ),
 
-spine as (
-    {{ month_spine('opened_on', 'tickets') }}
-),
-
 months as (
-    select
-        month_start_on,
-        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on
-    from spine
+    {{ month_spine('opened_on', 'tickets') }}
 ),
 
 opened as (

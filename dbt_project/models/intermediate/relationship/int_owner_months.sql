@@ -11,11 +11,8 @@ spine as (
 
 -- finished months only: of the running one nothing can be said yet
 months as (
-    select
-        month_start_on,
-        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on
-    from spine
-    where {{ days_after(months_after('month_start_on', 1), -1) }} <= {{ as_of() }}
+    select * from spine
+    where month_end_on <= {{ as_of() }}
 ),
 
 stages as (

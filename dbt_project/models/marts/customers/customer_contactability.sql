@@ -17,7 +17,7 @@ erasure_requests as (
 ),
 
 supplied as (
-    {{ addresses_supplied() }}
+    {{ columns_given(ref('source_inventory'), 'customers', {'has_emails': 'email', 'has_phones': 'phone'}) }}
 ),
 
 -- A source that keeps no consents says nothing about any customer.

@@ -27,15 +27,8 @@ followed as (
     from unit_months
 ),
 
-spine as (
-    {{ month_spine('ordered_on', 'order_days') }}
-),
-
 months as (
-    select
-        month_start_on,
-        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on
-    from spine
+    {{ month_spine('ordered_on', 'order_days') }}
 ),
 
 -- how many customers are there when a month begins: all that came in before, less all that had gone by then

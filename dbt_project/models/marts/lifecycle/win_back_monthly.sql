@@ -23,15 +23,8 @@ first_orders as (
     where stage <> 'prospect'
 ),
 
-spine as (
-    {{ month_spine('valid_from', 'first_orders') }}
-),
-
 months as (
-    select
-        month_start_on,
-        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on
-    from spine
+    {{ month_spine('valid_from', 'first_orders') }}
 ),
 
 steps as (

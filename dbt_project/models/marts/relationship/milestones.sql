@@ -52,9 +52,7 @@ open_nodes as (
     from orders
     -- where payments are not recorded, an order without one is no debt
     cross join (
-        select coalesce(bool_or(given), false) as has_payments
-        from inventory
-        where table_name = 'orders' and column_name = 'paid_at'
+        {{ columns_given('inventory', 'orders', {'has_payments': 'paid_at'}) }}
     ) as payments
     where
         payments.has_payments

@@ -87,9 +87,7 @@ reasons_to_speak as (
         'overdue_payment' as topic_code
     from orders
     cross join (
-        select coalesce(bool_or(given), false) as has_payments
-        from inventory
-        where table_name = 'orders' and column_name = 'paid_at'
+        {{ columns_given('inventory', 'orders', {'has_payments': 'paid_at'}) }}
     ) as payments
     where
         payments.has_payments

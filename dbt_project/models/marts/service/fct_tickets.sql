@@ -22,11 +22,9 @@ erasure_requests as (
 
 -- a time that the source does not deliver was not missed
 supplied as (
-    select
-        coalesce(bool_or(given) filter (where column_name = 'first_response_at'), false) as has_first_response_at,
-        coalesce(bool_or(given) filter (where column_name = 'resolved_at'), false) as has_resolved_at
-    from {{ ref('source_inventory') }}
-    where table_name = 'tickets'
+    {{ columns_given(ref('source_inventory'), 'tickets', {
+        'has_first_response_at': 'first_response_at', 'has_resolved_at': 'resolved_at'
+    }) }}
 ),
 
 -- the same subject again after it had been resolved

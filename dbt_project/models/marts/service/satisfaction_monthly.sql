@@ -18,8 +18,7 @@ spine as (
 
 months as (
     select
-        month_start_on,
-        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on,
+        *,
         {{ months_after('min(month_start_on) over ()', 11) }} <= month_start_on as has_year
     from spine
 ),

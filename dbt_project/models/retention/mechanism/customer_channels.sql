@@ -23,7 +23,7 @@ erasure_requests as (
 ),
 
 details as (
-    {{ addresses_supplied() }}
+    {{ columns_given(ref('source_inventory'), 'customers', {'has_emails': 'email', 'has_phones': 'phone'}) }}
 ),
 
 latest_consents as (

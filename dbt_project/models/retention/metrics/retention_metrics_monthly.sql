@@ -46,15 +46,8 @@ supplied as (
     from {{ ref('source_inventory') }}
 ),
 
-spine as (
-    {{ month_spine('ordered_on', 'purchases') }}
-),
-
 months as (
-    select
-        month_start_on,
-        {{ days_after(months_after('month_start_on', 1), -1) }} as month_end_on
-    from spine
+    {{ month_spine('ordered_on', 'purchases') }}
 ),
 
 first_orders as (
