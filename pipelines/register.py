@@ -9,7 +9,6 @@ the tests of the tables say. The register is a map, not the proof.
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines import dbt
 from pipelines.durable import write_atomically
 from pipelines.errors import HomingError
 from pipelines.resources.version import PublishedTable, PublishedVersion
@@ -25,8 +25,7 @@ from pipelines.resources.warehouse import Engine, quoted
 from pipelines.settings import PROJECT_ROOT
 
 CAPABILITIES_PATH = PROJECT_ROOT / "docs" / "capabilities.csv"
-MANIFEST_PATH = PROJECT_ROOT / "dbt_project" / "target" / "manifest.json"
-PAGE_PATH = PROJECT_ROOT / "dbt_project" / "target" / "docs" / "register.html"
+PAGE_PATH = dbt.PROJECT_DIR / "target" / "docs" / "register.html"
 
 
 @dataclass(frozen=True)
@@ -250,7 +249,7 @@ def main() -> int:
 
     try:
         capabilities = read_capabilities()
-        where = places(json.loads(MANIFEST_PATH.read_bytes()), capabilities, OWN_TABLES)
+        where = places(dbt.manifest(), capabilities, OWN_TABLES)
     except HomingError as error:
         print(error, file=sys.stderr)
         return 1
