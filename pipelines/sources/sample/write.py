@@ -27,5 +27,14 @@ def write_whole(folder: Path, table: str, columns: Columns) -> int:
 def _write(path: Path, columns: Columns) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     data = pa.table(columns)
+    plain = pa.schema(
+        [
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in data.schema
+        ]
+    )
+    # In one piece and decoded: pieces with different dictionaries are written with bits that
+    # nobody set, so that equal tables would give different bytes.
+    data = data.cast(plain).combine_chunks()
     pq.write_table(data, path, compression="snappy", store_schema=False)
     return data.num_rows
