@@ -91,7 +91,7 @@ class Evaluation:
         """Mean probability against churn rate in bins of equal mass, per role."""
         frames = []
         for role, p in self.probabilities.items():
-            bins = _equal_mass(p, CURVE_BINS)
+            bins = equal_mass(p, CURVE_BINS)
             frames.append(
                 pd.DataFrame({"bin": bins, "predicted": p, "observed": self.churned.astype(float)})
                 .groupby("bin", as_index=False)
@@ -157,11 +157,16 @@ def evaluate(
     return Evaluation(figures, resampled, dict(probabilities), churned)
 
 
+def area_under_curve(churned: BoolArray, probability: FloatArray) -> float:
+    """Chance that a churner has a higher probability than a stayer, ties half; NaN without both."""
+    return float(_Ranking(churned, probability).figures(np.ones((1, len(churned))))["auc"][0])
+
+
 def expected_calibration_error(churned: BoolArray, probability: FloatArray) -> float:
     """Distance of probability and churn rate, weighted over bins of equal mass; ties together."""
     if len(churned) == 0:
         return float("nan")
-    bins = _equal_mass(probability, ECE_BINS)
+    bins = equal_mass(probability, ECE_BINS)
     gap = np.bincount(bins, probability) - np.bincount(bins, churned.astype(float))
     return float(np.abs(gap).sum() / len(churned))
 
@@ -302,7 +307,8 @@ def _interval(values: FloatArray) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def _equal_mass(probability: FloatArray, bins: int) -> npt.NDArray[np.intp]:
+def equal_mass(probability: FloatArray, bins: int) -> npt.NDArray[np.intp]:
+    """The bin of each probability, bins of equal mass but for ties, which stay together."""
     if not len(probability):
         return np.zeros(0, dtype=np.intp)
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1]))

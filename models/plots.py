@@ -1,50 +1,138 @@
-"""Pictures of an evaluation as PNG bytes; matplotlib is imported only when one is drawn."""
+"""Line plots: what they show is data, drawn as PNG for a screen or as SVG for a page.
+
+matplotlib is imported only when one is drawn.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
 INCHES = (5.0, 4.0)
 DPI = 110
+DECIMALS = 4
+# The line that a plot is about, if it has one of these names.
+BOLD = ("challenger", "trees")
+# A line of more points is a curve, and shows no single ones.
+MARKED = 50
+
+Line: TypeAlias = tuple[Sequence[float | str], Sequence[float | None]]
 
 
-def calibration(curve: pd.DataFrame) -> bytes:
-    """Draw the churn rate seen against the probability stated, one line per role.
+@dataclass(frozen=True)
+class Plot:
+    """One line a name.
+
+    Attributes:
+        title: what is seen.
+        x_label: of the horizontal axis, with its unit.
+        y_label: of the vertical axis, with its unit.
+        lines: by name, the points from left to right: x (numbers, or names of equal distance) and
+            y (None: no point).
+        diagonal: what the diagonal of the unit square means; None: no diagonal, axes as wide as
+            the points.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Mapping[str, Line]
+    diagonal: str | None = None
+
+    def png(self) -> bytes:
+        """The plot as PNG; equal plots give equal bytes."""
+        return png(self._figure())
+
+    def svg(self) -> str:
+        """The plot as an SVG element; equal plots give equal text."""
+        from matplotlib import rc_context  # noqa: PLC0415
+
+        buffer = BytesIO()
+        # Without a salt of its own matplotlib names the parts of a picture at random; text stays
+        # text, so that the reader's fonts draw it and a search finds it.
+        with rc_context({"svg.hashsalt": self.title, "svg.fonttype": "none"}):
+            self._figure().savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        text = buffer.getvalue().decode()
+        return text[text.index("<svg") :]
+
+    def _figure(self) -> Any:
+        figure, axes = canvas()
+        axes.set(xlabel=self.x_label, ylabel=self.y_label, title=self.title)
+        if self.diagonal is not None:
+            axes.set(xlim=(0, 1), ylim=(0, 1))
+            axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle=":", label=self.diagonal)
+        for name, (x, y) in self.lines.items():
+            marker = "." if len(x) < MARKED else None
+            width = 2.5 if name in BOLD else 1.2
+            points = [float("nan") if value is None else value for value in y]
+            axes.plot(list(x), points, label=name, linewidth=width, marker=marker)
+        axes.legend(frameon=False, fontsize="small")
+        return figure
+
+    def to_json(self) -> dict[str, Any]:
+        """The plot as a card holds it."""
+        return {
+            "title": self.title,
+            "x_label": self.x_label,
+            "y_label": self.y_label,
+            "lines": {name: [list(x), list(y)] for name, (x, y) in self.lines.items()},
+            "diagonal": self.diagonal,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Plot:
+        """Read a plot back."""
+        lines = {name: (points[0], points[1]) for name, points in stored["lines"].items()}
+        return cls(stored["title"], stored["x_label"], stored["y_label"], lines, stored["diagonal"])
+
+
+def calibration(curve: pd.DataFrame) -> Plot:
+    """The churn rate seen against the probability stated, one line per role.
 
     Args:
         curve: `TrainingResult.calibration_curve`.
     """
-    figure, axes = canvas()
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="Churn probability stated")
-    axes.set_ylabel("Share that churned")
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle=":", label="as stated")
-    for role, points in curve.groupby("role", sort=False):
-        axes.plot(points["predicted"], points["observed"], **_style(str(role)))
-    axes.legend(frameon=False, fontsize="small")
-    return png(figure)
+    return Plot(
+        "Calibration",
+        "Churn probability stated",
+        "Share that churned",
+        lines_of(curve, "predicted", "observed"),
+        diagonal="as stated",
+    )
 
 
-def lift(curve: pd.DataFrame) -> bytes:
-    """Draw the share of churners found among the most endangered, one line per role.
+def lift(curve: pd.DataFrame) -> Plot:
+    """The share of churners found among the most endangered, one line per role.
 
     Args:
         curve: `TrainingResult.lift_curve`.
     """
-    figure, axes = canvas()
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="Share of customers, highest probability first")
-    axes.set_ylabel("Share of churners")
-    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle=":", label="by chance")
-    for role, points in curve.groupby("role", sort=False):
-        axes.plot(points["share"], points["captured"], **_style(str(role), marker=None))
-    axes.legend(frameon=False, fontsize="small")
-    return png(figure)
+    return Plot(
+        "Churners found",
+        "Share of customers, highest probability first",
+        "Share of churners",
+        lines_of(curve, "share", "captured"),
+        diagonal="by chance",
+    )
 
 
-def _style(role: str, marker: str | None = ".") -> dict[str, Any]:
-    return {"label": role, "linewidth": 2.5 if role == "challenger" else 1.2, "marker": marker}
+def lines_of(points: pd.DataFrame, x: str, y: str) -> dict[str, Line]:
+    """The lines of a frame with the columns `role`, x and y, in its order."""
+    return {
+        str(role): (
+            [_plain(value) for value in mine[x]],
+            [None if pd.isna(value) else round(float(value), DECIMALS) for value in mine[y]],
+        )
+        for role, mine in points.groupby("role", sort=False)
+    }
+
+
+def _plain(value: Any) -> float | str:
+    return value if isinstance(value, str) else round(float(value), DECIMALS)
 
 
 def canvas() -> tuple[Any, Any]:

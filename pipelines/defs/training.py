@@ -104,8 +104,8 @@ def train(
         )
         decision, rows, figures = result.decision, len(frame), len(result.evaluations)
         pictures = {
-            "calibration": in_markdown(plots.calibration(result.calibration_curve)),
-            "lift": in_markdown(plots.lift(result.lift_curve)),
+            "calibration": in_markdown(plots.calibration(result.calibration_curve).png()),
+            "lift": in_markdown(plots.lift(result.lift_curve).png()),
         }
     else:
         decision, rows, figures = "kept: the last training is recent enough", 0, 0
