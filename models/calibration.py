@@ -14,7 +14,7 @@ Two parts, fitted apart because they move apart:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -80,20 +80,26 @@ class Calibration:
             shape_on: the calibration snapshots, later than those the predictor learnt from.
             horizon_days: days until the label of a snapshot is known.
         """
-        days = [pd.Timestamp(day).date() for day in np.unique(snapshots)]
-        inside = [snapshots == np.datetime64(day) for day in days]
+        calibrating = np.isin(snapshots, np.array(shape_on, dtype="datetime64[s]"))
         a, b = _fit_shape(
             [
                 (margin[rows], churned[rows])
-                for day, rows in zip(days, inside, strict=True)
-                if day in set(shape_on)
+                for rows in (calibrating & (snapshots == day) for day in np.unique(snapshots))
+                if rows.any()
             ]
         )
-        levels = tuple(
-            Level(day, fit_level(_shape(margin[rows], a, b), churned[rows]), int(rows.sum()))
-            for day, rows in zip(days, inside, strict=True)
-        )
-        return cls(a, b, levels, horizon_days)
+        return cls(a, b, (), horizon_days).with_levels(margin, churned, snapshots)
+
+    def with_levels(
+        self, margin: FloatArray, churned: BoolArray, snapshots: npt.NDArray[np.datetime64]
+    ) -> Calibration:
+        """The same shape with the levels of these snapshots; arguments as for `fit`."""
+        levels = []
+        for day in np.unique(snapshots):
+            rows = snapshots == day
+            logit = fit_level(_shape(margin[rows], self.a, self.b), churned[rows])
+            levels.append(Level(pd.Timestamp(day).date(), logit, int(rows.sum())))
+        return replace(self, levels=tuple(levels))
 
     def probability(self, margin: FloatArray, snapshots: npt.NDArray[np.datetime64]) -> FloatArray:
         """Calibrated churn probability of each row, at the level expected for its day."""

@@ -28,8 +28,12 @@ Kind: TypeAlias = Literal["number", "flag", "category", "empty"]
 
 SNAPSHOT = "snapshot_on"
 CUSTOMER = "customer_id"
-LABEL = "churned"
 KEYS = (SNAPSHOT, CUSTOMER)
+# What came after the snapshot: never a feature.
+LABEL = "churned"
+NEXT_ORDER = "days_to_next_order"
+OBSERVED = "days_observed"
+OUTCOME = (LABEL, NEXT_ORDER, OBSERVED)
 
 # The rhythm of each customer, in days: the purchase model and every fallback read these.
 ORDER_DAYS = "order_days"
@@ -197,13 +201,14 @@ class FeatureSchema:
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     """Check the keys of a training frame and bring its rows into one order.
 
-    Rows without a label are left out. The order makes training independent of how the rows came.
+    Rows of which nothing was seen are left out. The order makes training independent of how the
+    rows came.
 
     Raises:
-        FrameError: when keys or label are absent, or a customer stands twice in a snapshot.
+        FrameError: when keys or outcome are absent, or a customer stands twice in a snapshot.
     """
-    _require(frame, (*KEYS, LABEL))
-    known = frame[frame[LABEL].notna()]
+    _require(frame, (*KEYS, NEXT_ORDER, OBSERVED))
+    known = frame[frame[OBSERVED].notna()]
     known = known.assign(**{SNAPSHOT: days(known), CUSTOMER: known[CUSTOMER].astype(str)})
     known = known.sort_values(list(KEYS), ignore_index=True)
     twice = known.duplicated(list(KEYS))
@@ -240,7 +245,7 @@ def _require(frame: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _feature_names(frame: pd.DataFrame) -> list[str]:
-    return [str(name) for name in frame.columns if name not in (*KEYS, LABEL)]
+    return [str(name) for name in frame.columns if name not in (*KEYS, *OUTCOME)]
 
 
 def _plain(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from importlib.metadata import version as installed
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.baselines import Logistic, PurchaseModel, Recency, Rule
+from models.baselines import Logistic, PurchaseModel, Recency, Rule, histories
 from models.bg_nbd import BgNbd
 from models.calibration import Calibration, fit_level
 from models.churn import DEFAULT_ROUNDS, PARAMETERS, ROUNDS, ChurnTrees
@@ -21,12 +21,8 @@ from models.errors import FrameError, TooLittleDataError
 from models.evaluation import Evaluation, evaluate, gate
 from models.features import (
     CUSTOMER,
-    LABEL,
-    ORDER_DAYS,
-    RECENCY,
     RHYTHM,
     SNAPSHOT,
-    TENURE,
     BoolArray,
     FeatureMatrix,
     FeatureSchema,
@@ -35,8 +31,9 @@ from models.features import (
 )
 from models.model import ChurnModel
 from models.native import thread_limit, xgboost
+from models.outcomes import Outcomes
 from models.predictors import Predictor
-from models.splits import Split, require_enough, split_snapshots
+from models.splits import MIN_TRAINING_ROWS, Split, latest_finished, require_enough, split_snapshots
 
 BASELINE_ROLES = [Recency.role, Logistic.role, PurchaseModel.role]
 # Customers, all their snapshots with them, beyond which training takes longer and gets no better:
@@ -92,6 +89,47 @@ class TrainingResult:
     lift_curve: pd.DataFrame
 
 
+def fit(
+    frame: pd.DataFrame,
+    *,
+    as_of: date,
+    horizon_days: int,
+    seed: int = 0,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> ChurnModel:
+    """Learn everything that is known by a day: trees and all baselines, each calibrated.
+
+    Rows of later snapshots are not looked at, nor what happened after the day: the same frame
+    serves every cutoff of a backtest, and `ChurnModel.probability` or `scoring.score` states what
+    would have been stated on that day. The model serves its trees; it has not been judged.
+
+    Args:
+        frame: one row per snapshot and customer: snapshot_on, customer_id, days_to_next_order,
+            days_observed (customer_labels) and the features (customer_features).
+        as_of: the day; labels that end later are not seen.
+        horizon_days: days without an order that count as churn.
+        seed: of sampling in the trees.
+        threads: of the native libraries; recorded, since sums may differ in the last bits.
+        progress: told what is being done.
+
+    Raises:
+        FrameError: when the frame does not have the keys, the outcome or the rhythm columns.
+        TooLittleDataError: when the stated minimum is not reached.
+    """
+    rows = labelled(frame)
+    history = _History.of(rows[rows[SNAPSHOT] <= pd.Timestamp(as_of)]).known_by(as_of)
+    with thread_limit(threads):
+        return _fit(
+            history,
+            as_of=as_of,
+            horizon_days=horizon_days,
+            seed=seed,
+            threads=threads,
+            tell=progress or _silent,
+        )
+
+
 def train(
     frame: pd.DataFrame,
     *,
@@ -102,14 +140,17 @@ def train(
     champion: ChurnModel | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
-    """Train a challenger and the baselines, and decide what is served.
+    """Train a challenger and the baselines, judge them out of time, and decide what is served.
 
+    The latest snapshot whose horizon is over is the test: the challenger is what `fit` learns as
+    of its day, and it is judged by what came after. What is judged is what is served: afterwards
+    only the calibration's levels, by their own rule, take in what has become known since.
     Too little data gives a version that serves the rule; it is promoted only where there is no
     champion to keep.
 
     Args:
-        frame: one row per snapshot and customer: snapshot_on, customer_id, churned, features.
-        as_of: the day of the training; snapshots whose horizon ends later are left out.
+        frame: as for `fit`.
+        as_of: the day of the training.
         horizon_days: days without an order that count as churn.
         seed: of sampling in the trees and of the bootstrap.
         threads: of the native libraries; recorded, since sums may differ in the last bits.
@@ -117,128 +158,178 @@ def train(
         progress: told what is being done.
 
     Raises:
-        FrameError: when the frame does not have the keys, the label or the rhythm columns.
+        FrameError: when the frame does not have the keys, the outcome or the rhythm columns.
     """
-    tell = progress or (lambda _: None)
+    tell = progress or _silent
     rows = labelled(frame)
-    schema = FeatureSchema.of(rows)
+    history = _History.of(rows).known_by(as_of)
     try:
-        split = split_snapshots(rows[SNAPSHOT].dt.date, as_of, horizon_days)
-        churned = rows[LABEL].astype(bool).to_numpy()
-        require_enough(rows[SNAPSHOT], churned, split)
+        test = latest_finished(history.days, as_of, horizon_days)
+        tested = history.rows(history.outcomes.snapshots == np.datetime64(test))
+        churned = tested.outcomes.churned(horizon_days)
+        require_enough({"test": churned})
+        with thread_limit(threads):
+            model = _fit(
+                history.known_by(test),
+                as_of=test,
+                horizon_days=horizon_days,
+                seed=seed,
+                threads=threads,
+                tell=tell,
+            )
     except TooLittleDataError as reason:
-        return _rule(schema, as_of, horizon_days, str(reason), champion)
+        return _rule(history.schema, as_of, horizon_days, str(reason), champion)
 
+    tell(f"judging on {len(churned):,} customers of {test}")
     with thread_limit(threads):
-        return _learn(
-            rows,
-            split,
-            schema,
-            as_of=as_of,
-            seed=seed,
-            threads=threads,
-            champion=champion,
-            tell=tell,
-        )
+        probabilities = {"challenger": model.probability(tested.matrix, tested.outcomes.snapshots)}
+        for role in BASELINE_ROLES:
+            probabilities[role] = model.probability(tested.matrix, tested.outcomes.snapshots, role)
+        champion_note = None
+        if champion is not None:
+            try:
+                test_frame = rows[rows[SNAPSHOT] == pd.Timestamp(test)]
+                probabilities["champion"] = champion.probability(
+                    champion.schema.encode(test_frame), tested.outcomes.snapshots
+                )
+            except FrameError as error:
+                champion_note = f"The champion {champion.version} cannot be compared: {error}."
+        evaluation = evaluate(churned, probabilities, seed=seed)
+        verdict = gate(evaluation, BASELINE_ROLES)
+        finished = history.finished(horizon_days)
+        calibrations = {
+            role: calibration.with_levels(
+                model.predictors[role].margin(finished.matrix),
+                finished.outcomes.churned(horizon_days),
+                finished.outcomes.snapshots,
+            )
+            for role, calibration in model.calibrations.items()
+        }
+    decision = " ".join(filter(None, (verdict.sentence, champion_note)))
+    card = {
+        **model.card,
+        "decision": decision,
+        "windows": {
+            **model.card["windows"],
+            "test": test.isoformat(),
+            "test_labels_end_on": (test + timedelta(days=horizon_days)).isoformat(),
+        },
+        "rows": {**model.card["rows"], "test": len(churned)},
+        "metrics": _for_card(evaluation),
+    }
+    model = replace(
+        model,
+        as_of=as_of,
+        serves=verdict.serves if verdict.serves in model.predictors else ChurnTrees.role,
+        calibrations=calibrations,
+        card=card,
+    )
+    return TrainingResult(
+        model=model,
+        evaluations=_evaluations(evaluation, model, champion, test),
+        served_role=verdict.serves,
+        decision=decision,
+        promoted=verdict.promoted,
+        calibration_curve=evaluation.calibration_curve(),
+        lift_curve=evaluation.lift_curve(),
+    )
+
+
+def _silent(_: str) -> None:
+    """Progress that nobody asked for."""
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Encoded rows of some snapshots."""
+class _History:
+    """Encoded rows of snapshots, oldest first, and what became of them."""
 
+    schema: FeatureSchema
     matrix: FeatureMatrix
-    churned: BoolArray
-    snapshots: npt.NDArray[np.datetime64]
+    outcomes: Outcomes
+    customers: npt.NDArray[np.intp]
 
-    def of(self, days: Sequence[date]) -> _Rows:
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> _History:
+        """Encode the rows of a labelled frame."""
+        schema = FeatureSchema.of(rows)
+        customers = pd.factorize(rows[CUSTOMER])[0]
+        return cls(schema, schema.encode(rows), Outcomes.of(rows), customers)
+
+    @property
+    def days(self) -> list[date]:
+        """The snapshot days, oldest first."""
+        return [pd.Timestamp(day).date() for day in np.unique(self.outcomes.snapshots)]
+
+    def rows(self, chosen: npt.NDArray[Any] | slice) -> _History:
+        """The chosen rows, by mask, position or slice."""
+        return _History(
+            self.schema,
+            self.matrix.rows(chosen),
+            self.outcomes.rows(chosen),
+            self.customers[chosen],
+        )
+
+    def of_days(self, days: Sequence[date]) -> _History:
         """The rows of the given snapshots."""
-        chosen = np.isin(self.snapshots, np.array(days, dtype="datetime64[s]"))
-        return _Rows(self.matrix.rows(chosen), self.churned[chosen], self.snapshots[chosen])
+        return self.rows(np.isin(self.outcomes.snapshots, np.array(days, dtype="datetime64[s]")))
+
+    def known_by(self, day: date) -> _History:
+        """The rows that were there on a day, with what was known of them by then."""
+        there = self.rows(self.outcomes.snapshots <= np.datetime64(day))
+        return replace(there, outcomes=there.outcomes.known_by(day))
+
+    def finished(self, horizon_days: int) -> _History:
+        """The rows whose horizon is over."""
+        return self.rows(self.outcomes.finished(horizon_days))
 
 
-def _learn(
-    frame: pd.DataFrame,
-    split: Split,
-    schema: FeatureSchema,
-    *,
-    as_of: date,
-    seed: int,
-    threads: int,
-    champion: ChurnModel | None,
-    tell: Progress,
-) -> TrainingResult:
-    rows = _Rows(
-        schema.encode(frame), frame[LABEL].astype(bool).to_numpy(), frame[SNAPSHOT].to_numpy()
+def _fit(
+    history: _History, *, as_of: date, horizon_days: int, seed: int, threads: int, tell: Progress
+) -> ChurnModel:
+    finished = history.finished(horizon_days)
+    split = split_snapshots(finished.days, as_of, horizon_days)
+    growing, calibrating = finished.of_days(split.growing), finished.of_days(split.calibration)
+    churned = growing.outcomes.churned(horizon_days)
+    require_enough(
+        {"growing": churned, "calibration": calibrating.outcomes.churned(horizon_days)},
+        in_all=MIN_TRAINING_ROWS,
     )
-    finished = rows.of((*split.training, split.test))
-    growing = rows.of(split.growing)
     learnable, calendar = _without_calendar(growing)
 
     tell(f"fitting baselines on {len(split.growing)} snapshots")
-    bg_nbd = _fit_purchases(frame, split.training[-1])
-    few = slice(None, None, -(-len(growing.churned) // LOGISTIC_ROWS))
+    bg_nbd = _fit_purchases(history, split.training[-1])
+    few = slice(None, None, -(-len(churned) // LOGISTIC_ROWS))
     predictors: dict[str, Predictor] = {
-        Recency.role: Recency.fit(growing.matrix, growing.churned),
-        Logistic.role: Logistic.fit(
-            growing.matrix.columns(learnable).rows(few), growing.churned[few]
-        ),
-        PurchaseModel.role: PurchaseModel(bg_nbd, split.horizon_days),
+        Recency.role: Recency.fit(growing.matrix, churned),
+        Logistic.role: Logistic.fit(growing.matrix.columns(learnable).rows(few), churned[few]),
+        PurchaseModel.role: PurchaseModel(bg_nbd, horizon_days),
     }
 
-    tell(f"growing trees on {len(growing.churned):,} rows of {len(learnable)} features")
+    tell(f"growing trees on {len(churned):,} rows of {len(learnable)} features")
     options: dict[str, Any] = {
         "bg_nbd": bg_nbd,
-        "horizon_days": split.horizon_days,
+        "horizon_days": horizon_days,
         "seed": seed,
         "threads": threads,
     }
     rounds = _choose_rounds(growing, split, learnable, options)
-    trees = ChurnTrees.fit(
-        growing.matrix.columns(learnable), growing.churned, rounds=rounds, **options
-    )
+    trees = ChurnTrees.fit(growing.matrix.columns(learnable), churned, rounds=rounds, **options)
     predictors[ChurnTrees.role] = trees
 
-    tell("calibrating and evaluating")
+    tell("calibrating")
     calibrations = {
         role: Calibration.fit(
             predictor.margin(finished.matrix),
-            finished.churned,
-            finished.snapshots,
+            finished.outcomes.churned(horizon_days),
+            finished.outcomes.snapshots,
             shape_on=split.calibration,
-            horizon_days=split.horizon_days,
+            horizon_days=horizon_days,
         )
         for role, predictor in predictors.items()
     }
-    model = ChurnModel(
-        as_of, split.horizon_days, ChurnTrees.role, schema, predictors, calibrations, {}
-    )
-    tested = rows.of((split.test,))
-    probabilities = {
-        "challenger": model.probability(tested.matrix, tested.snapshots),
-        **{
-            role: model.probability(tested.matrix, tested.snapshots, role)
-            for role in BASELINE_ROLES
-        },
-    }
-    champion_note = None
-    if champion is not None:
-        try:
-            test_frame = frame[frame[SNAPSHOT] == pd.Timestamp(split.test)]
-            probabilities["champion"] = champion.probability(
-                champion.schema.encode(test_frame), tested.snapshots
-            )
-        except FrameError as error:
-            champion_note = f"The champion {champion.version} cannot be compared: {error}."
-    evaluation = evaluate(tested.churned, probabilities, seed=seed)
-    verdict = gate(evaluation, BASELINE_ROLES)
-    decision = " ".join(filter(None, (verdict.sentence, champion_note)))
-
-    serves = verdict.serves if verdict.serves in predictors else ChurnTrees.role
     card = {
-        "decision": decision,
         "windows": split.to_json(),
-        "rows": {"growing": len(growing.churned), "test": len(tested.churned)},
-        "metrics": _for_card(evaluation),
+        "rows": {"growing": len(churned)},
         "seed": seed,
         "threads": threads,
         "parameters": PARAMETERS | {"rounds": rounds},
@@ -247,15 +338,8 @@ def _learn(
         "libraries": _libraries(),
         "limits": list(LIMITS),
     }
-    model = replace(model, serves=serves, card=card)
-    return TrainingResult(
-        model=model,
-        evaluations=_evaluations(evaluation, model, champion, split),
-        served_role=verdict.serves,
-        decision=decision,
-        promoted=verdict.promoted,
-        calibration_curve=evaluation.calibration_curve(),
-        lift_curve=evaluation.lift_curve(),
+    return ChurnModel(
+        as_of, horizon_days, ChurnTrees.role, history.schema, predictors, calibrations, card
     )
 
 
@@ -292,7 +376,7 @@ def _rule(
     )
 
 
-def _without_calendar(growing: _Rows) -> tuple[list[str], list[str]]:
+def _without_calendar(growing: _History) -> tuple[list[str], list[str]]:
     """Split the features into those that tell customers apart and those that only tell days apart.
 
     A column that is constant within every snapshot can teach nothing but each snapshot's share of
@@ -302,7 +386,7 @@ def _without_calendar(growing: _Rows) -> tuple[list[str], list[str]]:
     learnable: list[str] = []
     calendar: list[str] = []
     values = growing.matrix.values
-    days, starts = np.unique(growing.snapshots, return_index=True)
+    days, starts = np.unique(growing.outcomes.snapshots, return_index=True)
     for at, name in enumerate(growing.matrix.names):
         lowest = np.fmin.reduceat(values[:, at], starts)
         highest = np.fmax.reduceat(values[:, at], starts)
@@ -315,24 +399,25 @@ def _without_calendar(growing: _Rows) -> tuple[list[str], list[str]]:
     return [name for name in growing.matrix.names if name not in calendar], calendar
 
 
-def _fit_purchases(frame: pd.DataFrame, day: date) -> BgNbd:
+def _fit_purchases(history: _History, day: date) -> BgNbd:
     """Fit BG/NBD on the histories of all customers as they stood on a day.
 
     Snapshots hold only customers who were not churned, and a fit on those finds that nobody ever
     leaves. Who is missing from later snapshots has not ordered since the last one that shows
     them: that last view, aged to the day, is their history.
     """
-    seen = frame[frame[SNAPSHOT] <= pd.Timestamp(day)].drop_duplicates(CUSTOMER, keep="last")
-    age = (pd.Timestamp(day) - seen[SNAPSHOT]).dt.days.to_numpy()
-    order_days, recency, tenure = (
-        pd.to_numeric(seen[name]).to_numpy(np.float64, na_value=np.nan)
-        for name in (ORDER_DAYS, RECENCY, TENURE)
-    )
+    seen = history.known_by(day)
+    # Of a customer's rows the last one: the first from behind.
+    _, from_behind = np.unique(seen.customers[::-1], return_index=True)
+    last = np.sort(len(seen.customers) - 1 - from_behind)
+    snapshots = seen.outcomes.snapshots[last].astype("datetime64[D]")
+    age = (np.datetime64(day, "D") - snapshots).astype(np.float64)
+    order_days, recency, tenure = histories(seen.matrix.rows(last))
     return BgNbd.fit(order_days, recency + age, tenure + age)
 
 
 def _choose_rounds(
-    growing: _Rows, split: Split, learnable: list[str], options: dict[str, Any]
+    growing: _History, split: Split, learnable: list[str], options: dict[str, Any]
 ) -> int:
     """How many trees do best on the latest growing snapshot, grown on those known by then."""
     last = split.growing[-1]
@@ -341,16 +426,19 @@ def _choose_rounds(
         for day in split.growing
         if (pd.Timestamp(day) + pd.Timedelta(days=split.horizon_days)).date() <= last
     ]
-    early, late = growing.of(known), growing.of((last,))
-    few = slice(None, None, max(1, -(-len(early.churned) // ROUNDS_ROWS)))
-    if len(known) < 2 or min(late.churned.sum(), (~late.churned).sum()) == 0:  # noqa: PLR2004
+    early, late = growing.of_days(known), growing.of_days((last,))
+    happened = late.outcomes.churned(split.horizon_days)
+    few = slice(None, None, max(1, -(-len(early.customers) // ROUNDS_ROWS)))
+    if len(known) < 2 or min(happened.sum(), (~happened).sum()) == 0:  # noqa: PLR2004
         return DEFAULT_ROUNDS
+    early = early.rows(few)
     trees = ChurnTrees.fit(
-        early.matrix.columns(learnable).rows(few), early.churned[few], rounds=ROUNDS[-1], **options
+        early.matrix.columns(learnable),
+        early.outcomes.churned(split.horizon_days),
+        rounds=ROUNDS[-1],
+        **options,
     )
-    losses = [
-        _loss_at_own_level(trees.margin(late.matrix, rounds), late.churned) for rounds in ROUNDS
-    ]
+    losses = [_loss_at_own_level(trees.margin(late.matrix, rounds), happened) for rounds in ROUNDS]
     return ROUNDS[int(np.argmin(losses))]
 
 
@@ -361,7 +449,7 @@ def _loss_at_own_level(margin: FloatArray, churned: BoolArray) -> float:
 
 
 def _evaluations(
-    evaluation: Evaluation, model: ChurnModel, champion: ChurnModel | None, split: Split | None
+    evaluation: Evaluation, model: ChurnModel, champion: ChurnModel | None, test: date | None
 ) -> pd.DataFrame:
     table = evaluation.table()
     versions = {"champion": champion.version if champion else None}
@@ -369,7 +457,7 @@ def _evaluations(
     speaking = "challenger" if model.serves == ChurnTrees.role else model.serves
     return table.assign(
         model_version=[versions.get(role) or model.version for role in table["role"]],
-        cutoff_on=pd.Timestamp(split.test if split else model.as_of),
+        cutoff_on=pd.Timestamp(test or model.as_of),
         horizon_days=model.horizon_days,
         speaks_for_version=[role in {"champion", speaking} for role in table["role"]],
     )[list(EVALUATION_COLUMNS)]

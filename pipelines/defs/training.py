@@ -81,7 +81,8 @@ def train(
             # A hash of who they are draws the customers: the same ones in every run.
             "with drawn as (select customer_id from (select distinct customer_id from"
             " customer_labels) order by md5(customer_id), customer_id limit ?)"
-            " select features.*, labels.churned from customer_features as features"
+            " select features.*, labels.days_to_next_order, labels.days_observed"
+            " from customer_features as features"
             " inner join customer_labels as labels using (snapshot_on, customer_id)"
             " semi join drawn using (customer_id)"
             " order by features.snapshot_on, features.customer_id",
@@ -135,7 +136,8 @@ def lineage(columns: Iterable[str], features: Iterable[str]) -> dg.TableColumnLi
     """Of which columns the figures of a training are made, as Dagster shows it."""
     snapshot, label = asset_key("customer_features"), asset_key("customer_labels")
     figure = [
-        dg.TableColumnDep(label, "churned"),
+        dg.TableColumnDep(label, "days_to_next_order"),
+        dg.TableColumnDep(label, "days_observed"),
         *(dg.TableColumnDep(snapshot, name) for name in features),
     ]
     made_of = {

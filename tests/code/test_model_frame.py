@@ -76,6 +76,8 @@ def _frame() -> pd.DataFrame:
             "snapshot_on": pd.Timestamp("2025-01-31"),
             "customer_id": ["b", "a"],
             "churned": [True, None],
+            "days_to_next_order": [None, None],
+            "days_observed": [90, None],
             "order_days": [1, 2],
             "recency_days": [3, 4],
             "tenure_days": [5, 6],
@@ -90,7 +92,7 @@ def test_the_hash_ignores_order_and_keys_but_not_names_kinds_or_categories():
     frame = _frame()
     sha256 = FeatureSchema.of(frame).sha256
     assert FeatureSchema.of(frame[list(reversed(frame.columns))]).sha256 == sha256
-    assert FeatureSchema.of(frame.drop(columns="churned")).sha256 == sha256
+    assert FeatureSchema.of(frame.drop(columns=["churned", "days_observed"])).sha256 == sha256
     assert FeatureSchema.of(frame.rename(columns={"region": "area"})).sha256 != sha256
     assert FeatureSchema.of(frame.assign(region=["x", "z"])).sha256 != sha256
     assert FeatureSchema.of(frame.assign(region=[1, 2])).sha256 != sha256
@@ -98,5 +100,5 @@ def test_the_hash_ignores_order_and_keys_but_not_names_kinds_or_categories():
     assert FeatureSchema.from_json(schema.to_json()) == schema
 
 
-def test_rows_without_a_label_are_left_out():
+def test_rows_of_which_nothing_was_seen_are_left_out():
     assert labelled(_frame())["customer_id"].tolist() == ["b"]

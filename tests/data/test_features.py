@@ -128,7 +128,7 @@ def test_rhythm_and_windows_agree_with_plain_python(
     snapshots = [
         day for (day,) in trained.execute("select snapshot_on from snapshots order by 1").fetchall()
     ]
-    assert snapshots[-2:] == [date(2024, 4, 30), AS_OF]
+    assert snapshots[-2:] == [date(2024, 5, 31), AS_OF]
     for snapshot in snapshots:
         for customer, found in features(trained, snapshot).items():
             past = sorted(
@@ -171,12 +171,16 @@ def test_labels_agree_with_plain_python(
     for order in company["orders"]:
         days[order["customer_id"]].add(order["ordered_at"].date())
     labels = trained.execute(
-        "select snapshot_on, customer_id, churned from customer_labels"
+        "select snapshot_on, customer_id, days_to_next_order, days_observed, churned"
+        " from customer_labels"
     ).fetchall()
-    for snapshot, customer, churned in labels:
-        horizon = (snapshot + timedelta(days=n) for n in range(1, HORIZON + 1))
-        assert churned == days[customer].isdisjoint(horizon), (snapshot, customer)
-    assert {churned for *_, churned in labels} == {True, False}
+    for snapshot, customer, to_next, observed, churned in labels:
+        assert observed == (AS_OF - snapshot).days
+        later = [(day - snapshot).days for day in days[customer] if snapshot < day <= AS_OF]
+        assert to_next == min(later, default=None), (snapshot, customer)
+        away = min(later, default=observed + 1) > HORIZON
+        assert churned == (away if observed >= HORIZON else None), (snapshot, customer)
+    assert {churned for *_, churned in labels} == {True, False, None}
     with_features = trained.execute(
         "select count(*) from customer_features where snapshot_on < ?", [AS_OF]
     ).fetchall()

@@ -23,6 +23,11 @@ def _last(happened: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(np.where(happened, np.arange(happened.shape[1]), -1), axis=1)
 
 
+def _first(happened: np.ndarray) -> np.ndarray:
+    """Day of the first event; 0 where none is."""
+    return happened.argmax(axis=1) if happened.shape[1] else np.zeros(len(happened))
+
+
 def _world(
     customers: int = 2500, season: float = 0.0, seed: int = 1, last_day: date = AS_OF
 ) -> pd.DataFrame:
@@ -67,7 +72,8 @@ def _world(
         interval = np.clip(np.round(((number - 1) * gap + 3 * 40) / (number + 2)), 7, 730)
         recency = day - last[:, day]
         year = 2 * np.pi * snapshot.dayofyear / 365
-        future = orders[:, day + 1 : day + HORIZON + 1].any(axis=1)
+        future = orders[:, day + 1 :]
+        comes = future.any(axis=1)
         frame = pd.DataFrame(
             {
                 "snapshot_on": snapshot,
@@ -86,7 +92,8 @@ def _world(
                 "region": region,
                 "is_referred": np.where(np.arange(n) % 3 == 0, None, np.arange(n) % 2 == 0),
                 "last_nps_score": np.nan,
-                "churned": ~future,
+                "days_to_next_order": np.where(comes, _first(future) + 1, np.nan),
+                "days_observed": days - 1 - day,
             }
         )
         frames.append(frame[(first <= day) & (frame["overdue_ratio"] < 3)])
@@ -95,7 +102,7 @@ def _world(
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    """Makes worlds; the labels of the last three months are unfinished and wrong."""
+    """Makes worlds; of the last three months less than the horizon was seen."""
     return _world
 
 
@@ -114,4 +121,6 @@ def trained(frame: pd.DataFrame) -> TrainingResult:
 @pytest.fixture(scope="session")
 def today(frame: pd.DataFrame) -> pd.DataFrame:
     """The snapshot to score."""
-    return frame[frame["snapshot_on"] == pd.Timestamp(AS_OF)].drop(columns="churned")
+    return frame[frame["snapshot_on"] == pd.Timestamp(AS_OF)].drop(
+        columns=["days_to_next_order", "days_observed"]
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pytest
 
 from models.calibration import Calibration
 from models.scoring import score
-from models.training import TrainingResult, train
+from models.training import TrainingResult, fit, train
 from tests.model.conftest import AS_OF, HORIZON, World
 
 
@@ -75,13 +75,14 @@ def test_the_level_follows_the_season_of_a_year_ago(trained: TrainingResult):
             calibration.a, calibration.b, calibration.levels[-8:], calibration.horizon_days
         )
         frozen.append(abs(latest.level_for(level.snapshot) - level.logit))
-    assert np.mean(seasonal) < 0.6 * np.mean(frozen)
+    assert np.mean(seasonal) < 0.7 * np.mean(frozen)
 
 
 def test_permuted_labels_give_chance_and_the_baseline(world: World):
     frame = world(customers=3000)
     rng = np.random.default_rng(7)
-    frame["churned"] = frame.groupby("snapshot_on")["churned"].transform(rng.permutation)
+    by_snapshot = frame.groupby("snapshot_on")["days_to_next_order"]
+    frame["days_to_next_order"] = by_snapshot.transform(rng.permutation)
     result = train(frame, as_of=AS_OF, horizon_days=HORIZON, threads=1)
     assert 0.47 <= _figure(result, "challenger", "auc") <= 0.53
     assert result.served_role in {"recency", "logistic", "bg_nbd"}
@@ -90,14 +91,30 @@ def test_permuted_labels_give_chance_and_the_baseline(world: World):
     assert "is served: the trees do not beat it beyond chance" in result.decision
 
 
-def test_unfinished_horizons_are_not_learnt_from(frame: pd.DataFrame, trained: TrainingResult):
-    """The world's labels after September are wrong; without them nothing changes."""
-    finished = frame[frame["snapshot_on"] <= pd.Timestamp(AS_OF - timedelta(days=HORIZON))]
-    again = train(finished, as_of=AS_OF, horizon_days=HORIZON, threads=1)
-    windows = again.model.card["windows"]
+def test_a_fit_as_of_a_day_knows_nothing_later(frame: pd.DataFrame):
+    """The rows of later snapshots and what came after the day do not move a byte."""
+    cutoff = date(2023, 6, 30)
+    fitted = fit(frame, as_of=cutoff, horizon_days=HORIZON, threads=1)
+    assert fitted.card["windows"]["training_labels_end_on"] <= cutoff.isoformat()
+    then = frame[frame["snapshot_on"] <= pd.Timestamp(cutoff)]
+    observed = (pd.Timestamp(cutoff) - then["snapshot_on"]).dt.days
+    later = then["days_to_next_order"] > observed
+    then = then.assign(
+        days_observed=observed, days_to_next_order=then["days_to_next_order"].mask(later)
+    )
+    assert later.any()
+    assert fit(then, as_of=cutoff, horizon_days=HORIZON, threads=1).version == fitted.version
+
+
+def test_what_is_served_is_what_was_judged(trained: TrainingResult, frame: pd.DataFrame):
+    windows = trained.model.card["windows"]
     assert windows["test"] == "2023-09-30"
     assert windows["training_labels_end_on"] <= windows["test"]
-    assert again.model.version == trained.model.version
+    judged = fit(frame, as_of=date(2023, 9, 30), horizon_days=HORIZON, threads=1)
+    assert judged.predictors["trees"].to_json() == trained.model.predictors["trees"].to_json()
+    assert judged.files()["model.ubj"] == trained.model.files()["model.ubj"]
+    seen = judged.calibrations["trees"].levels
+    assert trained.model.calibrations["trees"].levels[: len(seen)] == seen
 
 
 def test_evaluations_have_one_row_per_role_and_metric(trained: TrainingResult):

@@ -45,7 +45,7 @@ def test_scores_of_the_rule_follow_the_silence(frame: pd.DataFrame, today: pd.Da
 
 @pytest.mark.parametrize("churned", [True, False])
 def test_one_class_keeps_the_champion(frame: pd.DataFrame, trained: TrainingResult, churned: bool):
-    one_class = frame.assign(churned=churned)
+    one_class = frame.assign(days_to_next_order=np.nan if churned else 1)
     alone = train(one_class, as_of=AS_OF, horizon_days=HORIZON, threads=1)
     assert alone.served_role == "rule"
     assert "of either are needed" in alone.decision
@@ -86,7 +86,7 @@ def test_the_same_training_again_does_not_replace_the_champion(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.drop(columns="churned"), "found none named churned"),
+        (lambda f: f.drop(columns="days_observed"), "found none named days_observed"),
         (lambda f: f.drop(columns="recency_days"), "found none named recency_days"),
         (lambda f: pd.concat([f, f.head(3)]), "found 3 repeated"),
         (lambda f: f.assign(snapshot_on="someday"), "expected days in snapshot_on"),

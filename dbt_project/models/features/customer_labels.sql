@@ -9,7 +9,7 @@ features as (
 
 snapshots as (
     select * from {{ ref('snapshots') }}
-    where is_finished
+    where not is_scoring
 ),
 
 customer_days as (
@@ -20,8 +20,15 @@ final as (
     select
         features.snapshot_on,
         features.customer_id,
-        customer_days.next_ordered_on is null
-        or customer_days.next_ordered_on > snapshots.horizon_ends_on as churned
+        cast({{ days_between('features.snapshot_on', 'customer_days.next_ordered_on') }} as integer)
+            as days_to_next_order,
+        cast({{ days_between('features.snapshot_on', as_of()) }} as integer) as days_observed,
+        case
+            when snapshots.is_finished
+                then
+                    customer_days.next_ordered_on is null
+                    or customer_days.next_ordered_on > snapshots.horizon_ends_on
+        end as churned
     from features
     inner join snapshots on features.snapshot_on = snapshots.snapshot_on
     -- The last order day before the snapshot knows the next one.

@@ -8,7 +8,7 @@ months as (
     {{ month_spine('ordered_on', 'purchases') }}
 ),
 
--- For training: the last days of months whose horizon is over, the latest ones first.
+-- For training: the last days of months of which enough has been seen, the latest ones first.
 month_ends as (
     select
         last_day(month_start_on) as snapshot_on,
@@ -16,7 +16,7 @@ month_ends as (
     from months
     where
         {{ 'true' if var('training') else 'false' }}
-        and {{ days_after('last_day(month_start_on)', var('horizon_days')) }} <= {{ as_of() }}
+        and {{ days_after('last_day(month_start_on)', var('min_observed_days')) }} <= {{ as_of() }}
 ),
 
 days as (
@@ -36,7 +36,7 @@ final as (
         snapshot_on,
         is_scoring,
         {{ days_after('snapshot_on', var('horizon_days')) }} as horizon_ends_on,
-        not is_scoring as is_finished
+        {{ days_after('snapshot_on', var('horizon_days')) }} <= {{ as_of() }} as is_finished
     from days
 )
 
