@@ -89,16 +89,17 @@ TABLES = """
         0 as score_age_days
     from range(210) t(i);
 
-    -- a duty: about no profit, and nobody is held out
+    -- a duty: about no profit, and nobody is held out; some on it were scored
     insert into retention_list
     select
         as_of_date, 'handover', customer_id, 'h' || list_row_id, rank, 'duty', rank_value, null,
-        null, null, channel, 'not_needed', 'treatment', null
+        probability_of, churn_or_return_probability, channel, 'not_needed', 'treatment', score_age_days
     from retention_list
     where list_code = 'save';
 
     create table list_declarations as
-    from (values ('save', true), ('win_back', true), ('handover', false)) t(list_code, has_holdout);
+    from (values ('save', true, true), ('win_back', true, true), ('handover', false, false))
+        t(list_code, has_holdout, is_about_profit);
 
     create table retention_list_suppressed as
     select * from (values ('save', 'c250', 'budget'), ('save', 'c205', 'open_complaint'))

@@ -291,7 +291,7 @@ def test_a_closed_task_cools_down_and_then_the_next_reward_is_offered(
     ).to_pylist()
     assert task["list_row_id"] != one["list_row_id"]
     assert task["winback_step"] == 2
-    assert task["next_action"].startswith("The owner calls: ")
+    assert task["next_action"].startswith("A call in person: ")
     assert task["reward_step"] == one["reward_step"] + 1
 
 

@@ -28,14 +28,12 @@
    occasion_on  expression: day of the occasion
    occasion_is_private   whether that day says something about a person (a birthday): it stays on the restricted side
    due_on       expression: day by which to act, where that is not a matter of cadence
-   only_channel the one channel that serves the purpose
+   only_channels the channels that serve the purpose, where not every one does
    asks_reason  whether the customer is asked for the reason
    stepped      whether plans go on in the steps of the seed rescue_step
    A list is ranked by the expected profit of acting, if it declares these:
-     probability  column: the probability that the list is about
-     about        what that probability is of: churn or return
-     at_stake     expression: the money at stake (home currency)
      gain         expression: expected profit of acting, before costs (home currency); may use assumed_effect
+     at_stake     expression: the money at stake (home currency)
      redemption   expression: probability that the customer orders once acted upon, hence earns the reward
    else by these:
      rank         expression: a number, the highest first
@@ -46,8 +44,8 @@
 {%- macro retention_list(
     title, who, goal, cadence, kind='promotion',
     plan_for='reason_code', action='null', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
-    due_on='null', only_channel=none, asks_reason=false, stepped=false,
-    probability=none, about=none, at_stake='null', gain='null', redemption='0', rank=none, ranked_by=none,
+    due_on='null', only_channels=[], asks_reason=false, stepped=false,
+    gain=none, at_stake='null', redemption='0', rank=none, ranked_by=none,
     needs_consent=none, holdout=none, precedence=none, cooling_days=none
 ) -%}
     {%- set qualifies = caller() | trim -%}
@@ -57,9 +55,9 @@
             "The kind of a list is " ~ list_kinds().keys() | join(", ") ~ "; " ~ model.name ~ " says " ~ kind
         ) }}
     {%- endif -%}
-    {%- if (rank is none) == (probability is none) or (rank is none) != (ranked_by is none) -%}
+    {%- if (rank is none) == (gain is none) or (rank is none) != (ranked_by is none) -%}
         {{ exceptions.raise_compiler_error(
-            model.name ~ " must say what it is ranked by: either a probability with at_stake and gain, or rank and ranked_by"
+            model.name ~ " must say what it is ranked by: either gain, or rank and ranked_by"
         ) }}
     {%- endif -%}
     {{- config(
@@ -68,9 +66,9 @@
         meta={'title': title, 'grain': 'One row per customer who qualifies', 'retention_list': {
             'title': title, 'who': who, 'kind': kind, 'goal': goal, 'cadence': cadence,
             'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
-            'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channel': only_channel,
+            'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channels': only_channels | join(', '),
             'asks_reason': asks_reason, 'is_stepped': stepped,
-            'probability': probability or 'null', 'about': about, 'at_stake': at_stake, 'gain': gain,
+            'is_about_profit': gain is not none, 'gain': gain or 'null', 'at_stake': at_stake,
             'redemption': redemption, 'rank': rank or 'null',
             'ranked_by': ranked_by or 'expected profit of acting (home currency)',
             'is_optional': brought_along.is_optional,

@@ -54,21 +54,12 @@ contacts as (
     group by customer_id
 ),
 
-substitutes as (
-    select
-        reps.rep_id,
-        reps.is_departed,
-        {{ acting_owner('reps', 'managers') }} as acting_owner_id
-    from reps
-    left join reps as managers on reps.manager_id = managers.rep_id
-),
-
 final as (
     select
         lifecycle.customer_id,
         customers.owner_id,
-        substitutes.acting_owner_id,
-        coalesce(substitutes.is_departed, false) as is_owner_departed,
+        reps.acting_rep_id as acting_owner_id,
+        coalesce(reps.is_departed, false) as is_owner_departed,
         not customers.is_test and erasure_requests.customer_id is null as is_workable,
         customers.preferred_channel as stated_channel,
         lifecycle.known_on,
@@ -92,7 +83,7 @@ final as (
     from lifecycle
     inner join customer_value on lifecycle.customer_id = customer_value.customer_id
     inner join customers on lifecycle.customer_id = customers.customer_id
-    left join substitutes on customers.owner_id = substitutes.rep_id
+    left join reps on customers.owner_id = reps.rep_id
     left join contacts on lifecycle.customer_id = contacts.customer_id
     left join erasure_requests on lifecycle.customer_id = erasure_requests.customer_id
 )

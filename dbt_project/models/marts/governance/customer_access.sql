@@ -38,30 +38,22 @@ permitted as (
     group by latest_consents.customer_id
 ),
 
-responsible as (
-    select
-        customers.customer_id,
-        case when owners.is_departed then owners.manager_id else customers.owner_id end as owner_id
-    from customers
-    left join reps as owners on customers.owner_id = owners.rep_id
-),
-
 final as (
     select
-        responsible.customer_id,
-        responsible.owner_id,
-        reps.team,
+        customers.customer_id,
+        reps.acting_rep_id as owner_id,
+        reps.acting_team as team,
         erasure_requests.customer_id is null
         and (coalesce(permitted.any_channel, false) or not supplied.has_consents) as may_contact,
         erasure_requests.customer_id is null
         and (coalesce(permitted.by_email, false) or not supplied.has_consents) as may_email,
         erasure_requests.customer_id is null
         and (coalesce(permitted.by_phone, false) or not supplied.has_consents) as may_phone
-    from responsible
+    from customers
     cross join supplied
-    left join reps on responsible.owner_id = reps.rep_id
-    left join permitted on responsible.customer_id = permitted.customer_id
-    left join erasure_requests on responsible.customer_id = erasure_requests.customer_id
+    left join reps on customers.owner_id = reps.rep_id
+    left join permitted on customers.customer_id = permitted.customer_id
+    left join erasure_requests on customers.customer_id = erasure_requests.customer_id
 )
 
 select * from final

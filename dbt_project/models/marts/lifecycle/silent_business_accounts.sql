@@ -5,6 +5,10 @@ customers as (
     where is_company and not is_test
 ),
 
+reps as (
+    select * from {{ ref('dim_rep') }}
+),
+
 erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
@@ -70,7 +74,7 @@ final as (
     select
         {{ as_of() }} as as_of_date,
         counted.customer_id,
-        customers.owner_id,
+        reps.acting_rep_id as owner_id,
         customers.industry,
         customers.region,
         customer_value.value_tier,
@@ -89,6 +93,7 @@ final as (
             as missed_amount
     from counted
     inner join customers on counted.customer_id = customers.customer_id
+    left join reps on customers.owner_id = reps.rep_id
     inner join lifecycle on counted.customer_id = lifecycle.customer_id
     left join customer_value on counted.customer_id = customer_value.customer_id
     anti join erasure_requests on counted.customer_id = erasure_requests.customer_id

@@ -5,6 +5,7 @@
     kind='care',
     goal='one_to_one',
     cadence='one_to_one',
+    only_channels=['phone', 'visit'],
     asks_reason=true,
     holdout=false,
     precedence=25,

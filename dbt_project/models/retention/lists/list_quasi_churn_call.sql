@@ -5,7 +5,7 @@
     kind='care',
     goal='quasi_churn_call',
     cadence='monthly_call',
-    only_channel='phone',
+    only_channels=['phone'],
     asks_reason=true,
     occasion="'" ~ var('as_of')[:7] ~ "'",
     cooling_days=21,

@@ -5,8 +5,6 @@
     who='Customers who will rather leave than not, have used up three quarters of their rhythm, and whose keeping pays',
     goal='save',
     cadence='save',
-    about='churn',
-    probability='churn_probability',
     at_stake='churn_probability * expected_profit_12m',
     gain='churn_probability * assumed_effect * expected_profit_12m',
     redemption='1 - churn_probability * (1 - assumed_effect)'

@@ -6,8 +6,6 @@
     who='Churned customers whose return is likely enough to pay, step by step (rescue_step)',
     goal='win_back',
     cadence='win_back',
-    about='return',
-    probability='return_probability',
     at_stake='return_profit_12m',
     gain='(' ~ probability_if_acted ~ ' - return_probability) * return_profit_12m',
     redemption=probability_if_acted,

@@ -36,7 +36,8 @@ routes as (
     inner join contact_channel on customer_channels.channel = contact_channel.channel
     where
         case
-            when declared.only_channel is not null then customer_channels.channel = declared.only_channel
+            when declared.only_channels is not null
+                then position(', ' || customer_channels.channel || ',' in ', ' || declared.only_channels || ',') > 0
             else
                 contact_channel.position is not null
                 or customer_channels.channel = qualified.preferred_channel

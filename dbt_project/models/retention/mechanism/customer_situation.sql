@@ -117,15 +117,6 @@ rescue_steps_taken as (
     group by return_chances.customer_id
 ),
 
-owners as (
-    select
-        reps.rep_id,
-        reps.departed_on,
-        {{ acting_owner('reps', 'managers') }} as owner_id
-    from reps
-    left join reps as managers on reps.manager_id = managers.rep_id
-),
-
 -- signs that something is going wrong, the plainest first; who has left is past warning
 signs as (
     select
@@ -198,18 +189,16 @@ final as (
         cast(
             return_chances.orders_12m_after_return * customer_value.average_order_profit as decimal(18, 2)
         ) as return_profit_12m,
+        -- the one figure about the customer: who has left cannot leave
+        coalesce(return_chances.return_probability, scores.churn_probability) as churn_or_return_probability,
         case
-            when scores.customer_id is not null then scores.score_kind
-            when return_chances.customer_id is not null then 'rate'
-        end as score_kind,
-        case
-            when scores.customer_id is not null then scores.model_version
-            when return_chances.customer_id is not null then 'return_rates'
-        end as model_version,
-        case
-            when scores.customer_id is not null then scores.score_age_days
-            when return_chances.customer_id is not null then 0
-        end as score_age_days,
+            when return_chances.customer_id is not null then 'return'
+            when scores.customer_id is not null then 'churn'
+        end as probability_of,
+        case when return_chances.customer_id is not null then 'rate' else scores.score_kind end as score_kind,
+        case when return_chances.customer_id is not null then 'return_rates' else scores.model_version end
+            as model_version,
+        case when return_chances.customer_id is not null then 0 else scores.score_age_days end as score_age_days,
         case
             when scores.customer_id is not null then scores.driver_1
             else 'no order for ' || cast(lifecycle.days_since_last_order as string) || ' days'
@@ -225,9 +214,10 @@ final as (
         coalesce(reasons.reason_code, 'unknown') as reason_code,
         coalesce(reasons.reason_kind, 'unknown') as reason_kind,
         reasons.confidence as reason_confidence,
-        owners.owner_id,
-        case when owners.departed_on is not null then owners.rep_id end as former_owner_id,
-        owners.departed_on as owner_left_on,
+        reps.acting_rep_id as owner_id,
+        reps.acting_team as team,
+        case when reps.is_departed then reps.rep_id end as former_owner_id,
+        reps.departed_on as owner_left_on,
         -- how he answers says more than what he once ticked; the tier's manner is a matter of the plan
         coalesce(
             case when revisit_plan.channel_basis = 'answered' then revisit_plan.preferred_channel end,
@@ -294,7 +284,7 @@ final as (
     left join scores on lifecycle.customer_id = scores.customer_id
     left join reasons on lifecycle.customer_id = reasons.customer_id
     left join return_chances on lifecycle.customer_id = return_chances.customer_id
-    left join owners on dim_customer.owner_id = owners.rep_id
+    left join reps on dim_customer.owner_id = reps.rep_id
     left join signs on lifecycle.customer_id = signs.customer_id
     left join rescue_steps_taken on lifecycle.customer_id = rescue_steps_taken.customer_id
     left join occasions on lifecycle.customer_id = occasions.customer_id

@@ -43,7 +43,6 @@ decided as (
     select
         qualified.*,
         declared.list_kind,
-        declared.probability_of,
         declared.is_optional,
         declared.has_holdout,
         declared.asks_reason,
@@ -55,6 +54,7 @@ decided as (
         contact_routes.consent_state,
         contact_routes.is_reachable,
         situation.average_order_amount,
+        situation.owner_id,
         open_task.list_row_id is not null as is_continued,
         open_task.list_row_id as continued_row_id,
         open_task.arm as continued_arm,
@@ -128,8 +128,6 @@ final as (
         priority,
         -- one figure to rank by, whatever the list is about
         coalesce(priority, declared_rank, 0) as rank_value,
-        churn_or_return_probability,
-        probability_of,
         value_at_risk,
         expected_gain,
         expected_cost,
@@ -144,7 +142,7 @@ final as (
         next_action,
         talking_points,
         asks_reason,
-        actor,
+        case when actor = 'owner' and owner_id is null then stand_in else actor end as actor,
         winback_step,
         is_stepped_out,
         reward_step,

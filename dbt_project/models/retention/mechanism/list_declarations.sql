@@ -1,7 +1,7 @@
 with declared as (
     {{ declarations(declared_lists(), {
         'title': 'string', 'who': 'string', 'kind': 'string', 'goal': 'string', 'cadence': 'string',
-        'ranked_by': 'string', 'about': 'string', 'only_channel': 'string', 'asks_reason': 'boolean',
+        'ranked_by': 'string', 'is_about_profit': 'boolean', 'only_channels': 'string', 'asks_reason': 'boolean',
         'is_stepped': 'boolean', 'occasion_is_private': 'boolean', 'is_optional': 'boolean', 'needs_consent': 'boolean',
         'has_holdout': 'boolean', 'precedence': 'integer', 'cooling_days': 'integer', 'qualifies': 'string',
     }) }}
@@ -16,8 +16,8 @@ final as (
         goal,
         cadence as cadence_code,
         ranked_by,
-        about as probability_of,
-        only_channel,
+        is_about_profit,
+        nullif(only_channels, '') as only_channels,
         asks_reason,
         is_stepped,
         occasion_is_private,

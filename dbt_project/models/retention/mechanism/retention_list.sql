@@ -82,8 +82,8 @@ final as (
         ) as rank,
         allowed.rank_value,
         allowed.priority,
-        allowed.churn_or_return_probability,
-        allowed.probability_of,
+        situation.churn_or_return_probability,
+        situation.probability_of,
         allowed.value_at_risk,
         allowed.expected_gain,
         allowed.expected_cost,
@@ -131,15 +131,16 @@ final as (
         situation.favourite_category,
         situation.next_best_category,
         situation.owner_id,
+        situation.team,
         situation.former_owner_id,
         allowed.listed_on,
         allowed.due_on,
         cast(greatest({{ days_between('allowed.due_on', as_of()) }}, 0) as integer) as days_late,
         allowed.campaign_cycle,
         allowed.arm,
-        case when allowed.churn_or_return_probability is not null then situation.score_kind end as score_kind,
-        case when allowed.churn_or_return_probability is not null then situation.model_version end as model_version,
-        case when allowed.churn_or_return_probability is not null then situation.score_age_days end as score_age_days
+        situation.score_kind,
+        situation.model_version,
+        situation.score_age_days
     from allowed
     inner join situation on allowed.customer_id = situation.customer_id
     left join churn_reason on situation.reason_code = churn_reason.reason_code
