@@ -1,9 +1,11 @@
 """The register: where each of the company's 117 wishes can be looked up.
 
 The wishes stand in docs/capabilities.csv; a table or column says with `config.meta.capabilities`
-which of them it shows. Here: bringing the two together, the page made of it (`make docs`), and
-which places are empty in a published version. Not here: whether what stands there is right, which
-the tests of the tables say. The register is a map, not the proof.
+which of them it shows: a list of numbers, or, where the rows of one table show several of them, for
+each number the condition of its rows. `config.meta.needs_earlier_days` lists those that it cannot
+show until lists of days before were published. Here: bringing all this together, the page made of
+it (`make docs`), and which places are empty in a published version. Not here: whether what stands
+there is right, which the tests of the tables say. The register is a map, not the proof.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
+
+import duckdb
 
 from pipelines import dbt
 from pipelines.durable import write_atomically
@@ -56,7 +60,9 @@ class Place:
     Attributes:
         table: its name for readers.
         column: None where the whole table shows it.
+        where: condition (SQL) of the rows that show it; empty: all of them do.
         description: of the column, or of the table.
+        needs_earlier_days: whether it is empty until lists of days before were published.
         side: the side it is published on.
         page: where dbt's docs describe the table; empty for tables that dbt does not build.
     """
@@ -64,13 +70,16 @@ class Place:
     table: str
     column: str | None
     description: str
+    where: str = ""
+    needs_earlier_days: bool = False
     side: str = "open"
     page: str = ""
 
     @property
     def name(self) -> str:
-        """`table` or `table.column`."""
-        return f"{self.table}.{self.column}" if self.column else self.table
+        """`table` or `table.column`, and the condition of the rows."""
+        name = f"{self.table}.{self.column}" if self.column else self.table
+        return f"{name} where {self.where}" if self.where else name
 
 
 def read_capabilities(path: Path = CAPABILITIES_PATH) -> list[Capability]:
@@ -119,40 +128,55 @@ def places(
     """
     found: dict[int, set[Place]] = {capability.number: set() for capability in capabilities}
 
-    def put(numbers: Iterable[int], place: Place) -> None:
-        for number in numbers:
+    def put(meta: Mapping[str, Any], place: Place) -> None:
+        shown = meta.get("capabilities", ())
+        conditions = shown if isinstance(shown, Mapping) else dict.fromkeys(shown, "")
+        waiting = meta.get("needs_earlier_days", ())
+        for key, where in conditions.items():
+            number = int(key)
             if number not in found:
                 raise HomingError(
                     f"{place.name} says that it shows capability {number}, which is not in "
                     f"{CAPABILITIES_PATH.name}; correct its config.meta.capabilities"
                 )
-            found[number].add(place)
+            found[number].add(replace(place, where=where, needs_earlier_days=number in waiting))
 
     for id, node in manifest["nodes"].items():
         meta = node.get("config", {}).get("meta", {})
         if node["resource_type"] not in {"model", "seed"} or not meta.get("published"):
             continue
-        where = {
-            "table": node["name"],
-            "side": meta.get("side", "open"),
-            "page": f"index.html#!/{node['resource_type']}/{id}",
-        }
-        put(meta.get("capabilities", ()), Place(column=None, **described(node), **where))
+        table = Place(
+            table=node["name"],
+            column=None,
+            description=described(node),
+            side=meta.get("side", "open"),
+            page=f"index.html#!/{node['resource_type']}/{id}",
+        )
+        put(meta, table)
         for column in node["columns"].values():
-            numbers = (column.get("config") or {}).get("meta", {}).get("capabilities", ())
-            put(numbers, Place(column=column["name"], **described(column), **where))
+            place = replace(table, column=column["name"], description=described(column))
+            put((column.get("config") or {}).get("meta", {}), place)
     for table in own_tables:
-        put(table.capabilities, Place(table.name, None, table.description, table.side))
+        put(
+            {"capabilities": table.capabilities},
+            Place(table.name, None, table.description, side=table.side),
+        )
     return {number: sorted(there, key=lambda place: place.name) for number, there in found.items()}
 
 
-def described(node: Mapping[str, Any]) -> dict[str, str]:
+def described(node: Mapping[str, Any]) -> str:
     """The description of a table or column on one line."""
-    return {"description": " ".join(node["description"].split())}
+    return " ".join(node["description"].split())
 
 
 def with_content(wanted: Iterable[Place], version: PublishedVersion) -> set[Place]:
-    """The places that hold something in a published version: a row, or a value that is not NULL."""
+    """The places that hold something in a published version: a row, or a value that is not NULL.
+
+    Only rows under the place's condition count.
+
+    Raises:
+        HomingError: a condition is not SQL over the columns of its table.
+    """
     filled = set()
     by_table = sorted(set(wanted), key=lambda place: place.name)
     with Engine().connect(version.database) as connection:
@@ -161,11 +185,19 @@ def with_content(wanted: Iterable[Place], version: PublishedVersion) -> set[Plac
                 continue
             listed = list(there)
             counts = ", ".join(
-                f"count({quoted(place.column) if place.column else '*'})" for place in listed
+                f"count({quoted(place.column) if place.column else '*'})"
+                f" filter ({place.where or 'true'})"
+                for place in listed
             )
-            [row] = connection.execute(
-                f"select {counts} from read_parquet(?)", [str(version.parquet(table))]
-            ).fetchall()
+            try:
+                [row] = connection.execute(
+                    f"select {counts} from read_parquet(?)", [str(version.parquet(table))]
+                ).fetchall()
+            except duckdb.Error as error:
+                raise HomingError(
+                    f"A condition in config.meta.capabilities of {table} or its columns cannot be"
+                    f" asked of its rows: {error}"
+                ) from error
             filled.update(place for place, count in zip(listed, row, strict=True) if count)
     return filled
 
@@ -174,21 +206,36 @@ def unshown(
     capabilities: Sequence[Capability],
     where: Mapping[int, Sequence[Place]],
     version: PublishedVersion,
+    *,
+    has_earlier_days: bool,
 ) -> dict[int, str]:
     """Capabilities that a published version does not show, by number, each with what is wrong.
 
-    Those that the register itself calls missing as a whole are left out.
+    Every place of a capability must hold something, so that a list of settings does not vouch for
+    rows that never come. Those that the register itself calls missing as a whole are left out.
+
+    Args:
+        capabilities: all there are.
+        where: what `places` found.
+        version: the version to look at.
+        has_earlier_days: whether lists of days before were published; if not, places that need them
+            may be empty.
     """
-    filled = with_content((place for there in where.values() for place in there), version)
-    return {
-        capability.number: (
-            f"{capability.name}: empty in {', '.join(place.name for place in there)}"
-            if (there := where[capability.number])
-            else f"{capability.name}: on no published table or column"
-        )
-        for capability in capabilities
-        if capability.missing != "all" and filled.isdisjoint(where[capability.number])
+    expected = {
+        number: [place for place in there if has_earlier_days or not place.needs_earlier_days]
+        for number, there in where.items()
     }
+    filled = with_content((place for there in expected.values() for place in there), version)
+    found = {}
+    for capability in capabilities:
+        empty = [place.name for place in expected[capability.number] if place not in filled]
+        if capability.missing == "all":
+            continue
+        if not where[capability.number]:
+            found[capability.number] = f"{capability.name}: on no published table or column"
+        elif empty:
+            found[capability.number] = f"{capability.name}: empty in {', '.join(empty)}"
+    return found
 
 
 _STYLE = """
@@ -215,7 +262,9 @@ def page(capabilities: Sequence[Capability], where: Mapping[int, Sequence[Place]
         f"<p>{shown} of {len(capabilities)} capabilities that the company asked for, each with the "
         "published tables and columns that show it. A link leads to the table in "
         '<a href="index.html">dbt\'s docs</a>; the tables are in <code>published/homing.duckdb'
-        "</code>, those marked <em>restricted</em> beside it in <code>restricted/</code>.</p>",
+        "</code>, those marked <em>restricted</em> beside it in <code>restricted/</code>. What "
+        "<em>needs earlier days</em> fills once lists of days before were published and their "
+        "windows are over.</p>",
     ]
     for subject, there in groupby(capabilities, key=lambda capability: capability.subject):
         lines += [f"<h2>{escape(subject)}</h2><table>"]
@@ -230,7 +279,8 @@ def _row(capability: Capability, there: Sequence[Place]) -> str:
         name = f"<code>{escape(place.name)}</code>"
         link = f'<a href="{escape(place.page)}">{name}</a>' if place.page else name
         side = " <em>restricted</em>" if place.side == "restricted" else ""
-        items.append(f"<li>{link}{side} {escape(place.description)}</li>")
+        past = " <em>needs earlier days</em>" if place.needs_earlier_days else ""
+        items.append(f"<li>{link}{side}{past} {escape(place.description)}</li>")
     if capability.missing_because:
         items.append(f'<li class="why">{escape(capability.missing_because)}</li>')
     elif not there:

@@ -78,7 +78,8 @@ def _list_rows(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFra
         consent_state,
         rank_value::double as rank_value,
         priority::double as priority,
-        list_code in (select list_code from list_declarations where is_about_profit) as is_about_profit,
+        list_code in (select list_code from list_declarations where is_about_profit)
+            as is_about_profit,
         churn_or_return_probability as probability,
         score_age_days
         """,

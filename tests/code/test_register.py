@@ -62,6 +62,26 @@ def test_places_are_published_tables_and_columns() -> None:
     assert found[1][0].page == "index.html#!/model/model.homing.customers"
 
 
+def test_rows_of_one_table_show_several_capabilities_each_under_its_condition() -> None:
+    found = places(
+        manifest(
+            {"name": "lists", "columns": {
+                "code": {
+                    "capabilities": {"1": "code = 'a'", "2": "code = 'b'"},
+                    "needs_earlier_days": [2],
+                },
+                "due_on": {"capabilities": [1]},
+            }},
+        ),
+        WISHES,
+    )  # fmt: skip
+    assert {n: [(p.name, p.needs_earlier_days) for p in there] for n, there in found.items()} == {
+        1: [("lists.code where code = 'a'", False), ("lists.due_on", False)],
+        2: [("lists.code where code = 'b'", True)],
+        3: [],
+    }
+
+
 def test_a_number_that_nobody_asked_for_is_refused() -> None:
     with pytest.raises(HomingError, match=r"customers\.city says that it shows capability 118"):
         places(
@@ -97,8 +117,22 @@ SHOWN = {1: [Place("customers", None, "")], 2: [Place("customers", "orders", "")
         ("select 1 as orders where false", SHOWN, [1, 2]),
         ("select 1 as orders", SHOWN | {2: []}, [2]),
         ("select 1 as orders", SHOWN | {2: [Place("payments", None, "")]}, [2]),
+        ("select 1 as orders", SHOWN | {2: [*SHOWN[2], Place("payments", None, "")]}, [2]),
+        ("select 1 as orders", SHOWN | {2: [Place("customers", "orders", "", "orders = 1")]}, []),
+        ("select 1 as orders", SHOWN | {2: [Place("customers", "orders", "", "orders > 1")]}, [2]),
+        ("select 1 as orders", SHOWN | {2: [Place("customers", None, "", "orders > 1")]}, [2]),
     ],
-    ids=["all there", "only NULL", "no row", "nowhere", "no such table"],
+    ids=[
+        "all there",
+        "only NULL",
+        "no row",
+        "nowhere",
+        "no such table",
+        "one of two places",
+        "a row of that kind",
+        "no value of that kind",
+        "no row of that kind",
+    ],
 )
 def test_a_capability_is_shown_by_content(
     version: Callable[[str], PublishedVersion],
@@ -106,7 +140,26 @@ def test_a_capability_is_shown_by_content(
     where: dict[int, list[Place]],
     missing: list[int],
 ) -> None:
-    assert list(unshown(WISHES, where, version(query))) == missing
+    found = unshown(WISHES, where, version(query), has_earlier_days=True)
+    assert list(found) == missing
+
+
+def test_what_needs_earlier_days_may_be_empty_on_the_first(
+    version: Callable[[str], PublishedVersion],
+) -> None:
+    where = SHOWN | {2: [Place("customers", "orders", "", needs_earlier_days=True)]}
+    empty = version("select null::int as orders")
+    assert unshown(WISHES, where, empty, has_earlier_days=False) == {}
+    assert list(unshown(WISHES, where, empty, has_earlier_days=True)) == [2]
+    assert "needs earlier days</em>" in page(WISHES, where).split("</h1>")[1].split("<h2>")[1]
+
+
+def test_a_condition_that_cannot_be_asked_names_its_table(
+    version: Callable[[str], PublishedVersion],
+) -> None:
+    where = SHOWN | {2: [Place("customers", None, "", "colour = 'red'")]}
+    with pytest.raises(HomingError, match=r"meta\.capabilities of customers.*colour"):
+        unshown(WISHES, where, version("select 1 as orders"), has_earlier_days=True)
 
 
 def test_the_page_escapes_links_and_explains() -> None:

@@ -93,7 +93,8 @@ TABLES = """
     insert into retention_list
     select
         as_of_date, 'handover', customer_id, 'h' || list_row_id, rank, 'duty', rank_value, null,
-        probability_of, churn_or_return_probability, channel, 'not_needed', 'treatment', score_age_days
+        probability_of, churn_or_return_probability, channel, 'not_needed', 'treatment',
+        score_age_days
     from retention_list
     where list_code = 'save';
 

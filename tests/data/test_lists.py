@@ -342,8 +342,7 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
         """
         {% call retention_list(
             title='Seven misses', who='Whoever missed seven times', goal='save', cadence='save',
-            about='churn', probability='0.5', at_stake='100', gain='assumed_effect * 100',
-            redemption='1', holdout=false
+            at_stake='100', gain='assumed_effect * 100', redemption='1', holdout=false
         ) %}
             missed_intervals = 7
         {% endcall %}

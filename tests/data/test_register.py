@@ -1,15 +1,29 @@
 """Every capability of the register can be looked up in what the sample company publishes."""
 
+from __future__ import annotations
+
 from pathlib import Path
+
+import pytest
 
 from pipelines.dbt import manifest
 from pipelines.register import places, read_capabilities, unshown
 from pipelines.resources.version import PublishedVersion
 from pipelines.version_log import OWN_TABLES
+from tests.conftest import SAMPLE_DAYS
 
 
-def test_every_capability_is_shown(sample_home: Path) -> None:
+@pytest.mark.parametrize("day", SAMPLE_DAYS)
+def test_every_capability_is_shown(sample_home: Path, day: str) -> None:
     capabilities = read_capabilities()
     where = places(manifest(), capabilities, OWN_TABLES)
-    version = PublishedVersion((sample_home / "published" / "current").resolve())
-    assert unshown(capabilities, where, version) == {}
+    [version] = (sample_home / "published" / "versions").glob(f"{day}-*")
+    assert (
+        unshown(
+            capabilities,
+            where,
+            PublishedVersion(version),
+            has_earlier_days=day != SAMPLE_DAYS[0],
+        )
+        == {}
+    )

@@ -192,8 +192,11 @@ def test_every_rule_about_a_customer_holds_where_it_should(
         seen.update(named)
         if (row := listed.get((code, customer))) and kinds[code] != "duty":
             assert row["channel"] in granted[customer]
-        # the call needs the telephone; other lists take any channel that is tried at all
-        usable = {"phone"} if code == "quasi_churn_call" else {"email", "wechat", "sms", "phone"}
+        # a talk needs a voice; other lists take any channel that is tried at all
+        voices = {"quasi_churn_call": {"phone"}, "one_to_one": {"phone", "visit"}}
+        usable = voices.get(code, {"email", "wechat", "sms", "phone"})
+        if code in voices and row:
+            assert row["channel"] in usable
         if kinds[code] != "duty" and "erasure" not in expected and not granted[customer]:
             assert "no_consent" in held[code, customer]
         if "no_consent" in held[code, customer]:
@@ -338,3 +341,17 @@ def test_every_list_can_be_looked_up(sample_marts: duckdb.DuckDBPyConnection) ->
         "care_holiday", "keep_in_touch", "upgrade", "launch_match", "service_recovery",
         "handover", "early_warning", "one_to_one",
     }  # fmt: skip
+
+
+def test_the_list_of_a_stage_takes_customers_of_that_stage(
+    sample_marts: duckdb.DuckDBPyConnection,
+) -> None:
+    stages = sample_marts.sql(
+        "select customer_id, stage_growth as growth, stage_journey as journey,"
+        " lifecycle_stage as lifecycle from customer_lifecycle"
+    ).df()
+    policy = sample_marts.sql("from stage_policy").df()
+    assert len(policy) == sum(stages[scheme].nunique() for scheme in policy["scheme"].unique())
+    for row in policy.itertuples():
+        on_list = stages["customer_id"].isin(members(sample_marts, row.list_code))
+        assert (stages[row.scheme][on_list] == row.stage).any(), (row.stage, row.list_code)

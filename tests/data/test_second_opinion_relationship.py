@@ -129,11 +129,11 @@ class World:
         return record.owner_id if record else None
 
     def acting(self, customer: str) -> str | None:
-        """The owner, or the manager where the owner has left."""
+        """The owner, or the nearest manager above who has not left."""
         rep = self.reps.get(self.owner(customer))
-        if rep and rep.is_departed:
+        while rep and rep.is_departed:
             rep = self.reps.get(rep.manager_id)
-        return rep.rep_id if rep and not rep.is_departed else None
+        return rep.rep_id if rep else None
 
     def last(self, customer: str, kind: Any) -> Row | None:
         found = [c for c in self.contacts.get(customer, []) if kind(c)]
