@@ -1,14 +1,13 @@
 """How dbt's tables become Dagster assets, and what every dbt call of a run is told.
 
-One `@dbt_assets` step a stage, since each call starts and parses dbt anew (seconds, not tables,
-are the cost). The manifest is built by `make` before anything is loaded.
+One `@dbt_assets` step a stage, since each call starts dbt anew (seconds, not tables, are the
+cost). The manifest is built by `make` before anything is loaded.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, cached_property
@@ -31,6 +30,7 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+PARSED_DBT = PROJECT_ROOT / "pipelines" / "parsed_dbt.py"  # called by a step in place of `dbt`
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
 Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]
@@ -140,6 +140,12 @@ def build_arguments(
         tests_of_later_stages: whether some tests of the stage's tables must wait, since they read
             tables that a later stage builds.
     """
+    variables = {
+        "as_of": as_of.isoformat(),
+        "lake": str(settings.lake),
+        "timezone": settings.timezone,
+        "training": training,
+    }
     return [
         "build",
         "--exclude-resource-type",
@@ -147,47 +153,9 @@ def build_arguments(
         # A test that compares two tables runs in the stage that builds the later one.
         "--indirect-selection",
         "buildable" if tests_of_later_stages else "eager",
-        *_variables(settings, as_of=as_of, training=training),
+        "--vars",
+        json.dumps(variables),
     ]
-
-
-def _variables(settings: Settings, *, as_of: date, training: bool) -> list[str]:
-    variables = {
-        "as_of": as_of.isoformat(),
-        "lake": str(settings.lake),
-        "timezone": settings.timezone,
-        "training": training,
-    }
-    return ["--vars", json.dumps(variables)]
-
-
-def parse_ahead(
-    dbt: DbtCliResource, settings: Settings, *, as_of: date, training: bool
-) -> subprocess.Popen[bytes]:
-    """Start to parse the project for a day, so that the stages find it parsed.
-
-    dbt parses anew whenever a variable has changed, which is every day, and takes ten seconds for
-    it on one core. Meanwhile the sources are read on the other. What it says goes nowhere: a stage
-    that finds nothing parsed does it itself, and says what is wrong.
-    """
-    settings.dbt_target.mkdir(parents=True, exist_ok=True)
-    where = {
-        "--project-dir": PROJECT_DIR,
-        "--profiles-dir": PROJECT_DIR,
-        "--target-path": settings.dbt_target,
-    }
-    return subprocess.Popen(
-        [
-            dbt.dbt_executable,
-            *dbt.global_config_flags,
-            "parse",
-            "--no-write-json",
-            *(str(each) for option in where.items() for each in option),
-            *_variables(settings, as_of=as_of, training=training),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 def build(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import dagster as dg
 
 from models.store import ModelStore
 from pipelines import defs as steps
-from pipelines.dbt import Dbt, project
+from pipelines.dbt import PARSED_DBT, Dbt, project
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.lock import RunLock
@@ -65,9 +64,9 @@ def defs() -> dg.Definitions:
         "session": session,
         "dbt": Dbt(
             project_dir=project(),
-            dbt_executable=str(Path(sys.executable).with_name("dbt")),
+            dbt_executable=sys.executable,
             # What dbt says goes to the run's log; its own file would hold every event once more.
-            global_config_flags=["--log-level-file", "none"],
+            global_config_flags=["-P", str(PARSED_DBT), "--log-level-file", "none"],
         ),
     }
     loaded = dg.load_definitions_from_package_module(steps)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.durable import write_atomically
 from pipelines.errors import HomingError
@@ -194,7 +194,12 @@ def compiled_project() -> list[Relation]:
     Raises:
         HomingError: dbt cannot parse or compile the project.
     """
-    manifest = _dbt("parse", "--log-path", LINEAGE_PATH.parent)
+    from pipelines.parsed_dbt import parsed  # noqa: PLC0415
+
+    try:
+        manifest = parsed(PROJECT_DIR)
+    except RuntimeError as error:
+        raise HomingError(f"{error}: {error.__cause__ or 'see its output above'}") from error
     with tempfile.TemporaryDirectory() as home:
         # A warehouse of its own: no run has to wait for it, nor it for a run.
         warehouse = {"type": "duckdb", "path": f"{home}/warehouse.duckdb"}
@@ -207,7 +212,7 @@ def compiled_project() -> list[Relation]:
     return list(_relations(manifest))
 
 
-def _dbt(command: str, *arguments: str | Path, manifest: Manifest | None = None) -> Any:
+def _dbt(command: str, *arguments: str | Path, manifest: Manifest) -> None:
     # In this process, since a project handed over need not be parsed again.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
@@ -217,7 +222,6 @@ def _dbt(command: str, *arguments: str | Path, manifest: Manifest | None = None)
     )
     if not outcome.success:
         raise HomingError(f"`dbt {command}` failed: {outcome.exception or 'see its output above'}")
-    return outcome.result
 
 
 def _relations(manifest: Manifest) -> Iterator[Relation]:

@@ -3,11 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
-from models.store import ModelStore
-from pipelines.dbt import parse_ahead
-from pipelines.defs.training import training_is_due
 from pipelines.erasure import forget
 from pipelines.errors import HomingError
 from pipelines.list_history import remember_missed_lists
@@ -45,14 +41,9 @@ def extract(
     warehouse: dg.ResourceParam[Warehouse],
     publisher: dg.ResourceParam[Publisher],
     session: dg.ResourceParam[Session],
-    dbt: DbtCliResource,
-    model_store: dg.ResourceParam[ModelStore],
 ) -> Iterator[dg.MaterializeResult]:
     """Take from every source what the day needs and the lake does not hold yet."""
     as_of = as_of_day(context)
-    if not session.parsing:
-        session.training = training_is_due(context.run, model_store, settings, as_of)
-        session.parsing = parse_ahead(dbt, settings, as_of=as_of, training=session.training)
     try:
         remember_missed_lists(lake, publisher)
         sources = connectors(settings)

@@ -33,7 +33,6 @@ def retention(
     """Scores, reasons, lists, metrics and effects of the day, with their tests."""
     yield from build(
         dbt,
-        # The same variables and folder as the call before: dbt then parses only once a run.
         build_arguments(settings, as_of=as_of_day(context), training=session.training),
         context=context,
         target_path=settings.dbt_target,

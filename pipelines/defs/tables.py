@@ -38,10 +38,7 @@ def tables(
     """Staging, intermediate, marts and features of the day, with their tests."""
     as_of = as_of_day(context)
     warehouse.prepare(tables_fingerprint())
-    if session.parsing:
-        session.parsing.wait()
-    else:
-        session.training = training_is_due(context.run, model_store, settings, as_of)
+    session.training = training_is_due(context.run, model_store, settings, as_of)
     yield from build(
         dbt,
         build_arguments(

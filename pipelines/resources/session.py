@@ -6,7 +6,6 @@ backfills and the UI alike. Whatever does not end with `published` is told as fa
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,14 +21,12 @@ class Session:
 
     Attributes:
         held: the run's lock.
-        training: whether this run trains; settled before dbt first reads its project.
-        parsing: dbt at work on its project, ahead of the step that needs it.
+        training: whether this run trains; settled by the step that builds the tables for it.
         version_id: what it published.
     """
 
     held: HeldLock
     training: bool = False
-    parsing: subprocess.Popen[bytes] | None = None
     version_id: str | None = None
 
     def published(self, version_id: str) -> None:
@@ -58,8 +55,5 @@ def open_session(
         try:
             yield session
         finally:
-            if session.parsing:
-                session.parsing.kill()
-                session.parsing.wait()
             ending: Ending = "succeeded" if session.version_id else "failed"
             journal.finish(run_id, ending, version_id=session.version_id)

@@ -1,7 +1,9 @@
-"""The one dbt call of a stage, when something else than dbt fails while it runs."""
+"""The one dbt call of a stage: what it finds parsed, and what becomes of it when a step fails."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
+from pipelines import parsed_dbt
 from pipelines.dbt import build
 from pipelines.resources.warehouse import Warehouse
 
@@ -37,3 +42,46 @@ def test_dbt_has_let_go_of_the_warehouse_when_the_step_fails(tmp_path: Path) -> 
     with pytest.raises(KeyError, match="unknown"):
         list(results)
     assert call.process.poll() is not None
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one table, and the environment in which a step calls dbt."""
+    project = tmp_path / "project"
+    (project / "models").mkdir(parents=True)
+    (project / "models" / "one.sql").write_text("select {{ var('figure', 1) }} as figure")
+    (project / "dbt_project.yml").write_text("{name: small, version: '1.0', profile: small}")
+    profile = {"type": "duckdb", "path": "{{ env_var('HOMING_HOME', './data') }}/small.duckdb"}
+    profiles = {"small": {"target": "here", "outputs": {"here": profile}}}
+    (project / "profiles.yml").write_text(json.dumps(profiles))
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("HOMING_HOME", str(tmp_path))
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
+    for folder in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
+        monkeypatch.setenv(folder, str(project))
+    return project
+
+
+def figures(*arguments: str) -> tuple[int, list[tuple[int]]]:
+    """What dbt's command line returned, and what stands in the table."""
+    status = parsed_dbt.main(["--quiet", "--log-level-file", "none", "run", *arguments])
+    DuckDBConnectionManager._ENV = None  # held for the life of the process, which a step's dbt ends
+    with duckdb.connect(Path(os.environ["HOMING_HOME"], "small.duckdb"), read_only=True) as con:
+        return status, con.sql("from one").fetchall()
+
+
+def test_what_was_parsed_for_no_day_and_no_home_serves_every_one(project: Path) -> None:
+    parsed_dbt.parsed(project)
+    kept = project / parsed_dbt.PARSED
+    before = kept.read_bytes()
+    assert figures() == (0, [(1,)])
+    assert figures("--vars", "{figure: 2}") == (0, [(2,)])
+    assert kept.read_bytes() == before
+    (project / "models" / "one.sql").write_text("select 3 as figure")
+    assert figures() == (0, [(3,)])
+
+
+def test_what_dbt_says_of_its_end_is_handed_on(project: Path) -> None:
+    assert figures()[0] == 0
+    assert figures("--vars", "{figure: nonsense}") == (parsed_dbt.FAILED, [(1,)])
+    assert figures("--no-such-option") == (parsed_dbt.BROKEN, [(1,)])

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from pipelines.parsed_dbt import parsed
 from pipelines.resources.lake import Lake
 from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import load_contract
@@ -36,15 +38,17 @@ class Dbt:
     """dbt in this process: the project is parsed once, which takes longer than a small build."""
 
     scratch: Path
-    _manifest: Manifest | None = field(default=None, init=False)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The project as a run has it: what `make` parsed, and anew what has changed since."""
+        return parsed(PROJECT_DIR, self.scratch / "target")
 
     def build(self, home: Path, select: str, variables: Mapping[str, Any], *, tested: bool) -> None:
         """Build the selected tables into the warehouse of a home."""
-        if self._manifest is None:
-            self._manifest = self._invoke(None, home, "parse", variables)
         left_out = ["unit_test"] if tested else ["unit_test", "test"]
         self._invoke(
-            self._manifest, home, "build", variables,
+            home, "build", variables,
             "--select", *select.split(), "--exclude-resource-types", *left_out,
             # a test that also reads a table that was not asked for cannot run
             "--indirect-selection", "buildable",
@@ -55,32 +59,23 @@ class Dbt:
 
         The warehouse of the home must hold every table: dbt asks it for columns, not for rows.
         """
-        if self._manifest is None:
-            self._manifest = self._invoke(None, home, "parse", {})
         chosen = ("--select", "test_type:unit", "--threads", "2")
-        result = self._invoke(self._manifest, home, "test", {}, *chosen)
-        return len(result.results), len(self._manifest.unit_tests)
+        result = self._invoke(home, "test", {}, *chosen)
+        return len(result.results), len(self.manifest.unit_tests)
 
     def compiled(self, home: Path, model: str, variables: Mapping[str, Any]) -> str:
         """The SQL of a model as it would run, its relations unbuilt."""
-        if self._manifest is None:
-            self._manifest = self._invoke(None, home, "parse", variables)
-        result = self._invoke(self._manifest, home, "compile", variables, "--select", model)
+        result = self._invoke(home, "compile", variables, "--select", model)
         return str(result.results[0].node.compiled_code)
 
     def _invoke(
-        self,
-        manifest: Manifest | None,
-        home: Path,
-        command: str,
-        variables: Mapping[str, Any],
-        *arguments: str,
+        self, home: Path, command: str, variables: Mapping[str, Any], *arguments: str
     ) -> Any:
         folders = ["--project-dir", PROJECT_DIR, "--profiles-dir", PROJECT_DIR]
         outputs = ["--target-path", self.scratch / "target", "--log-path", self.scratch / "logs"]
         with pytest.MonkeyPatch.context() as patch, _released_warehouse():
             patch.setenv("HOMING_HOME", str(home))
-            result = dbtRunner(manifest=manifest).invoke(
+            result = dbtRunner(manifest=self.manifest).invoke(
                 [command, *arguments, *map(str, [*folders, *outputs]),
                  "--vars", json.dumps(dict(variables)), "--quiet", "--no-use-colors",
                  "--no-write-json", "--log-level-file", "none"]
