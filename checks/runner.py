@@ -46,6 +46,11 @@ class Verdict:
     message: str
 
 
+def load_engine() -> None:
+    """Import Great Expectations ahead of the first border, for who has a core to spare."""
+    import great_expectations.expectations  # noqa: F401, PLC0415
+
+
 def validate(frame: pd.DataFrame, suite: Suite) -> list[Verdict]:
     """Check a frame against a suite.
 

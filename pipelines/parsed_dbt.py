@@ -3,8 +3,9 @@
 dbt keeps what it parsed, and throws it away whenever a variable or the path of the warehouse has
 changed: for a run that is every day and every home, eleven seconds of a core each time. Yet no
 graph of this project depends on either; Dagster's, which is drawn from the same manifest, could
-not follow. So the project is parsed as `make` parses it, for no day and no home, and the command
-gets it handed over. What has changed in the project's files since then, dbt sees and parses.
+not follow, and the macro `as_of` knows no day while dbt parses. So the project is parsed as `make`
+parses it, for no day and no home, and the command gets it handed over. What has changed in the
+project's files since then, dbt sees and parses.
 
 A step runs this file by its path and without `pipelines`: which checkout that would be, depends on
 the folder in which dbt works.

@@ -1,9 +1,11 @@
 """First step: one batch per table and day goes from the sources into the lake."""
 
 from collections.abc import Iterator
+from threading import Thread
 
 import dagster as dg
 
+from checks.runner import load_engine
 from pipelines.erasure import forget
 from pipelines.errors import HomingError
 from pipelines.list_history import remember_missed_lists
@@ -43,6 +45,8 @@ def extract(
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
     """Take from every source what the day needs and the lake does not hold yet."""
+    # The next step would wait for it; reading leaves a core idle.
+    Thread(target=load_engine, daemon=True).start()
     as_of = as_of_day(context)
     try:
         remember_missed_lists(lake, publisher)

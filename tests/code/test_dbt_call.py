@@ -16,7 +16,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from pipelines import parsed_dbt
-from pipelines.dbt import build
+from pipelines.dbt import build, manifest
 from pipelines.resources.warehouse import Warehouse
 
 
@@ -85,3 +85,10 @@ def test_what_dbt_says_of_its_end_is_handed_on(project: Path) -> None:
     assert figures()[0] == 0
     assert figures("--vars", "{figure: nonsense}") == (parsed_dbt.FAILED, [(1,)])
     assert figures("--no-such-option") == (parsed_dbt.BROKEN, [(1,)])
+
+
+def test_what_was_parsed_knows_no_day() -> None:
+    """Runs of all days share it: a day in a declaration would be that of `make setup`."""
+    declared = json.dumps([node["config"] for node in manifest()["nodes"].values()])
+    assert "not known while dbt parses" not in declared
+    assert "2026-06-30" not in declared  # the day that dbt_project.yml gives to editors

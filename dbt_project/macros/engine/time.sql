@@ -20,9 +20,10 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{# The day the run speaks for. #}
+{# The day the run speaks for. Not known while dbt parses: runs of all days share what was parsed then, so a day within a
+   `config` would be the wrong one. Where it gets into one, the text stops the query that reads it. #}
 {%- macro as_of() -%}
-    cast('{{ var("as_of") }}' as date)
+    cast('{{ var("as_of") if execute else "not known while dbt parses" }}' as date)
 {%- endmacro -%}
 
 {# Whole days from one date to a later one; negative when the second is the earlier one. #}

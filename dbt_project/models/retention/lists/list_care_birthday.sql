@@ -15,5 +15,5 @@
     ranked_by='value of the customer (0-100)'
 ) %}
     lifecycle_stage not in ('prospect', 'churned')
-    and next_birthday_on <= {{ days_after(as_of(), var('birthday_lead_days')) }}
+    and next_birthday_on <= {{ days_after('as_of_date', var('birthday_lead_days')) }}
 {% endcall %}

@@ -5,14 +5,14 @@
     kind='care',
     goal='keep_in_touch',
     cadence='in_touch',
-    topic="'Thank you for ' || cast(extract(year from " ~ as_of() ~ ") - extract(year from first_order_on) as string) || ' years'",
+    topic="'Thank you for ' || cast(extract(year from as_of_date) - extract(year from first_order_on) as string) || ' years'",
     cooling_days=90,
     rank='gross_profit_12m',
     ranked_by='profit of the last 12 months (home currency)'
 ) %}
     lifecycle_stage not in ('prospect', 'churned')
     and value_tier = 'core'
-    and first_order_on <= {{ days_after(as_of(), -365) }}
+    and first_order_on <= {{ days_after('as_of_date', -365) }}
     and days_overdue > 0
-    and coalesce(last_contact_on, first_order_on) <= {{ days_after(as_of(), '-' ~ var('keep_in_touch_days')) }}
+    and coalesce(last_contact_on, first_order_on) <= {{ days_after('as_of_date', '-' ~ var('keep_in_touch_days')) }}
 {% endcall %}

@@ -7,7 +7,7 @@
     cadence='monthly_call',
     only_channels=['phone'],
     asks_reason=true,
-    occasion="'" ~ var('as_of')[:7] ~ "'",
+    occasion='substr(cast(as_of_date as string), 1, 7)',
     cooling_days=21,
     precedence=30,
     rank='gross_profit_12m',

@@ -9,9 +9,9 @@
     topic='complaint_subject',
     occasion="case when open_complaints > 0 then 'complaint of ' || cast(oldest_complaint_on as string) else 'badly solved on ' || cast(badly_solved_on as string) end",
     occasion_on='coalesce(oldest_complaint_on, badly_solved_on)',
-    rank=days_between('coalesce(oldest_complaint_on, badly_solved_on)', as_of()),
+    rank=days_between('coalesce(oldest_complaint_on, badly_solved_on)', 'as_of_date'),
     ranked_by='days since the complaint was opened, or badly solved'
 ) %}
     open_complaints > 0
-    or badly_solved_on >= {{ days_after(as_of(), '-' ~ var('badly_solved_days')) }}
+    or badly_solved_on >= {{ days_after('as_of_date', '-' ~ var('badly_solved_days')) }}
 {% endcall %}

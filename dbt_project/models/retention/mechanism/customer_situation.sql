@@ -164,6 +164,7 @@ signs as (
 final as (
     select
         lifecycle.customer_id,
+        {{ as_of() }} as as_of_date,
         lifecycle.lifecycle_stage,
         lifecycle.first_order_on,
         lifecycle.last_order_on,
