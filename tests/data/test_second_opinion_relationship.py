@@ -432,8 +432,9 @@ def count_voices(world: World) -> Tally:
         if ticket.kind == "complaint":
             owner = world.owner_on(ticket.customer_id, ticket.opened_on)
             tally["complaints"][month_of(ticket.opened_on), owner] += 1
+    scales = {"nps": range(11), "csat": range(1, 6)}
     for survey in world.surveys:
-        if survey.score is not None:
+        if survey.score in scales[survey.survey]:
             day = survey.responded_on or survey.sent_on
             key = month_of(day), world.owner_on(survey.customer_id, day)
             tally[f"{survey.survey}_answers"][key] += 1

@@ -15,6 +15,7 @@ from tests.conftest import SAMPLE_DAYS
 AS_OF = pd.Timestamp(date.fromisoformat(SAMPLE_DAYS[-1]))
 # The defaults of dbt_project.yml and of the seed service_level, once more.
 FCR_DAYS, REPEAT_DAYS, VALID_DAYS, ANSWER_DAYS, SLOW_DAYS = 14, 90, 365, 30, 14
+MIN_ANSWERS = 5
 RESPONSE_MINUTES = {"high": 240, "medium": 480, "low": 1440}
 SOLUTION_MINUTES = {"high": 72 * 60, "medium": 120 * 60, "low": 168 * 60}
 
@@ -128,10 +129,12 @@ def test_satisfaction_by_month_and_tier(
     for row in published.itertuples():
         assert pd.notna(row.csat_answers) == over(row.month)
         assert pd.notna(row.surveys_sent) == over(row.month, ANSWER_DAYS)
-        if over(row.month) and row.nps_answers:
+        assert pd.isna(row.nps) or row.nps_answers >= MIN_ANSWERS
+        assert pd.isna(row.csat) or row.csat_answers >= MIN_ANSWERS
+        if over(row.month) and row.nps_answers >= MIN_ANSWERS:
             points = 100 * (row.promoters - row.detractors) / row.nps_answers
             assert row.nps == pytest.approx(points, abs=1e-6)
-        if over(row.month) and row.csat_answers:
+        if over(row.month) and row.csat_answers >= MIN_ANSWERS:
             assert row.csat == pytest.approx(row.satisfied_answers / row.csat_answers, abs=1e-6)
         if over(row.month, ANSWER_DAYS) and row.surveys_sent:
             assert row.response_rate == pytest.approx(
@@ -229,12 +232,16 @@ def test_the_teams_add_up_to_the_company_and_to_their_handlers(
     company = company.reindex(service.index)
     for ours, theirs in (
         ("complaints", "complaints"),
-        ("followed_tickets", "tickets"),
+        ("followed_tickets", "followed_tickets"),
         ("tickets_solved_at_once", "tickets_solved_at_once"),
     ):
         assert service[ours].tolist() == company[theirs].fillna(0).tolist()
     for name in ("tickets", "resolved_tickets", "open_tickets", "answered_in_time"):
         assert service[name].tolist() == by_handler[name].tolist()
+    tiers = frame(sample_marts, "satisfaction_monthly").groupby("month").sum(numeric_only=True)
+    answered = frame(sample_marts, "retention_metrics_monthly").set_index("month").loc[tiers.index]
+    for name in ("nps_answers", "promoters", "detractors", "csat_answers", "satisfied_answers"):
+        assert tiers[name].tolist() == answered[name].fillna(0).tolist()
     complaints = frame(sample_marts, "complaints_monthly").groupby("month")["complaints"].sum()
     had_some = service["complaints"][service["complaints"] > 0]
     assert complaints.to_dict() == had_some.to_dict()

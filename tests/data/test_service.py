@@ -49,10 +49,10 @@ def test_what_a_delivery_lacks_is_unknown_not_zero(company: Any) -> None:
         assert judged.fetchall() == [(True, None, None, None)] * 2
         assert warehouse.sql("select count(*) from service_stages").fetchall() == [(0,)]
         months = warehouse.sql(
-            """select value_tier, surveys_sent, surveys_answered, invalid_answers, csat
+            """select value_tier, surveys_sent, surveys_answered, invalid_answers, satisfied_answers
             from satisfaction_monthly where month = date '2024-05-01' and csat_answers > 0"""
         )
-        assert [row[1:] for row in months.fetchall()] == [(2, 1, 1, 1.0)]
+        assert [row[1:] for row in months.fetchall()] == [(2, 1, 1, 1)]
         answer = warehouse.sql(
             "select last_csat, last_csat_on from customer_satisfaction where customer_id = 'C1'"
         )

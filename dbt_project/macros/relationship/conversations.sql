@@ -27,8 +27,8 @@
         'opportunities_quoted', ['quoted_amount'], 'opportunities_closed', 'opportunities_won', 'opportunities_lost',
         ['won_amount'],
         ['win_rate', 'opportunities_won', 'opportunities_closed'],
-        'csat_answers', 'satisfied_answers', ['csat', 'satisfied_answers', 'csat_answers'],
-        'nps_answers', 'promoters', 'detractors', ['nps', 'promoters - detractors', 'nps_answers'],
+        'csat_answers', 'satisfied_answers', ['csat', 'satisfied_answers', 'csat_answers', survey_figure],
+        'nps_answers', 'promoters', 'detractors', ['nps', '100 * (promoters - detractors)', 'nps_answers', survey_figure],
         'complaints', 'praises'
     ] -%}
     {%- if measure is string -%}
@@ -36,12 +36,10 @@
     {%- elif measure | length == 1 -%}
         cast({{ 'sum(' ~ measure[0] ~ ')' if grouped else measure[0] }} as decimal(18, 2)) as {{ measure[0] }}
     {%- else -%}
-        {%- set factor = '100 * ' if measure[0] == 'nps' else '' -%}
-        {%- if grouped -%}
-            {{ ratio(factor ~ 'sum(' ~ measure[1] ~ ')', 'sum(' ~ measure[2] ~ ')') }}
-        {%- else -%}
-            {{ ratio(factor ~ '(' ~ measure[1] ~ ')', measure[2]) }}
-        {%- endif %} as {{ measure[0] }}
+        {%- set figure = measure[3] | default(ratio) -%}
+        {{ figure(
+            'sum(' ~ measure[1] ~ ')' if grouped else measure[1], 'sum(' ~ measure[2] ~ ')' if grouped else measure[2]
+        ) }} as {{ measure[0] }}
     {%- endif -%}
     {{- ',\n        ' if not loop.last }}
     {%- endfor -%}

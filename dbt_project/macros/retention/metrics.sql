@@ -12,3 +12,8 @@
 {%- macro ratio(numerator, denominator) -%}
     round(cast({{ numerator }} as double) / nullif({{ denominator }}, 0), 6)
 {%- endmacro -%}
+
+{# NPS or CSAT: NULL below the var min_survey_answers. #}
+{%- macro survey_figure(numerator, answers) -%}
+    case when {{ answers }} >= {{ var('min_survey_answers') }} then {{ ratio(numerator, answers) }} end
+{%- endmacro -%}

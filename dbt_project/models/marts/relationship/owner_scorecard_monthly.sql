@@ -134,11 +134,11 @@ deals as (
 voices as (
     select
         customer_id,
-        coalesce(responded_on, sent_on) as said_on,
+        answered_on as said_on,
         survey as voice,
         score
-    from {{ ref('stg_surveys') }}
-    where score is not null
+    from {{ ref('fct_surveys') }}
+    where is_answered
     union all
     select
         customer_id,

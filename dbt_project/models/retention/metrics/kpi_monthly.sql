@@ -9,7 +9,7 @@
     'second_purchase_rate': ('second_buyers', 'first_buyers'),
     'nps': ('100 * (promoters - detractors)', 'nps_answers'),
     'csat': ('satisfied_answers', 'csat_answers'),
-    'first_contact_resolution': ('tickets_solved_at_once', 'tickets'),
+    'first_contact_resolution': ('tickets_solved_at_once', 'followed_tickets'),
     'return_rate': ('returned_amount', 'net_amount'),
     'net_amount': ('net_amount', none),
     'orders': ('orders', none),
@@ -18,6 +18,8 @@
     'new_customers': ('new_customers', none),
     'list_completion_rate': ('list_tasks_done', 'list_tasks'),
 } -%}
+{#- metric: the measure of controlled_comparison, and the outcome under which headline_target promises it -#}
+{%- set compared_metrics = {'retention_change': ('retention_rate', 'bought'), 'churn_change': ('churn_rate', 'churned')} -%}
 
 with monthly as (
     select * from {{ ref('retention_metrics_monthly') }}
@@ -25,6 +27,15 @@ with monthly as (
 
 kpi_target as (
     select * from {{ ref('kpi_target') }}
+),
+
+controlled_comparison as (
+    select * from {{ ref('controlled_comparison') }}
+    where activity_kind = 'all'
+),
+
+headline_target as (
+    select * from {{ ref('headline_target') }}
 ),
 
 long as (
@@ -35,8 +46,23 @@ long as (
         '{{ metric }}' as metric,
         cast({{ numerator }} as decimal(18, 2)) as numerator,
         cast({{ denominator or 'null' }} as decimal(18, 2)) as denominator,
-        cast({{ metric }} as double) as value
+        cast({{ metric }} as double) as value,
+        cast(null as double) as promised
     from monthly
+    union all
+    {%- endfor %}
+    {%- for metric, (measure, outcome) in compared_metrics.items() %}
+    select
+        controlled_comparison.month,
+        true as is_finished,
+        '{{ metric }}' as metric,
+        null as numerator,
+        null as denominator,
+        controlled_comparison.relative_change as value,
+        cast(headline_target.wanted_change as double) as promised
+    from controlled_comparison
+    left join headline_target on headline_target.outcome = '{{ outcome }}'
+    where controlled_comparison.measure = '{{ measure }}'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -52,6 +78,7 @@ compared as (
         case kpi_target.target_kind
             when 'level' then cast(kpi_target.target as double)
             when 'year_before' then round(cast(kpi_target.target as double) * year_before.value, 6)
+            when 'headline' then long.promised
         end as target
     from long
     inner join kpi_target on long.metric = kpi_target.metric

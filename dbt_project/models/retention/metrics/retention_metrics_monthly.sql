@@ -20,13 +20,12 @@ returns as (
     select * from {{ ref('int_returns') }}
 ),
 
-surveys as (
-    select * from {{ ref('stg_surveys') }}
-    where responded_on is not null and score is not null
+satisfaction as (
+    select * from {{ ref('satisfaction_monthly') }}
 ),
 
-tickets as (
-    select * from {{ ref('stg_tickets') }}
+service as (
+    select * from {{ ref('service_monthly') }}
 ),
 
 scores as (
@@ -95,40 +94,28 @@ taken_back as (
     group by {{ month_start('returned_on') }}
 ),
 
+-- of all tiers
 answers as (
     select
-        {{ month_start('responded_on') }} as month_start_on,
-        count(*) filter (where survey = 'nps') as nps_answers,
-        count(*) filter (where survey = 'nps' and score >= 9) as promoters,
-        count(*) filter (where survey = 'nps' and score <= 6) as detractors,
-        count(*) filter (where survey = 'csat') as csat_answers,
-        count(*) filter (where survey = 'csat' and score >= 4) as satisfied
-    from surveys
-    group by {{ month_start('responded_on') }}
+        month as month_start_on,
+        sum(nps_answers) as nps_answers,
+        sum(promoters) as promoters,
+        sum(detractors) as detractors,
+        sum(csat_answers) as csat_answers,
+        sum(satisfied_answers) as satisfied_answers
+    from satisfaction
+    group by month
 ),
 
-followed_tickets as (
+-- of all teams
+solved as (
     select
-        ticket_id,
-        opened_on,
-        kind,
-        coalesce(resolved_on <= {{ days_after('opened_on', var('fcr_window_days')) }}, false)
-        and coalesce(
-            lead(opened_on) over (partition by customer_id order by opened_at, ticket_id)
-            > {{ days_after('opened_on', var('fcr_window_days')) }},
-            true
-        ) as is_solved_at_once
-    from tickets
-),
-
-service as (
-    select
-        {{ month_start('opened_on') }} as month_start_on,
-        count(*) as tickets,
-        count(*) filter (where kind = 'complaint') as complaints,
-        count(*) filter (where is_solved_at_once) as solved_at_once
-    from followed_tickets
-    group by {{ month_start('opened_on') }}
+        month as month_start_on,
+        sum(complaints) as complaints,
+        sum(followed_tickets) as followed_tickets,
+        sum(tickets_solved_at_once) as tickets_solved_at_once
+    from service
+    group by month
 ),
 
 at_risk as (
@@ -176,10 +163,10 @@ measured as (
         {{ measure('answers.promoters', needs='surveys') }} as promoters,
         {{ measure('answers.detractors', needs='surveys') }} as detractors,
         {{ measure('answers.csat_answers', needs='surveys') }} as csat_answers,
-        {{ measure('answers.satisfied', needs='surveys') }} as satisfied_answers,
-        {{ measure('service.complaints', needs='tickets') }} as complaints,
-        {{ measure('service.tickets', window_days=var('fcr_window_days'), needs='tickets') }} as tickets,
-        {{ measure('service.solved_at_once', window_days=var('fcr_window_days'), needs='tickets') }} as tickets_solved_at_once,
+        {{ measure('answers.satisfied_answers', needs='surveys') }} as satisfied_answers,
+        {{ measure('solved.complaints', needs='tickets') }} as complaints,
+        {{ measure('solved.followed_tickets', window_days=var('fcr_window_days'), needs='tickets') }} as followed_tickets,
+        {{ measure('solved.tickets_solved_at_once', window_days=var('fcr_window_days'), needs='tickets') }} as tickets_solved_at_once,
         {{ measure('tasks.listed') }} as list_tasks,
         {{ measure('tasks.held_out') }} as list_tasks_held_out,
         {{ measure('tasks.answered') }} as list_tasks_done,
@@ -194,7 +181,7 @@ measured as (
     left join buyers on months.month_start_on = buyers.month_start_on
     left join taken_back on months.month_start_on = taken_back.month_start_on
     left join answers on months.month_start_on = answers.month_start_on
-    left join service on months.month_start_on = service.month_start_on
+    left join solved on months.month_start_on = solved.month_start_on
     left join tasks on months.month_start_on = tasks.month_start_on
     left join at_risk on months.month_start_on = at_risk.month_start_on
 ),
@@ -231,14 +218,14 @@ final as (
         nps_answers,
         promoters,
         detractors,
-        {{ ratio('100 * (promoters - detractors)', 'nps_answers') }} as nps,
+        {{ survey_figure('100 * (promoters - detractors)', 'nps_answers') }} as nps,
         csat_answers,
         satisfied_answers,
-        {{ ratio('satisfied_answers', 'csat_answers') }} as csat,
+        {{ survey_figure('satisfied_answers', 'csat_answers') }} as csat,
         complaints,
-        tickets,
+        followed_tickets,
         tickets_solved_at_once,
-        {{ ratio('tickets_solved_at_once', 'tickets') }} as first_contact_resolution,
+        {{ ratio('tickets_solved_at_once', 'followed_tickets') }} as first_contact_resolution,
         list_tasks,
         list_tasks_held_out,
         list_tasks_done,
