@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.sources.sample import names
-from pipelines.sources.sample.campaigns import TITLES
+from pipelines.sources.sample.campaigns import TITLES, Campaign
 from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import Columns, decimals, moments, words
 from pipelines.sources.sample.identifiers import campaign_ids, customer_ids
 from pipelines.sources.sample.orders import COMPLETED
-from pipelines.sources.sample.parameters import TACTICS, WINDOW_DAYS
+from pipelines.sources.sample.parameters import NONE, TACTICS, WINDOW_DAYS
 from pipelines.sources.sample.streams import Purpose
 from pipelines.sources.sample.world import World
 
@@ -26,7 +26,7 @@ def campaign_table(world: World) -> Columns:
     start = calendar.months[np.array([c.month for c in plan], dtype=np.int64)].astype(float)
     dates = [calendar.date(day) for day in start]
     titles = [
-        f"{date:%Y-%m} {TITLES[TACTICS[c.tactic].code]}"
+        f"{date:%Y-%m} {TITLES[TACTICS[c.tactic].code]}{_subject(world, c)}"
         for date, c in zip(dates, plan, strict=True)
     ]
     cost = np.array([round(tactic.unit_cost * 10_000) for tactic in TACTICS])
@@ -40,6 +40,16 @@ def campaign_table(world: World) -> Columns:
         "ends_at": moments(calendar.first_day, start + CAMPAIGN_DAYS),
         "unit_cost": decimals(cost[tactics], 18, 4),
     }
+
+
+def _subject(world: World, campaign: Campaign) -> str:
+    """What a launch is about: the category, and the product where there is a new one."""
+    if campaign.purpose != "launch":
+        return ""
+    products = world.company.products
+    category = products.category_names[campaign.category]
+    product = f" {products.names[campaign.product]}" if campaign.product != NONE else ""
+    return f" {category}{product}"
 
 
 def member_table(world: World, chunk: Chunk) -> Columns:

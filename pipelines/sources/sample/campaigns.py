@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.sources.sample import names
-from pipelines.sources.sample.parameters import RATES, TACTIC, Scale
+from pipelines.sources.sample.company import Company
+from pipelines.sources.sample.parameters import NONE, RATES, TACTIC, Scale
 from pipelines.sources.sample.seasons import Seasons
 from pipelines.sources.sample.streams import Purpose, stream
 
@@ -18,15 +19,20 @@ Ints = npt.NDArray[np.int64]
 
 FIRST_MONTH = 4  # before it there is nobody to campaign to
 # Purpose, tactic, channels; the plan goes round them, so every purpose recurs.
+# The second step of the ladder comes when those offered the first one may be spoken to again.
 PLAN = (
     ("retain", "voucher", ("email", "sms", "wechat")),
+    ("loyalty", "reward_step_1", ("sms",)),
     ("win_back", "voucher", ("email", "sms")),
     ("retain", "reminder", ("sms", "wechat")),
+    ("care", "revisit_drive", ("phone",)),
     ("retain", "service_call", ("phone",)),
+    ("loyalty", "reward_step_2", ("sms",)),
     ("loyalty", "double_points", ("email", "wechat")),
     ("win_back", "service_call", ("phone",)),
     ("care", "gift", ("wechat", "phone")),
     ("launch", "new_product", ("email", "wechat")),
+    ("care", "training_invitation", ("wechat", "phone")),
     ("retain", "voucher", ("sms", "wechat")),
     ("win_back", "reminder", ("sms", "wechat")),
 )
@@ -37,6 +43,10 @@ TITLES = {
     "gift": "节日礼品",
     "double_points": "双倍积分",
     "new_product": "新品上市",
+    "revisit_drive": "客户回访",
+    "training_invitation": "培训邀请",
+    "reward_step_1": "返利 5%",
+    "reward_step_2": "返利 8%",
 }
 
 
@@ -49,8 +59,9 @@ class Campaign:
         purpose, tactic, channel: as in the contract; tactic is a number into TACTICS and channel
             one into CONTACT_CHANNELS.
         month: month at whose first midnight customers are assigned.
-        share: of those it is open to, the part drawn into it.
+        share: of those it is open to, the part drawn into it; of a second step, all.
         category: category of the product a launch is about.
+        product: that product; NONE before the first one is new.
     """
 
     number: int
@@ -60,9 +71,10 @@ class Campaign:
     month: int
     share: float
     category: int
+    product: int
 
 
-def campaigns(scale: Scale, calendar: Seasons) -> tuple[Campaign, ...]:
+def campaigns(scale: Scale, calendar: Seasons, firm: Company) -> tuple[Campaign, ...]:
     """The campaigns of one world, in order of time."""
     rng = stream(scale.seed, Purpose.CAMPAIGN_PLAN)
     last = len(calendar.months) - 2
@@ -71,6 +83,8 @@ def campaigns(scale: Scale, calendar: Seasons) -> tuple[Campaign, ...]:
     plan = []
     for number, month in enumerate(months):
         purpose, tactic, channels = PLAN[number % len(PLAN)]
+        product = firm.products.newest(float(calendar.months[month + 1] - 1))
+        category = int(rng.integers(len(names.CATEGORIES)))
         plan.append(
             Campaign(
                 number=number,
@@ -78,8 +92,9 @@ def campaigns(scale: Scale, calendar: Seasons) -> tuple[Campaign, ...]:
                 tactic=TACTIC[tactic],
                 channel=names.CONTACT_CHANNELS.index(channels[rng.integers(len(channels))]),
                 month=int(month),
-                share=float(rng.uniform(0.35, 0.55)),
-                category=int(rng.integers(len(names.CATEGORIES))),
+                share=max(float(rng.uniform(0.35, 0.55)), tactic == "reward_step_2"),
+                category=category if product == NONE else int(firm.products.category[product]),
+                product=product,
             )
         )
     return tuple(plan)

@@ -20,6 +20,12 @@ Ints = npt.NDArray[np.int64]
 
 STORES_PER_REGION = 3
 PRODUCTS_PER_CATEGORY = 16
+# After the first year, in which all is new, a new product every other month, one category after the
+# other; the last one in the last month. They sell like the fourth of their category.
+LAUNCH_MONTHS = 2
+FIRST_LAUNCH_MONTH = 13
+LAUNCH_DAY = 3  # of its month
+LAUNCH_RANK = 3
 RECENT_DEPARTURES = (
     2  # representatives who leave in the last weeks, so that there is a handover to do
 )
@@ -39,6 +45,7 @@ class Products:
         flaws: how much more often than the mean a product disappoints.
         popularity: running sum of the products' shares within their category, plus the number of
             the category: one `searchsorted` finds a product for any (category, uniform) pair.
+        since: day from which it is on offer, 0 for most.
     """
 
     names: tuple[str, ...]
@@ -49,16 +56,23 @@ class Products:
     interval: Ints
     flaws: Floats
     popularity: Floats
+    since: Ints
 
     @property
     def goods(self) -> int:
         """Number of goods; the services come after them."""
         return len(self.popularity)
 
-    def pick(self, category: Ints, uniform: Floats) -> Ints:
-        """A product of each category, by popularity."""
+    def pick(self, category: Ints, uniform: Floats, day: Floats) -> Ints:
+        """A product of each category, by popularity; the best-seller instead of one to come."""
         found = np.searchsorted(self.popularity, category + uniform, side="right")
-        return np.minimum(found, (category + 1) * PRODUCTS_PER_CATEGORY - 1)
+        found = np.minimum(found, (category + 1) * PRODUCTS_PER_CATEGORY - 1)
+        return np.where(self.since[found] <= day, found, category * PRODUCTS_PER_CATEGORY)
+
+    def newest(self, day: float) -> int:
+        """The product launched last by a day; NONE where nothing was launched yet."""
+        product = int(np.where(self.since <= day, self.since, 0).argmax())
+        return product if 0 < self.since[product] <= day else NONE
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ def company(scale: Scale, calendar: Seasons) -> Company:
     rng = stream(scale.seed, Purpose.COMPANY)
     months = len(calendar.months) - 1
     regions = len(names.REGIONS)
-    products = _products(rng)
+    products = _products(rng, calendar)
 
     reps = max(2 * regions, scale.customers // RATES.customers_per_rep)
     rep_region = np.arange(reps) % regions
@@ -151,7 +165,18 @@ def _successors(region: Ints, departs: Ints) -> Ints:
     return successor
 
 
-def _products(rng: np.random.Generator) -> Products:
+def _launches(calendar: Seasons) -> Ints:
+    """Day from which each good is on offer."""
+    since = np.zeros(len(names.CATEGORIES) * PRODUCTS_PER_CATEGORY, np.int64)
+    last = len(calendar.months) - 2
+    for number, month in enumerate(range(last, FIRST_LAUNCH_MONTH - 1, -LAUNCH_MONTHS)):
+        turn, category = divmod(number, len(names.CATEGORIES))
+        rank = min(LAUNCH_RANK + turn, PRODUCTS_PER_CATEGORY - 1)
+        since[category * PRODUCTS_PER_CATEGORY + rank] = calendar.months[month] + LAUNCH_DAY
+    return since
+
+
+def _products(rng: np.random.Generator, calendar: Seasons) -> Products:
     product_names: list[str] = []
     category: list[int] = []
     price: list[float] = []
@@ -185,4 +210,5 @@ def _products(rng: np.random.Generator) -> Products:
         interval=np.array([0] * goods + [service[4] for service in names.SERVICES]),
         flaws=flaws,
         popularity=np.array(popularity),
+        since=np.append(_launches(calendar), np.zeros(len(names.SERVICES), np.int64)),
     )

@@ -47,7 +47,7 @@ class Customers:
         frailty, price_sensitivity, forgetfulness, responsiveness, inertia: latent; how prone to
             causes at all, to two of them, to treatments, and to harm from being disturbed.
         referrer: position within the chunk of who recommended us, NONE for most.
-        trained: day of the first training, far in the future for most.
+        trained: day of the first training they come to unasked, far in the future for most.
         consents: marketing consent at the start, shape (n, contact channels).
         withdrawn: day on which that consent ends, same shape.
         profiling: consent to profiling.

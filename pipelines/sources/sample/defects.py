@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,11 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.sources.sample.columns import Columns
+from pipelines.sources.sample.contact_faults import SHOWN_BY
 from pipelines.sources.sample.parameters import Scale
 from pipelines.sources.sample.streams import Purpose, stream
 
 # Verdicts: what should become of the row.
 QUARANTINED, DUPLICATE, ACCEPTED = "quarantined", "duplicate", "accepted"
+DOUBTED = "doubted"  # accepted, no row beside the good ones: contact data that is judged (108)
 EPOCH = datetime.datetime(1970, 1, 1)
 PLACEHOLDER = datetime.datetime(9999, 12, 31)
 
@@ -120,7 +123,8 @@ class Spoiler:
     """Puts bad rows into tables, and keeps count of them.
 
     Attributes:
-        found: rows per (table, kind, verdict, rule).
+        found: rows per (table, kind, verdict, rule); of what is doubted, customers, and for the
+            rule the column of contact_data_quality that shows it.
     """
 
     def __init__(self, scale: Scale) -> None:
@@ -156,6 +160,12 @@ class Spoiler:
                 parts.append(_with(source, kind))
         whole = pa.concat_tables(parts)
         return {name: whole.column(name) for name in whole.column_names}
+
+    def doubt(self, faults: Iterable[str | None]) -> None:
+        """Count what is wrong with the contact data of customers, None where nothing is."""
+        for fault in faults:
+            if fault is not None:
+                self.found["customers", fault, DOUBTED, SHOWN_BY[fault]] += 1
 
     def texts(self) -> dict[str, Columns]:
         """Bad rows that need text, by table."""

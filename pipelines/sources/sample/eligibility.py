@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipelines.sources.sample.campaigns import Campaign
 from pipelines.sources.sample.customers import Customers
+from pipelines.sources.sample.parameters import TACTICS
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -22,6 +23,8 @@ OPEN_TO_ALL = 0.12  # of all buyers are let into a retain campaign whatever thei
 WATCH, CHURNED = 1, 3  # missed rhythms: from watch on to retain, from churned on to win back
 SILENT_MONTHS = 3  # at least, before anybody is called churned
 KNOWN_ORDERS = 3  # orders that make a known customer, who is cared for
+LADDER_MONTHS = 12  # without an order, or after a step of the reward ladder, till it is forgotten
+TRAINING_SILENT_MONTHS = 6  # who has not bought for longer has nothing to be trained on
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Seen:
         orders: orders so far.
         silent: months since the month of the last order.
         rhythm: mean months between orders so far; three where there was but one.
+        since_reward: months since the first step of the reward ladder was offered.
+        trained: whether they have been to a training.
         closed: whether they may not be drawn: a campaign touched them lately, or they withdrew.
     """
 
@@ -40,6 +45,8 @@ class Seen:
     orders: Ints
     silent: Ints
     rhythm: Floats
+    since_reward: Ints
+    trained: Bools
     closed: Bools
 
 
@@ -48,15 +55,24 @@ def open_to(
 ) -> Bools:
     """Which customers a campaign is open to."""
     overdue = seen.silent / np.maximum(seen.rhythm, 0.5)
-    match campaign.purpose:
-        case "retain":
+    match TACTICS[campaign.tactic].code, campaign.purpose:
+        case "reward_step_1", _:
+            wanted = who.is_member & (seen.silent <= LADDER_MONTHS)
+        case "reward_step_2", _:
+            # offered the first step, and not moved by it
+            wanted = (seen.since_reward <= LADDER_MONTHS) & (seen.silent > seen.since_reward)
+        case "revisit_drive", _:
+            wanted = who.rep >= 0
+        case "training_invitation", _:
+            wanted = ~seen.trained & (seen.silent <= TRAINING_SILENT_MONTHS)
+        case _, "retain":
             wanted = (overdue >= WATCH) & (overdue < CHURNED) & (seen.silent >= 1)
             wanted |= luck < OPEN_TO_ALL
-        case "win_back":
+        case _, "win_back":
             wanted = (overdue >= CHURNED) & (seen.silent >= SILENT_MONTHS)
-        case "care":
+        case _, "care":
             wanted = (seen.orders >= KNOWN_ORDERS) & (who.rep >= 0)
-        case "loyalty":
+        case _, "loyalty":
             wanted = who.is_member
         case _:
             wanted = (who.first_category == campaign.category) | (

@@ -90,13 +90,11 @@ def training_table(world: World, chunk: Chunk) -> Columns:
     """Table `trainings`: the first one works (fates.py), some come again."""
     rng = world.stream(Purpose.LEARNING, chunk.number)
     calendar = world.calendar
-    who = chunk.who
-    first = np.flatnonzero(who.trained < calendar.days)
+    who, trained = chunk.who, chunk.lived.final.trained
+    first = np.flatnonzero(trained < calendar.days)
     again = first[rng.random(len(first)) < 0.3]  # noqa: PLR2004 own assumption
     customer = np.concatenate([first, again])
-    day = np.concatenate(
-        [who.trained[first], who.trained[again] + rng.exponential(120, len(again))]
-    )
+    day = np.concatenate([trained[first], trained[again] + rng.exponential(120, len(again))])
     customer, day = _by_time(customer, at_hours(rng, day), calendar)
     n = len(customer)
     completed = rng.random(n) < 0.86  # noqa: PLR2004 own assumption

@@ -21,10 +21,10 @@ from pipelines.sources.sample.parameters import (
     CAUSE,
     CAUSES,
     CODES,
-    EFFECT_MONTHS,
     INTERNAL,
     NONE,
     RATES,
+    TACTIC,
     TACTICS,
 )
 from pipelines.sources.sample.purchase_times import PurchaseTimes
@@ -53,6 +53,7 @@ def _effects(of: str) -> Floats:
 
 LOG_LEAVES, LOG_HEALS, LOG_RETURNS = _effects("leaves"), _effects("heals"), _effects("returns")
 LOG_BUYS = np.log([tactic.buys for tactic in TACTICS] + [1.0])
+WORKS = np.array([tactic.works for tactic in TACTICS])
 # Offers make those think who had not thought of leaving; services and gifts do not.
 DISTURBS = np.array([t.code in ("voucher", "reminder", "new_product") for t in TACTICS] + [False])
 
@@ -64,6 +65,11 @@ REVISIT_RETURNS = np.array([2.5 if c == "needs_reminding" else 1.4 for c in CODE
 
 MOST_ONSET = 0.6  # chance per month that anything at all begins; keeps the sum of causes a chance
 FASTEST_ONSET_DAY = 0.5  # a cause begins in the first half of its month, so that it can be seen
+
+
+HOLD_OUT, VISIT = range(2)  # what a drive decides about a member
+REVISIT_DRIVE, TRAINING_INVITATION = TACTIC["revisit_drive"], TACTIC["training_invitation"]
+TRAINING_AFTER_DAYS = 14.0  # after the invitation; own assumption
 
 
 @dataclass
@@ -79,6 +85,9 @@ class State:
         retail, service: own time spent (purchase_times.py).
         tactic: treatment at work, NONE where there is none.
         works: months it still works.
+        revisit: whether a drive wants them revisited this month: VISIT, HOLD_OUT, or NONE where
+            their representative is free to do as he pleases.
+        trained: day of the first training, far in the future for most.
     """
 
     present: Bools
@@ -90,10 +99,13 @@ class State:
     service: Floats
     tactic: Codes
     works: Ints
+    revisit: Codes
+    trained: Floats
 
     @classmethod
-    def before_all(cls, n: int) -> Self:
+    def before_all(cls, who: Customers) -> Self:
         """Nobody has joined yet."""
+        n = len(who)
         return cls(
             present=np.zeros(n, bool),
             cause=np.full(n, NONE, np.int8),
@@ -104,16 +116,28 @@ class State:
             service=np.zeros(n),
             tactic=np.full(n, NONE, np.int8),
             works=np.zeros(n, np.int64),
+            revisit=np.full(n, NONE, np.int8),
+            trained=who.trained.copy(),
         )
 
     def take(self, rows: Ints) -> Self:
         """A copy of the state of the customers at these positions."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
-    def treat(self, rows: Ints, tactic: int) -> None:
-        """Begin a treatment of the customers at these positions."""
-        self.tactic[rows] = tactic
-        self.works[rows] = EFFECT_MONTHS
+    def hold_out(self, rows: Ints, tactic: int) -> None:
+        """Keep from the members of a campaign, at these positions, what it is about to offer."""
+        if tactic == REVISIT_DRIVE:
+            self.revisit[rows] = HOLD_OUT
+
+    def treat(self, rows: Ints, tactic: int, day: float) -> None:
+        """Begin a treatment of the customers at these positions on a day."""
+        if tactic == REVISIT_DRIVE:
+            self.revisit[rows] = VISIT
+        elif tactic == TRAINING_INVITATION:
+            self.trained[rows] = np.minimum(self.trained[rows], day + TRAINING_AFTER_DAYS)
+        else:
+            self.tactic[rows] = tactic
+            self.works[rows] = WORKS[tactic]
 
 
 @dataclass(frozen=True)
@@ -193,6 +217,7 @@ class Lived:
         speed: factor on the purchase rates.
         cause: cause at work during the month, NONE where there was none.
         began, healed, departed, returned: whether that happened.
+        visited: whether the representative came.
         day: day on which it happened (a departure's or return's where something began as well).
         onset_day: day on which the cause began, where one did.
         retail, service: own time at the start of the month.
@@ -206,14 +231,15 @@ class Lived:
     healed: Bools
     departed: Bools
     returned: Bools
+    visited: Bools
     day: Floats
     onset_day: Floats
     retail: Floats
     service: Floats
 
 
-def revisits(who: Customers, firm: Company, luck: npt.NDArray[np.float32]) -> Bools:
-    """Whether the representative revisits each customer in a month with this luck.
+def _revisits(who: Customers, firm: Company, luck: npt.NDArray[np.float32]) -> Bools:
+    """Whether the representative revisits each customer, unasked, in a month with this luck.
 
     Business customers are due twice as often; the diligent do more than the careless.
     """
@@ -258,7 +284,7 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
 
     chances = np.stack([cause.onset * factor[cause.code] for cause in CAUSES])
     chances *= who.frailty * early
-    chances[INTERNAL] *= np.where(who.trained < month.start, RATES.training_factor, 1.0)
+    chances[INTERNAL] *= np.where(state.trained < month.start, RATES.training_factor, 1.0)
     chances[CAUSE["price"]] += disturbed * RATES.sleeping_dog_onset
     total = chances.sum(axis=0)
     return chances * np.minimum(1.0, MOST_ONSET / np.maximum(total, 1e-12))
@@ -272,7 +298,9 @@ def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
     length = month.end - month.start
     fate, fate_day = draws.fate[now].astype(float), draws.fate_day[now].astype(float)
     strength, tactic = who.responsiveness, state.tactic
-    visited = revisits(who, firm, draws.revisit[now])
+    visited = np.where(
+        state.revisit == NONE, _revisits(who, firm, draws.revisit[now]), state.revisit == VISIT
+    )
 
     joins = ~who.is_prospect & (who.joined >= month.start) & (who.joined < month.end)
     begin = np.where(joins, who.joined, month.start)
@@ -330,6 +358,7 @@ def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
         healed=healed,
         departed=departed,
         returned=returned,
+        visited=visited,
         day=day,
         onset_day=onset_day,
         retail=retail,
@@ -341,6 +370,7 @@ def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
     state.left = np.where(departed, now, state.left)
     state.present = state.present & ~departed
     state.cause = np.where(departed | healed, NONE, state.cause).astype(np.int8)
+    state.revisit[:] = NONE
     state.works = np.maximum(state.works - 1, 0)
     state.tactic = np.where(state.works > 0, tactic, NONE).astype(np.int8)
     return lived

@@ -127,6 +127,8 @@ def generate(
         part = f"part-{chunk:05d}"
         for place, table, columns in _tables(world, chunk, numbers):
             if place == TRUTH:
+                if table == "customers":
+                    spoiler.doubt(columns["contact_fault"].to_pylist())
                 write_part(truth, table, part, columns)
             else:
                 spoiled = spoiler.spoil(table, chunk, columns)

@@ -19,9 +19,9 @@ from pipelines.sources.sample.columns import (
     words,
 )
 from pipelines.sources.sample.company import Company
-from pipelines.sources.sample.fates import revisits
+from pipelines.sources.sample.fates import REVISIT_DRIVE
 from pipelines.sources.sample.identifiers import customer_ids, own_ids, rep_ids
-from pipelines.sources.sample.lives import Lives
+from pipelines.sources.sample.lives import Lives, Members
 from pipelines.sources.sample.orders import COMPLETED, Orders
 from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES
 from pipelines.sources.sample.profiles import owner_at, rep_left
@@ -67,7 +67,7 @@ def interaction_table(world: World, chunk: Chunk) -> Columns:
     calendar, firm = world.calendar, world.company
     lived, made, who = chunk.lived, chunk.made, chunk.who
     contacts = [
-        *_revisits(rng, lived, firm),
+        *_revisits(rng, lived),
         _care(rng, calendar, lived),
         _handing_over(rng, lived, made),
         *_of_causes(rng, lived, firm),
@@ -127,16 +127,13 @@ def _contact(
     }
 
 
-def _revisits(rng: np.random.Generator, lived: Lives, firm: Company) -> list[dict[str, Any]]:
+def _revisits(rng: np.random.Generator, lived: Lives) -> list[dict[str, Any]]:
     """Revisits that came about, as the months knew them, and calls before that found nobody."""
     who = lived.who
     customers: list[Ints] = []
     days: list[Floats] = []
     for month in lived.months:
-        done = revisits(who, firm, lived.cast.draws.revisit[month.number]) & (
-            who.joined < month.start
-        )
-        rows = np.flatnonzero(done)
+        rows = np.flatnonzero(lived.lived[month.number].visited & (who.joined < month.start))
         customers.append(rows)
         days.append(month.start + rng.uniform(0, 20, len(rows)))
     customer, day = np.concatenate(customers), np.concatenate(days)
@@ -156,7 +153,19 @@ def _revisits(rng: np.random.Generator, lived: Lives, firm: Company) -> list[dic
         _contact(
             rng, customer[tried], day[tried] - rng.uniform(1, 6, tried.sum()), REVISIT, NO_ANSWER
         ),
+        *(
+            _missed(rng, members, lived.months[members.campaign.month].start)
+            for members in lived.members
+            if members.campaign.tactic == REVISIT_DRIVE
+        ),
     ]
+
+
+def _missed(rng: np.random.Generator, members: Members, start: float) -> dict[str, Any]:
+    """Calls of a revisit drive that found nobody."""
+    customer = members.customer[members.treated & ~members.reached]
+    day = start + rng.uniform(0, 20, len(customer))
+    return _contact(rng, customer, day, REVISIT, NO_ANSWER)
 
 
 def _month(lived: Lives, day: Floats) -> Ints:

@@ -20,9 +20,9 @@ from pipelines.sources.sample.eligibility import Seen, open_to
 from pipelines.sources.sample.fates import Cast, Draws, Lived, Month, State, live
 from pipelines.sources.sample.parameters import (
     CAUSE,
-    EFFECT_MONTHS,
     NONE,
     RATES,
+    TACTIC,
     TACTICS,
     WINDOW_DAYS,
 )
@@ -142,13 +142,14 @@ def lives(world: World, chunk: int, who: Customers) -> Lives:
     cast = Cast(np.arange(n), who, draws, *_purchases(world, chunk, who))
     rng = world.stream(Purpose.TREATMENTS, chunk)
 
-    state = State.before_all(n)
+    state = State.before_all(who)
     watch = _Watch(cast)
     lived: list[Lived] = []
     drawn: list[_Drawn] = []
     treatment = np.full((count, n), NONE, np.int16)
     cooling_until = np.zeros(n, np.int64)
     closed = np.zeros(n, bool)
+    rewarded = np.full(n, LONG_AGO)
     left_month = np.full(n, LONG_AGO)
 
     edges = [*itertools.pairwise(calendar.months.astype(float)), *calendar.future]
@@ -161,7 +162,7 @@ def lives(world: World, chunk: int, who: Customers) -> Lives:
             continue  # the future is lived below, once under every treatment
         # A closed account stays closed, even for those whom life brings back.
         closed |= who.closes_account & (state.gone == CAUSE["life_change"])
-        seen = watch.look(number, start, state, closed | (cooling_until > number))
+        seen = watch.look(number, start, state, rewarded, closed | (cooling_until > number))
         for campaign in (c for c in world.campaigns if c.month == number):
             luck = rng.random((4, n), np.float32)
             rows = np.flatnonzero(
@@ -173,9 +174,12 @@ def lives(world: World, chunk: int, who: Customers) -> Lives:
             reached = luck[3, rows] < who.reach[rows, campaign.channel]
             drawn.append(_Drawn(campaign, rows, treated, reached, state.take(rows)))
             sent = rows[treated & reached]
-            state.treat(sent, campaign.tactic)
+            state.hold_out(rows, campaign.tactic)
+            state.treat(sent, campaign.tactic, start)
             cooling_until[rows] = number + RATES.cooling_months
-            treatment[number : number + EFFECT_MONTHS, sent] = campaign.number
+            treatment[number : number + TACTICS[campaign.tactic].works, sent] = campaign.number
+            if campaign.tactic == TACTIC["reward_step_1"]:
+                rewarded[rows[treated]] = number
         lived.append(live(state, cast, world, months[-1]))
         left_month[lived[-1].departed] = number
 
@@ -227,7 +231,7 @@ class _Watch:
         self.first = np.zeros(n, np.int64)
         self.last = np.zeros(n, np.int64)
 
-    def look(self, month: int, start: float, state: State, closed: Bools) -> Seen:
+    def look(self, month: int, start: float, state: State, rewarded: Ints, closed: Bools) -> Seen:
         """What can be seen at the start of a month."""
         joined = ~self.cast.who.is_prospect & (self.cast.who.joined < start)
         so_far = self.cast.orders_between(self.before_all, (state.retail, state.service))
@@ -237,7 +241,8 @@ class _Watch:
         self.last = np.where(grew, month - 1, self.last)
         self.orders = orders
         rhythm = np.where(orders > 1, (self.last - self.first) / np.maximum(orders - 1, 1), 3.0)
-        return Seen(month, orders, month - self.last, rhythm, closed)
+        trained = state.trained < start
+        return Seen(month, orders, month - self.last, rhythm, month - rewarded, trained, closed)
 
 
 def _under_either_arm(drawn: _Drawn, cast: Cast, world: World, months: list[Month]) -> Members:
@@ -246,9 +251,12 @@ def _under_either_arm(drawn: _Drawn, cast: Cast, world: World, months: list[Mont
     window_ends = months[campaign.month].start + WINDOW_DAYS
     orders, stays = [], []
     for treated in (False, True):
-        state = drawn.state.take(np.arange(len(drawn.rows)))
+        everybody = np.arange(len(drawn.rows))
+        state = drawn.state.take(everybody)
+        state.hold_out(everybody, campaign.tactic)
         if treated:
-            state.treat(np.flatnonzero(drawn.reached), campaign.tactic)
+            begin = months[campaign.month].start
+            state.treat(np.flatnonzero(drawn.reached), campaign.tactic, begin)
         start = end = (state.retail, state.service)
         for month in months[campaign.month :]:
             if month.start >= window_ends:
@@ -290,7 +298,7 @@ def _outlook(final: State, cast: Cast, world: World, future: list[Month]) -> Out
     for tactic in (NONE, *range(len(TACTICS))):
         state = final.take(cast.rows)
         if tactic != NONE:
-            state.treat(cast.rows, tactic)
+            state.treat(cast.rows, tactic, future[0].start)
         for month in future:
             live(state, cast, world, month)
         orders.append(cast.orders_between(start, (state.retail, state.service)))

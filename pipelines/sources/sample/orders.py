@@ -231,7 +231,7 @@ def _lines(world: World, rng: np.random.Generator, who: Customers, draft: _Draft
     other = rng.integers(0, len(names.CATEGORIES), n)
     category = np.where(luck < FIRST_CHOICE + SECOND_CHOICE, who.second_category[customer], other)
     category = np.where(luck < FIRST_CHOICE, who.first_category[customer], category)
-    product = products.pick(category, rng.random(n))
+    product = products.pick(category, rng.random(n), draft.day[order])
     more = np.where(who.is_business, MORE_UNITS_BUSINESS, MORE_UNITS)[customer]
     quantity = 1 + rng.poisson(more * draft.basket[order])
     serviced = np.flatnonzero(draft.is_service)

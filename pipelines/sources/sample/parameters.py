@@ -10,7 +10,7 @@ tests/code/test_sample_realism.py.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -111,7 +111,7 @@ INTERNAL = np.array([CAUSE[code] for code in CODES[:7]])
 class Tactic:
     """What a campaign does to a customer whom it reaches.
 
-    Factors hold for `EFFECT_MONTHS` and are raised to the customer's responsiveness.
+    Factors hold for its months and are raised to the customer's responsiveness.
 
     Attributes:
         code: name in `campaigns.tactic`.
@@ -119,6 +119,7 @@ class Tactic:
         heals: factor on the chance that the cause passes, by cause.
         returns: factor on the chance that a departed customer comes back, by cause.
         buys: factor on the purchase rate.
+        works: months for which it works.
         unit_cost: cost per treated customer, home currency.
         discount: discount on the coupon that comes with it, share of the price.
     """
@@ -128,11 +129,22 @@ class Tactic:
     heals: dict[str, float] = field(default_factory=dict)
     returns: dict[str, float] = field(default_factory=dict)
     buys: float = 1.0
+    works: int = 3  # own assumption, the 90 days most tests look at
     unit_cost: float = 0.0
     discount: float = 0.0
 
+    def weaker(self, code: str, discount: float, unit_cost: float) -> Tactic:
+        """The same for less money: its effects, as logarithms, in proportion to the discount."""
+        share = discount / self.discount
 
-EFFECT_MONTHS = 3  # months that a treatment works; own assumption, the 90 days most tests look at
+        def less(factors: dict[str, float]) -> dict[str, float]:
+            return {cause: factor**share for cause, factor in factors.items()}
+
+        return replace(
+            self, code=code, discount=discount, unit_cost=unit_cost, buys=self.buys**share,
+            leaves=less(self.leaves), heals=less(self.heals), returns=less(self.returns),
+        )  # fmt: skip
+
 
 # Which treatment helps against which cause: Kumar, Bhagwat & Zhang 2015 (a price offer for who
 # left for the price, a better service for who left for the service); TARP (solving the problem fast
@@ -140,16 +152,17 @@ EFFECT_MONTHS = 3  # months that a treatment works; own assumption, the 90 days 
 # 2014 (reminders: a third fewer missed appointments; odds ratio 1.76 by SMS, 2.09 by telephone).
 # Purchase factors: Hillstrom's test, visits 10.6% -> 15.1% and buyers 0.61% -> 0.88% within two
 # weeks, diluted here over three months.
+VOUCHER = Tactic(
+    "voucher",
+    leaves={"price": 0.4, "competitor": 0.6, "closer_place": 0.8, "needs_reminding": 0.7},
+    heals={"price": 2.4, "competitor": 1.6, "needs_reminding": 1.6},
+    returns={"price": 6.0, "competitor": 4.0, "needs_reminding": 3.0, "closer_place": 1.8},
+    buys=1.10,
+    unit_cost=3.0,
+    discount=0.10,
+)
 TACTICS = (
-    Tactic(
-        "voucher",
-        leaves={"price": 0.4, "competitor": 0.6, "closer_place": 0.8, "needs_reminding": 0.7},
-        heals={"price": 2.4, "competitor": 1.6, "needs_reminding": 1.6},
-        returns={"price": 6.0, "competitor": 4.0, "needs_reminding": 3.0, "closer_place": 1.8},
-        buys=1.10,
-        unit_cost=3.0,
-        discount=0.10,
-    ),
+    VOUCHER,
     Tactic(
         "service_call",
         leaves={
@@ -216,6 +229,13 @@ TACTICS = (
         buys=1.08,
         unit_cost=0.8,
     ),
+    # Offers to do what the company does anyway, to some drawn by lot: what a revisit and a training
+    # change stands where they are lived (fates.py), for those who come by them unasked as well.
+    Tactic("revisit_drive", works=0, unit_cost=9.0),
+    Tactic("training_invitation", works=0, unit_cost=15.0),
+    # A share of the order back as credit, the first and the second step of the ladder.
+    VOUCHER.weaker("reward_step_1", discount=0.05, unit_cost=0.5),
+    VOUCHER.weaker("reward_step_2", discount=0.08, unit_cost=0.5),
 )
 TACTIC = {tactic.code: number for number, tactic in enumerate(TACTICS)}
 
@@ -239,6 +259,10 @@ class Rates:
     # A second record of the same person: the 1% that companies with a duplicate policy reach.
     double_record_share: float = 0.01
     missing_share: float = 0.12  # of each optional profile field
+    # Contact data that cannot be right, and telephone numbers that lead nowhere among the customers
+    # of representatives who left without handing over.
+    contact_fault_share: float = 0.02
+    deserted_fault_share: float = 0.08
     # Won in the opening months; the others are won as evenly as days are busy.
     opening_share: float = 0.22
     opening_months: int = 4
@@ -286,7 +310,7 @@ class Rates:
     opening_felt_months: int = 4
 
     # Campaigns.
-    campaigns_per_year: int = 9
+    campaigns_per_year: int = 13
     control_share: float = 0.20
     # No second campaign within these months, so that a window of effect has but one treatment.
     cooling_months: int = 4

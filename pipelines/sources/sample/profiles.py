@@ -21,6 +21,7 @@ from pipelines.sources.sample.columns import (
     words,
 )
 from pipelines.sources.sample.company import STAYS, Company
+from pipelines.sources.sample.contact_faults import contact_faults, with_faults
 from pipelines.sources.sample.customers import Customers
 from pipelines.sources.sample.identifiers import (
     asset_ids,
@@ -108,9 +109,6 @@ def customer_table(world: World, chunk: Chunk) -> Columns:
     copies = np.flatnonzero(rng.random(n) < RATES.double_record_share)
     source[copies] = rng.integers(0, n, len(copies))
     person = person.take(source)
-    careless = (who.rep >= 0) & (firm.rep_departs[np.maximum(who.rep, 0)] < STAYS)
-    false_phone = careless & ~firm.rep_hands_over[np.maximum(who.rep, 0)] & (rng.random(n) < 0.08)  # noqa: PLR2004
-
     business = who.is_business[customer]
     grade = np.digitize(
         who.basket * (who.retail_rate + who.service_rate) * rng.lognormal(0, 0.5, n),
@@ -122,19 +120,21 @@ def customer_table(world: World, chunk: Chunk) -> Columns:
         names.ACQUISITION_CHANNELS.index("referral"),
         rng.choice([0, 1, 3, 4, 5], n, p=[0.34, 0.30, 0.08, 0.16, 0.12]),
     )
+    fault = contact_faults(world, chunk.number, who)
+    no_email, no_phone, no_birthday = (rng.random((3, n)) < RATES.missing_share) & (fault == NONE)
+    born = -rng.uniform(18, 75, n) * 365.25
+    email, phone, born = with_faults(
+        rng, fault, person.email, person.phone, born, lent=~no_email & ~who.is_test, today=end
+    )
+    no_birthday |= who.is_business
     return {
         "customer_id": customer_ids(who, customer),
         "created_at": moments(calendar.first_day, who.known[customer]),
         "name": hide(person.name.take(pa.array(customer)), some(0.02)),
-        "email": hide(person.email.take(pa.array(customer)), some()),
-        "phone": hide(
-            pc.if_else(pa.array(false_phone), "+86 000 0000 0000", person.phone).take(
-                pa.array(customer)
-            ),
-            some(),
-        ),
+        "email": hide(email, no_email).take(pa.array(customer)),
+        "phone": hide(phone, no_phone).take(pa.array(customer)),
         "birth_date": dates(
-            calendar.first_day, -rng.uniform(18, 75, n)[customer] * 365.25, null=some() | business
+            calendar.first_day, born[customer], null=no_birthday[customer] | business
         ),
         "company_name": hide(_company_names(rng, n).take(pa.array(customer)), ~business),
         "industry": words(names.INDUSTRIES, np.where(business, who.number[customer] % 10, NONE)),

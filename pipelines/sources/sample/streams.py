@@ -40,6 +40,7 @@ class Purpose(enum.IntEnum):
     COMMUNITY = 23
     ERASURES = 24
     MEMBERS = 25
+    CONTACT_FAULTS = 26
 
 
 def stream(seed: int, purpose: Purpose, *part: int) -> np.random.Generator:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipelines.sources.sample import names
 from pipelines.sources.sample.chunk import Chunk
 from pipelines.sources.sample.columns import Columns, moments, words
+from pipelines.sources.sample.contact_faults import FAULTS, contact_faults
 from pipelines.sources.sample.identifiers import campaign_ids, customer_ids
 from pipelines.sources.sample.lives import Lives
 from pipelines.sources.sample.orders import COMPLETED, Orders
@@ -34,7 +35,8 @@ OUTCOMES = ("lasts", "healed", "departed")
 def truth_tables(world: World, chunk: Chunk) -> Iterator[tuple[str, Columns]]:
     """The truth of one chunk, table by table."""
     lived, worth = chunk.lived, _worth(chunk.lived, chunk.made)
-    yield "customers", _customers(lived, worth)
+    faults = contact_faults(world, chunk.number, chunk.who)
+    yield "customers", _customers(lived, worth) | {"contact_fault": words(FAULTS, faults)}
     yield "causes", _causes(world.calendar, lived)
     yield "treatments", _treatments(lived, worth)
     yield "outlook", _outlook(lived, worth)

@@ -37,4 +37,5 @@ class World:
 def make_world(scale: Scale) -> World:
     """The world of one scale."""
     calendar = seasons(scale.last_day, scale.years)
-    return World(scale, calendar, company(scale, calendar), campaigns(scale, calendar))
+    firm = company(scale, calendar)
+    return World(scale, calendar, firm, campaigns(scale, calendar, firm))
