@@ -62,7 +62,9 @@ def made_once(
     return folder
 
 
-SAMPLE_CUSTOMERS = 800  # enough for the model to learn something, and for every plan to be on a list
+SAMPLE_CUSTOMERS = (
+    800  # enough for the model to learn something, and for every plan to be on a list
+)
 SAMPLE_DAYS = ("2026-03-20", "2026-06-28")  # the later day knows the lists of the earlier one
 
 

@@ -370,8 +370,11 @@ def test_identities_by_following_every_link(company: Company) -> None:
         return customer
 
     digits = customers.phone.str.replace(r"\D", "", regex=True)
-    plausible = digits.str.len().between(7, 15)
-    for key in (digits.where(plausible).str[-9:], customers.email.str.strip().str.lower()):
+    differ = digits.str[-9:].map(lambda end: len(set(end)) > 1, na_action="ignore")
+    plausible = digits.str.len().between(7, 15) & differ.fillna(False).astype(bool)
+    emails = customers.email.str.strip().str.lower()
+    emails = emails.where(emails.str.fullmatch(r"[^@ ]+@[^@ ]+[.][^@ ]+"))
+    for key in (digits.where(plausible).str[-9:], emails):
         for _, group in customers.groupby(key):
             if len(group) <= VARS["duplicate_most_customers"]:
                 first, *others = group.customer_id

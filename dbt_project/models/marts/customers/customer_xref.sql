@@ -10,13 +10,8 @@ deliveries as (
     where table_name = 'customers'
 ),
 
--- One way of writing each: of a number the last nine digits, as one source writes the country and another does not.
 details as (
-    select
-        customer_id,
-        case when length({{ digits('phone') }}) between 7 and 15 then right({{ digits('phone') }}, 9) end as phone,
-        case when {{ matches('lower(trim(email))', '^[^@ ]+@[^@ ]+[.][^@ ]+$') }} then lower(trim(email)) end as email
-    from customers
+    select * from {{ ref('int_contact_details') }}
 ),
 
 -- A value that many share is a switchboard or a placeholder: it says nothing of two records being one customer.

@@ -5,8 +5,8 @@ relationships as (
     where is_workable
 ),
 
-customers as (
-    select * from {{ ref('stg_customers') }}
+contact_details as (
+    select * from {{ ref('int_contact_details') }}
 ),
 
 -- where the source has no such column, its absence says nothing about a customer
@@ -16,41 +16,30 @@ inventory as (
     where table_name = 'customers' and column_name in ('email', 'phone')
 ),
 
--- One way of writing each: only digits of a number and, since one source writes the country and another does not, the
--- last nine of them.
-details as (
-    select
-        customers.customer_id,
-        lower(trim(customers.email)) as email,
-        right({{ digits('customers.phone') }}, 9) as phone,
-        {{ matches("lower(trim(customers.email))", '^[^@ ]+@[^@ ]+[.][^@ ]+$') }} as is_email_plausible,
-        length({{ digits('customers.phone') }}) between 7 and 15
-        and {{ digits('customers.phone') }} <> repeat(
-            left({{ digits('customers.phone') }}, 1), length({{ digits('customers.phone') }})
-        ) as is_phone_plausible
-    from customers
-    semi join relationships using (customer_id)
-),
-
 -- a value that many share is a switchboard or a placeholder: it says nothing of two customers being one
 shared as (
     select
-        *,
-        case when is_email_plausible then count(*) over (partition by email) end as same_email,
-        case when is_phone_plausible then count(*) over (partition by phone) end as same_phone,
-        case when is_email_plausible then min(customer_id) over (partition by email) end as first_of_email,
-        case when is_phone_plausible then min(customer_id) over (partition by phone) end as first_of_phone
-    from details
+        contact_details.*,
+        case when email is not null then count(*) over (partition by email) end as same_email,
+        case when phone is not null then count(*) over (partition by phone) end as same_phone,
+        case when email is not null then min(customer_id) over (partition by email) end as first_of_email,
+        case when phone is not null then min(customer_id) over (partition by phone) end as first_of_phone
+    from contact_details
+    semi join relationships using (customer_id)
 ),
 
 judged as (
     select
         relationships.*,
         shared.customer_id is not null as is_recorded,
-        coalesce(shared.email is not null, false) as has_email,
-        coalesce(shared.phone is not null, false) as has_phone,
+        coalesce(shared.has_email, false) as has_email,
+        coalesce(shared.has_phone, false) as has_phone,
         shared.is_email_plausible,
         shared.is_phone_plausible,
+        shared.is_birth_date_plausible,
+        coalesce(
+            not shared.is_email_plausible or not shared.is_phone_plausible or not shared.is_birth_date_plausible, false
+        ) as is_implausible,
         coalesce(shared.same_email between 2 and {{ var('duplicate_most_customers') }}, false) as is_same_email,
         coalesce(shared.same_phone between 2 and {{ var('duplicate_most_customers') }}, false) as is_same_phone,
         case
@@ -80,6 +69,7 @@ final as (
         has_phone,
         is_email_plausible,
         is_phone_plausible,
+        is_birth_date_plausible,
         is_unreachable,
         is_same_email,
         is_same_phone,
@@ -94,6 +84,7 @@ final as (
         case
             when is_unreachable then 'unreachable'
             when is_same_email or is_same_phone then 'duplicate'
+            when is_implausible then 'implausible'
             when is_never_reached then 'never_reached'
             when is_without_value then 'without_value'
             else 'sound'

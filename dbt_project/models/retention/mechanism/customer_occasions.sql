@@ -43,7 +43,8 @@ birthdays as (
             else {{ birthday_in('birth_date', this_year + 1) }}
         end as next_birthday_on
     from customers
-    where birth_date is not null
+    -- a slip of the century is nobody's birthday
+    where birth_date <= {{ as_of() }}
 ),
 
 complaints as (
