@@ -8,14 +8,15 @@ from tests.data.reasons_told_right import told_right
 
 
 def test_inferred_reasons_are_mostly_the_true_ones(sample_home: Path) -> None:
-    """The goal is 70% at once and 85% within two; a small company may miss it by its luck.
+    """The goal of issue 3: 70% at once and 85% within two, of those who said nothing themselves.
 
-    Of 700 customers some 170 are churned without a word: one standard error is 3.5 points.
+    Of 800 customers some 170 are churned without a word: one standard error is 3.5 points, so that
+    another world of this size may miss it; 3,000 and 20,000 customers do not (docs/adr/0011).
     """
     right = told_right(sample_home)
     assert right["not_stated"].customers > 100
-    assert right["not_stated"].first > 0.63
-    assert right["not_stated"].within_two > 0.75
+    assert right["not_stated"].first >= 0.70
+    assert right["not_stated"].within_two >= 0.85
     assert right["not_stated_and_named"].first > 0.80
     assert right["named"].within_two > 0.88
 

@@ -118,7 +118,7 @@ said as (
         lower(category) as other_words,
         kind || ' about ' || coalesce(category, cause) as fact
     from tickets
-    where kind <> 'praise' and not (kind = 'complaint' and open_days >= {{ var('slow_resolution_days') }})
+    where kind <> 'praise'
     union all
     select
         response_id as source_id,
