@@ -118,13 +118,13 @@ def test_a_difference_within_draws_is_least_squares(
 def test_matched_groups_differ_before_as_least_squares_says(
     sample_marts: duckdb.DuckDBPyConnection, kind: str
 ) -> None:
-    """The placebo of matched comparisons, from the published facts of either group."""
+    """The placebo of matched comparisons and its margin, from the published facts of either."""
     rows = sample_marts.sql(
         f"""
         select stratum_before, orders_before, true as treated
         from activity_assignments
         inner join activity_outcomes using (customer_id, assigned_on)
-        where activity_kind = '{kind}' and stratum_before is not null
+        where activity_kind = '{kind}' and comparison = 'matched' and stratum_before is not null
         union all
         select stratum_before, orders_before, false from activity_outcomes
         where free_of_{kind} and stratum_before is not null and stratum is not null
@@ -139,14 +139,20 @@ def test_matched_groups_differ_before_as_least_squares_says(
 
     found = sample_marts.execute(
         """
-        select before_difference, before_lower_95, before_upper_95, evidence
+        select before_difference, before_lower_95, before_upper_95, before_spread, comparison
         from list_effect
         where activity_kind = ? and activity_code = 'all' and outcome = 'orders'
         """,
         [kind],
     ).fetchall()[0]
 
-    assert found[3] == "matched"
+    groups = rows.groupby("stratum_before")
+    compared = rows[groups["treated"].transform("nunique") == 2]
+    deviations = compared["orders_before"] - compared.groupby("stratum_before")[
+        "orders_before"
+    ].transform("mean")
+    assert found[4] == "matched"
+    assert found[3] == pytest.approx(np.sqrt((deviations**2).mean()), abs=1e-4)
     assert found[0] == pytest.approx(difference, abs=1e-4)
     if found[1] is not None:
         assert found[1:3] == pytest.approx((lower, upper), abs=2e-4)
@@ -182,9 +188,15 @@ RULES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
         points("p", "treatment", 40) + points("p", "control", 40, stratum="another draw"),
         "too few customers",
     ),
+    # a quarter of a standard deviation takes more than forty customers to be sure of
     "alike_before": (
-        points("b", "treatment", 40, kind="training") + points("b", "free", 40, kind="training"),
+        points("b", "treatment", 1000, kind="training")
+        + points("b", "free", 1000, kind="training"),
         None,
+    ),
+    "alike_as_far_as_one_can_see": (
+        points("v", "treatment", 40, kind="training") + points("v", "free", 40, kind="training"),
+        "groups cannot be checked",
     ),
     "different_before": (
         points("d", "treatment", 40, kind="community", bought_before=1)
@@ -221,6 +233,7 @@ def verdicts(new_company: Any) -> dict[str, tuple[str | None, float | None]]:
             select
                 kind as activity_kind, name as activity_code, '2024Q1' as campaign_cycle,
                 customer_id, arm, cast(day as date) as assigned_on,
+                case when kind = 'campaign' then 'randomised' else 'matched' end as comparison,
                 case when kind = 'campaign' then name || stratum end as stratum,
                 null::text as reason_code, true as is_reached, 1::decimal(18, 2) as cost
             from points where arm != 'free';

@@ -34,8 +34,8 @@
    The result has one row per group: treated_n, control_n, unmatched_n (treated without a counterpart in their stratum, who
    count for the total alone), smaller_n (customers compared of the smaller arm), treated_total, control_total,
    compared_treated_total and compared_control_total (the same of those who have a counterpart), treated_mean,
-   control_mean, difference, lower_95, upper_95, interval_method, adjusted_difference, adjusted_lower_95, adjusted_upper_95 and
-   has_variation. #}
+   control_mean, difference, lower_95, upper_95, interval_method, adjusted_difference, adjusted_lower_95, adjusted_upper_95,
+   spread (standard deviation of the outcome within strata) and has_variation. #}
 {%- macro stratified_differences(cells, keys) -%}
     {%- set key_list = keys | join(', ') -%}
     {%- set of_group = 'over (partition by ' ~ key_list ~ ')' -%}
@@ -64,6 +64,7 @@
         adjusted_difference,
         adjusted_difference - adjusted_margin as adjusted_lower_95,
         adjusted_difference + adjusted_margin as adjusted_upper_95,
+        spread,
         coalesce(total_residual > 0, false) as has_variation
     from (
         select
@@ -105,6 +106,7 @@
                 coalesce(least(
                     sum(treated_n) filter (where balance > 0), sum(n - treated_n) filter (where balance > 0)
                 ), 0) as smaller_n,
+                sqrt(cast({{ exact_sum('within_yy') }} as double) / nullif(sum(n) filter (where balance > 0), 0)) as spread,
                 any_value(total_residual) as total_residual,
                 any_value(total_adjusted_residual) as total_adjusted_residual,
                 -- the inverse of the degrees of freedom; shares of the total, lest their squares outgrow a decimal

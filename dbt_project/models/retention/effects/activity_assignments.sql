@@ -10,6 +10,10 @@ campaigns as (
     select * from {{ ref('stg_campaigns') }}
 ),
 
+campaign_types as (
+    select * from {{ ref('campaign_type') }}
+),
+
 activity_events as (
     select * from {{ ref('activity_events') }}
 ),
@@ -89,7 +93,30 @@ members as (
     left join campaigns on campaign_members.campaign_id = campaigns.campaign_id
 ),
 
--- one that comes soon after another works together with it; its own effect cannot be told
+-- campaigns that give to some what others are kept from, beside what is done without a lot
+drives as (
+    select
+        campaign_types.activity_kind,
+        campaigns.tactic as activity_code,
+        members.campaign_cycle,
+        members.customer_id,
+        members.arm,
+        members.assigned_on,
+        members.stratum,
+        members.reason_code,
+        members.is_reached,
+        members.cost
+    from members
+    inner join campaigns on members.activity_code = campaigns.campaign_id
+    inner join campaign_types on campaigns.tactic = campaign_types.tactic
+    where campaign_types.activity_kind is not null
+    qualify row_number() over (
+        partition by campaigns.tactic, members.campaign_cycle, members.customer_id
+        order by members.assigned_on, members.activity_code
+    ) = 1
+),
+
+-- one that comes soon after another works together with it; its own effect cannot be told. What a drive gave is judged by its lot
 events as (
     select
         activity_kind,
@@ -103,7 +130,17 @@ events as (
         is_reached,
         cost
     from activity_events
-    where previous_on is null or {{ days_after('previous_on', var('effect_window_days')) }} < occurred_on
+    where
+        (previous_on is null or {{ days_after('previous_on', var('effect_window_days')) }} < occurred_on)
+        and not exists (
+            select 1
+            from drives
+            where
+                drives.activity_kind = activity_events.activity_kind
+                and drives.customer_id = activity_events.customer_id
+                and drives.assigned_on <= activity_events.occurred_on
+                and {{ days_after('drives.assigned_on', var('effect_window_days')) }} >= activity_events.occurred_on
+        )
     qualify row_number() over (
         partition by activity_kind, {{ campaign_cycle('occurred_on') }}, customer_id order by occurred_on
     ) = 1
@@ -115,6 +152,8 @@ together as (
     select * from rewards
     union all
     select * from members
+    union all
+    select * from drives
     union all
     select * from events
 ),
@@ -128,7 +167,8 @@ final as (
         together.arm,
         together.assigned_on,
         case
-            when together.activity_kind in ('revisit', 'training', 'community') then 'matched'
+            -- nobody drew them
+            when together.stratum is null then 'matched'
             when
                 bool_or(together.arm = 'control') over (
                     partition by together.activity_kind, together.activity_code

@@ -2,6 +2,8 @@
 {%- set matched_kinds = ['revisit', 'training', 'community'] -%}
 {%- set recency_bands = var('comparison_recency_days') -%}
 {%- set order_bands = var('comparison_orders') -%}
+{%- set tenure_bands = var('comparison_tenure_days') -%}
+{%- set window_bands = var('comparison_window_orders') -%}
 
 with assignments as (
     select * from {{ ref('activity_assignments') }}
@@ -135,6 +137,13 @@ bought as (
         max(customer_days.ordered_on) filter (
             where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
         ) as last_order_on_{{ at }},
+        min(customer_days.ordered_on) filter (
+            where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
+        ) as first_order_on_{{ at }},
+        sum(customer_days.orders) filter (
+            where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
+            and customer_days.ordered_on >= {{ days_after('points.assigned_on', '-' ~ back ~ ' - ' ~ days) }}
+        ) as window_orders_{{ at }},
         max(customer_days.orders_so_far) filter (
             where customer_days.ordered_on < {{ days_after('points.assigned_on', '-' ~ back) }}
         ) as orders_so_far_{{ at }},
@@ -245,6 +254,7 @@ final as (
                 {{ campaign_cycle('points.assigned_on') }}
                 || '|' || stages.stage_{{ at }}
                 || '|' || case when customers.company_name is not null then 'company' else 'person' end
+                || '|' || case when customers.owner_id is not null then 'owned' else 'free' end
                 || '|' || case
                     when ranked.profit_rank_{{ at }} >= 1 - {{ var('value_core_share') }} then 'core'
                     when ranked.profit_rank_{{ at }} >= 1 - {{ var('value_core_share') }} - {{ var('value_potential_share') }}
@@ -252,7 +262,9 @@ final as (
                     else 'general'
                 end
                 || '|' || cast({{ band(days_between('ranked.last_order_on_' ~ at, days_after('points.assigned_on', '-' ~ back)), recency_bands) }} as string)
+                || '|' || cast({{ band(days_between('ranked.first_order_on_' ~ at, days_after('points.assigned_on', '-' ~ back)), tenure_bands) }} as string)
                 || '|' || cast({{ band('ranked.orders_so_far_' ~ at, order_bands) }} as string)
+                || '|' || cast({{ band('coalesce(ranked.window_orders_' ~ at ~ ', 0)', window_bands) }} as string)
         end as {{ 'stratum' if at == 'then' else 'stratum_before' }},
         {%- endfor %}
         {%- for window in [30, 60, days] | unique %}

@@ -22,6 +22,7 @@ assigned as (
         assignments.activity_code,
         assignments.campaign_cycle,
         assignments.arm,
+        assignments.comparison,
         coalesce(assignments.stratum, activity_outcomes.stratum) as stratum,
         coalesce(assignments.stratum, activity_outcomes.stratum_before) as stratum_before,
         coalesce(assignments.is_reached and assignments.arm = 'treatment', false) as is_reached,
@@ -64,11 +65,13 @@ control_cells as (
 activities as (
     select distinct
         activity_kind,
-        activity_code
-    from treated_cells
+        activity_code,
+        comparison = 'matched' as is_matched
+    from assignments
 ),
 
--- what is judged: every activity, all of a kind together, campaigns by what they are
+-- what is judged: every activity, all of a kind together (what was drawn by lot never with what was not), campaigns by what
+-- they are
 scopes as (
     select
         activity_kind as base_kind,
@@ -83,6 +86,7 @@ scopes as (
         activity_kind,
         'all' as activity_code
     from activities
+    where is_matched or activity_kind not in ('{{ matched_kinds | join("', '") }}')
     {%- for dimension in ['purpose', 'tactic', 'channel'] %}
     union all
     select
@@ -186,7 +190,8 @@ counted as (
         activity_kind as base_kind,
         activity_code as base_code,
         campaign_cycle as base_cycle,
-        bool_or(arm = 'control') as has_control
+        bool_or(arm = 'control') as has_control,
+        bool_or(comparison = 'matched') as is_matched
         {%- for window in windows %},
         count(*) filter (where days_since < {{ window }}) as waiting_{{ window }},
         count(*) filter (where days_since >= {{ window }} and arm = 'treatment') as treated_{{ window }},
@@ -204,7 +209,8 @@ activity_totals as (
         scopes.activity_code,
         cycles.campaign_cycle,
         scopes.base_kind,
-        bool_or(counted.has_control) as has_control
+        bool_or(counted.has_control) as has_control,
+        bool_or(counted.is_matched) as is_matched
         {%- for window in windows %}{% for figure in ['waiting', 'treated', 'control', 'reached', 'cost'] %},
         sum(counted.{{ figure }}_{{ window }}) as {{ figure }}_{{ window }}
         {%- endfor %}{% endfor %}
@@ -225,10 +231,10 @@ asked as (
         '{{ outcome.code }}' as outcome,
         {{ outcome.window }} as window_days,
         case
-            when base_kind in ('{{ matched_kinds | join("', '") }}') then 'matched'
+            when is_matched then 'matched'
             when has_control then 'randomised'
             else 'none'
-        end as evidence,
+        end as comparison,
         {%- for figure in ['waiting', 'treated', 'control', 'reached', 'cost'] %}
         {{ figure }}_{{ outcome.window }} as {{ figure }}
         {{- ',' if not loop.last }}
@@ -243,6 +249,7 @@ answered as (
         asked.*,
         {{ all_columns_except('effects', scope + ['outcome', 'window_days', 'role']) }},
         placebos.difference as before_difference,
+        placebos.spread as before_spread,
         case when placebos.has_variation and placebos.smaller_n >= {{ var('effect_min_customers') }} then placebos.lower_95 end
             as before_lower_95,
         case when placebos.has_variation and placebos.smaller_n >= {{ var('effect_min_customers') }} then placebos.upper_95 end
@@ -258,14 +265,20 @@ answered as (
     {%- endfor %}
 ),
 
--- before they were treated the treated must have bought as their comparisons did, or the comparison is none
+-- before they were treated the treated must have bought as their comparisons did, and it must be sure that they did not differ
+-- by much, or the comparison is none
 checked as (
     select
         *,
         bool_or(is_telling and (before_lower_95 > 0 or before_upper_95 < 0)) over of_activity
         or bool_or(is_telling and activity_code = 'all' and (before_lower_95 > 0 or before_upper_95 < 0)) over of_kind
             as has_failed,
-        bool_and(not is_telling or before_lower_95 is not null) over of_activity as is_checked
+        bool_and(
+            not is_telling
+            or coalesce(
+                greatest(-before_lower_95, before_upper_95) <= {{ var('placebo_margin') }} * before_spread, false
+            )
+        ) over of_activity as is_checked
     from (
         select
             *,
@@ -282,14 +295,14 @@ reasoned as (
         *,
         case
             when treated + control = 0 then 'window not over'
-            when evidence != 'matched' and control = 0 and waiting > 0 then 'window not over'
-            when evidence != 'matched' and control = 0 then 'no control group'
+            when comparison != 'matched' and control = 0 and waiting > 0 then 'window not over'
+            when comparison != 'matched' and control = 0 then 'no control group'
             when treated = 0 then 'no treated customers'
             when coalesce(treated_n, 0) = 0 then 'not recorded'
             when smaller_n < {{ var('effect_min_customers') }} then 'too few customers'
             when not has_variation then 'no variation'
-            when evidence = 'matched' and coalesce(has_failed, false) then 'groups differed before'
-            when evidence = 'matched' and not coalesce(is_checked, false) then 'groups cannot be checked'
+            when comparison = 'matched' and coalesce(has_failed, false) then 'groups differed before'
+            when comparison = 'matched' and not is_checked then 'groups cannot be checked'
         end as why_not
     from checked
 ),
@@ -300,7 +313,8 @@ final as (
         {{ scope | join(', ') }},
         outcome,
         cast(window_days as integer) as window_days,
-        evidence,
+        comparison,
+        case when why_not is null then comparison else 'not_measurable' end as evidence,
         cast(coalesce(treated_n, treated) as integer) as treated_customers,
         cast(coalesce(control_n, control) as integer) as control_customers,
         cast(waiting as integer) as waiting_customers,
@@ -318,6 +332,7 @@ final as (
         round(before_difference, 6) as before_difference,
         round(before_lower_95, 6) as before_lower_95,
         round(before_upper_95, 6) as before_upper_95,
+        round(before_spread, 6) as before_spread,
         case when why_not is null then round(difference * (treated_n - unmatched_n), 2) end as gained_total,
         cast(cost as decimal(18, 2)) as treated_cost,
         -- what is gained may be nothing, and then no cost is enough: such an end stays empty

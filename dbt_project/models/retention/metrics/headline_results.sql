@@ -39,7 +39,7 @@ compared as (
         effects.upper_95,
         case
             when effects.outcome is null then 'nothing done yet'
-            when effects.evidence <> 'randomised' then coalesce(effects.why_not, 'no control group')
+            when effects.comparison <> 'randomised' then coalesce(effects.why_not, 'no control group')
             when not effects.is_measurable then effects.why_not
             when effects.control_mean = 0 then 'nobody of the control did'
         end as why_not
