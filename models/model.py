@@ -19,7 +19,9 @@ import numpy.typing as npt
 from models.baselines import Logistic, PurchaseModel, Recency, Rule
 from models.bg_nbd import BgNbd
 from models.calibration import EPSILON, Calibration
+from models.card import CARD_PAGE, Card
 from models.churn import ChurnTrees
+from models.drift import Reference
 from models.errors import StoreError
 from models.features import FeatureMatrix, FeatureSchema, FloatArray
 from models.predictors import Predictor, probability_of
@@ -30,6 +32,7 @@ TREES_FILE: Final = "model.ubj"
 CALIBRATION_FILE: Final = "calibration.json"
 BASELINES_FILE: Final = "baselines.json"
 CARD_FILE: Final = "card.json"
+REFERENCE_FILE: Final = "reference.json"
 
 BASELINES: Final[dict[str, Any]] = {
     each.role: each for each in (Recency, Logistic, PurchaseModel, Rule)
@@ -48,6 +51,7 @@ class ChurnModel:
         predictors: by role; the served one and those it was judged against.
         calibrations: by role; a rule has none.
         card: metrics, windows, seeds and versions, for people.
+        reference: what it learnt from, as far as it takes to see drift; a rule has none.
     """
 
     as_of: date
@@ -57,6 +61,7 @@ class ChurnModel:
     predictors: Mapping[str, Predictor]
     calibrations: Mapping[str, Calibration]
     card: Mapping[str, Any]
+    reference: Reference | None = None
 
     @property
     def score_kind(self) -> str:
@@ -113,7 +118,13 @@ class ChurnModel:
         }
         if isinstance(trees, ChurnTrees):
             files[TREES_FILE] = trees.ubj
+        if self.reference is not None:
+            files[REFERENCE_FILE] = canonical_json(self.reference.to_json())
         return files
+
+    def pages(self) -> dict[str, bytes]:
+        """What a person reads, by file name: made of the files, and not part of what they hash."""
+        return {CARD_PAGE: Card.from_json(self.card).page(self.version)}
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> ChurnModel:
@@ -144,6 +155,7 @@ class ChurnModel:
                 role: Calibration.from_json(stored)
                 for role, stored in json.loads(files[CALIBRATION_FILE]).items()
             }
+            stored_reference = files.get(REFERENCE_FILE)
             model = cls(
                 date.fromisoformat(card.pop("as_of")),
                 int(card.pop("horizon_days")),
@@ -152,6 +164,9 @@ class ChurnModel:
                 predictors,
                 calibrations,
                 card,
+                Reference.from_json(json.loads(stored_reference), schema.features)
+                if stored_reference is not None
+                else None,
             )
         except StoreError:
             raise

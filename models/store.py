@@ -3,7 +3,9 @@
 ::
 
     <root>/versions/<version>/   model.ubj  calibration.json  baselines.json  card.json
+                                 reference.json
                                  manifest.json: sha256 and size of each of the others
+                                 card.html: the card as a page, for people; nothing reads it back
     <root>/champion.json         the promotions in order, and the version served for a new day
 
 A version is written whole under a temporary name and renamed; nothing in it changes afterwards.
@@ -98,7 +100,8 @@ class ModelStore:
                 return model.version
         incoming = self.versions / f"{INCOMING}{model.version}"
         incoming.mkdir()
-        for name, data in {**files, MANIFEST: canonical_json(manifest)}.items():
+        # A page is drawn from the card: a library that draws other bytes makes no other version.
+        for name, data in {**files, **model.pages(), MANIFEST: canonical_json(manifest)}.items():
             _write(incoming / name, data)
         _sync(incoming)
         incoming.rename(target)
@@ -120,6 +123,10 @@ class ModelStore:
             raise StoreError(
                 f"model version {version} in {self.versions} refused: {error}"
             ) from error
+
+    def pages(self, version: str) -> dict[str, Path]:
+        """What people read of a version, by file name; a version of an older release has none."""
+        return {path.name: path for path in sorted((self.versions / version).glob("*.html"))}
 
     def promote(self, version: str) -> None:
         """Make a saved version champion from its day on; doing it twice changes nothing.

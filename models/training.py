@@ -16,7 +16,10 @@ import pandas as pd
 from models.baselines import Logistic, PurchaseModel, Recency, Rule, histories
 from models.bg_nbd import BgNbd
 from models.calibration import Calibration, fit_level
+from models.card import Card
 from models.churn import DEFAULT_ROUNDS, PARAMETERS, ROUNDS, ChurnTrees
+from models.churn_card import PURPOSE, TITLE, trained_card
+from models.drift import Reference
 from models.errors import FrameError, TooLittleDataError
 from models.evaluation import Evaluation, evaluate, gate
 from models.features import (
@@ -34,6 +37,7 @@ from models.native import thread_limit, xgboost
 from models.outcomes import Outcomes
 from models.predictors import Predictor
 from models.splits import MIN_TRAINING_ROWS, Split, latest_finished, require_enough, split_snapshots
+from models.version import sha256
 
 BASELINE_ROLES = [Recency.role, Logistic.role, PurchaseModel.role]
 # Customers, all their snapshots with them, beyond which training takes longer and gets no better:
@@ -138,6 +142,7 @@ def train(
     seed: int = 0,
     threads: int = 2,
     champion: ChurnModel | None = None,
+    groups: pd.DataFrame | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train a challenger and the baselines, judge them out of time, and decide what is served.
@@ -155,6 +160,8 @@ def train(
         seed: of sampling in the trees and of the bootstrap.
         threads: of the native libraries; recorded, since sums may differ in the last bits.
         champion: the version served so far; judged on the same customers.
+        groups: customer_id and further columns by which the card tells customers apart, as of the
+            test; nothing is learnt from them.
         progress: told what is being done.
 
     Raises:
@@ -206,23 +213,44 @@ def train(
             for role, calibration in model.calibrations.items()
         }
     decision = " ".join(filter(None, (verdict.sentence, champion_note)))
-    card = {
-        **model.card,
-        "decision": decision,
-        "windows": {
-            **model.card["windows"],
-            "test": test.isoformat(),
-            "test_labels_end_on": (test + timedelta(days=horizon_days)).isoformat(),
+    serves = verdict.serves if verdict.serves in model.predictors else ChurnTrees.role
+    card = trained_card(
+        {
+            **model.card,
+            "windows": {
+                **model.card["windows"],
+                "test": test.isoformat(),
+                "test_labels_end_on": (test + timedelta(days=horizon_days)).isoformat(),
+            },
+            "rows": {**model.card["rows"], "test": len(churned)},
         },
-        "rows": {**model.card["rows"], "test": len(churned)},
-        "metrics": _for_card(evaluation),
-    }
+        as_of=as_of,
+        horizon_days=horizon_days,
+        decision=decision,
+        evaluation=evaluation,
+        served_role=_speaking(serves),
+        baselines=BASELINE_ROLES,
+        tested=rows[rows[SNAPSHOT] == pd.Timestamp(test)],
+        groups=groups,
+        data_sha256=sha256(np.ascontiguousarray(history.matrix.values).tobytes()),
+    )
     model = replace(
         model,
         as_of=as_of,
-        serves=verdict.serves if verdict.serves in model.predictors else ChurnTrees.role,
+        serves=serves,
         calibrations=calibrations,
-        card=card,
+        card=card.to_json(),
+        reference=Reference.of(
+            history.matrix,
+            history.outcomes.snapshots,
+            day=test,
+            names=[
+                name
+                for name in history.schema.names
+                if name not in card.facts["features_without_information"]
+            ],
+            horizon_days=horizon_days,
+        ),
     )
     return TrainingResult(
         model=model,
@@ -362,7 +390,13 @@ def _rule(
         schema=schema,
         predictors={Rule.role: Rule(horizon_days)},
         calibrations={},
-        card={"decision": decision, "libraries": _libraries(), "limits": list(LIMITS[:2])},
+        card=Card(
+            title=TITLE,
+            purpose=PURPOSE.format(horizon=horizon_days),
+            decision=decision,
+            limits=LIMITS[:2],
+            libraries=_libraries(),
+        ).to_json(),
     )
     nothing = Evaluation({}, {}, {}, np.zeros(0, dtype=bool))
     return TrainingResult(
@@ -448,33 +482,26 @@ def _loss_at_own_level(margin: FloatArray, churned: BoolArray) -> float:
     return float(np.mean(np.logaddexp(0, np.where(churned, -logit, logit))))
 
 
+def _speaking(serves: str) -> str:
+    """The role in the evaluation of a version's own predictor.
+
+    A version holds its trees and all baselines, and serves with one of them.
+    """
+    return "challenger" if serves == ChurnTrees.role else serves
+
+
 def _evaluations(
     evaluation: Evaluation, model: ChurnModel, champion: ChurnModel | None, test: date | None
 ) -> pd.DataFrame:
     table = evaluation.table()
     versions = {"champion": champion.version if champion else None}
-    # A version holds its trees and all baselines, and serves with one of them.
-    speaking = "challenger" if model.serves == ChurnTrees.role else model.serves
+    speaking = _speaking(model.serves)
     return table.assign(
         model_version=[versions.get(role) or model.version for role in table["role"]],
         cutoff_on=pd.Timestamp(test or model.as_of),
         horizon_days=model.horizon_days,
         speaks_for_version=[role in {"champion", speaking} for role in table["role"]],
     )[list(EVALUATION_COLUMNS)]
-
-
-def _for_card(evaluation: Evaluation) -> dict[str, dict[str, list[float | None]]]:
-    """Value, lower and upper bound by role and metric; null where undefined."""
-    card: dict[str, dict[str, list[float | None]]] = {}
-    for role, figures in evaluation.figures.items():
-        card[role] = {
-            metric: [
-                float(figure) if np.isfinite(figure) else None
-                for figure in (value, *evaluation.interval(role, metric))
-            ]
-            for metric, value in figures.items()
-        }
-    return card
 
 
 def _libraries() -> dict[str, str]:

@@ -6,6 +6,7 @@ from datetime import date
 
 import dagster as dg
 
+from models.store import ModelStore
 from pipelines.dbt import asset_key, tables_published
 from pipelines.errors import PublishError
 from pipelines.fingerprint import code_fingerprint, fingerprint, version_id
@@ -14,6 +15,7 @@ from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.publisher import PublishedTable, PublishedVersion, Publisher
 from pipelines.resources.session import Session
+from pipelines.resources.version import MODEL_CARDS
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.version_log import OWN_TABLES, list_facts, write_logs
@@ -22,11 +24,14 @@ PUBLISHED = dg.AssetKey(["published", "version"])
 
 # What Homing wrote into the lake itself, and which batches of it a day's tables read. A training
 # that keeps the champion changes figures and no model version; a run that was refused at the last
-# border leaves scores and no version. The scores of the day itself follow from what counts anyway.
+# border leaves scores and no version. Scores, figures and alerts of the day itself follow from
+# what counts anyway.
 FED_BACK: Mapping[str, Callable[[date, date], bool]] = {
     PUBLISHED_LISTS: operator.lt,
     "scores": operator.lt,
     "evaluations": operator.le,
+    "backtests": operator.le,
+    "monitoring": operator.lt,
 }
 
 
@@ -111,6 +116,7 @@ def publish(
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
     publisher: dg.ResourceParam[Publisher],
+    model_store: dg.ResourceParam[ModelStore],
     session: dg.ResourceParam[Session],
 ) -> dg.MaterializeResult:
     """Publish once for the same inputs; a backfill of an older day leaves the pointer alone."""
@@ -150,6 +156,7 @@ def publish(
         code=code_fingerprint(),
         audit=audit(tables),
         facts=facts,
+        documents=model_cards(model_store, served["model_version"].to_pylist()),
         still_held=session.held.still_held,
     )
     remember_list(lake, publication.version)
@@ -164,6 +171,15 @@ def publish(
             "dagster/row_count": sum(publication.version.rows.values()),
         }
     )
+
+
+def model_cards(store: ModelStore, versions: Iterable[str]) -> dict[str, bytes]:
+    """The pages of the model versions that speak in a published version, by path inside it."""
+    return {
+        f"{MODEL_CARDS}/{version}/{name}": path.read_bytes()
+        for version in sorted(versions)
+        for name, path in store.pages(version).items()
+    }
 
 
 def table_rows(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> dict[str, dict[str, int]]:

@@ -18,10 +18,20 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from models.model import ChurnModel
 
 RETRAIN_TAG = "homing/retrain"
 SEED = 20260630  # fixed, so that the same data give the same bytes
+
+# The tier of each customer on the day of the test, which is the latest finished snapshot.
+TIERS_AT_TEST = """
+    select customer_id, value_tier
+    from tier_history
+    cross join (select max(snapshot_on) as test_on from snapshots where is_finished)
+    where test_on >= valid_from and (valid_to is null or test_on < valid_to)
+"""
 
 CHURN_MODEL = dg.AssetKey(["models", "churn"])
 EVALUATIONS = dg.AssetKey(["feedback", "evaluations"])
@@ -46,7 +56,11 @@ def training_is_due(run: dg.DagsterRun, store: ModelStore, settings: Settings, a
     specs=[
         dg.AssetSpec(
             CHURN_MODEL,
-            deps=[asset_key("customer_features"), asset_key("customer_labels")],
+            deps=[
+                asset_key("customer_features"),
+                asset_key("customer_labels"),
+                asset_key("tier_history"),
+            ],
             description="The model that is served: champion, best baseline, or rule.",
             group_name="models",
             kinds={"python", "xgboost"},
@@ -77,17 +91,7 @@ def train(
 
     as_of = as_of_day(context)
     if session.training:
-        frame = warehouse.frame(
-            # A hash of who they are draws the customers: the same ones in every run.
-            "with drawn as (select customer_id from (select distinct customer_id from"
-            " customer_labels) order by md5(customer_id), customer_id limit ?)"
-            " select features.*, labels.days_to_next_order, labels.days_observed"
-            " from customer_features as features"
-            " inner join customer_labels as labels using (snapshot_on, customer_id)"
-            " semi join drawn using (customer_id)"
-            " order by features.snapshot_on, features.customer_id",
-            [training.ENOUGH_CUSTOMERS],
-        )
+        frame = training_frame(warehouse)
         result = training.train(
             frame,
             as_of=as_of,
@@ -95,6 +99,7 @@ def train(
             seed=SEED,
             threads=settings.threads,
             champion=model_store.load_champion(as_of).model,
+            groups=warehouse.frame(TIERS_AT_TEST),
             progress=context.log.info,
         )
         version = model_store.save(result.model)
@@ -129,6 +134,23 @@ def train(
             "dagster/partition_row_count": figures,
             "dagster/column_lineage": lineage(training.EVALUATION_COLUMNS, served.schema.names),
         },
+    )
+
+
+def training_frame(warehouse: Warehouse) -> "pd.DataFrame":
+    """Features of every month-end with what came after, of as many customers as are enough."""
+    from models import training  # noqa: PLC0415
+
+    return warehouse.frame(
+        # A hash of who they are draws the customers: the same ones in every run.
+        "with drawn as (select customer_id from (select distinct customer_id from"
+        " customer_labels) order by md5(customer_id), customer_id limit ?)"
+        " select features.*, labels.days_to_next_order, labels.days_observed"
+        " from customer_features as features"
+        " inner join customer_labels as labels using (snapshot_on, customer_id)"
+        " semi join drawn using (customer_id)"
+        " order by features.snapshot_on, features.customer_id",
+        [training.ENOUGH_CUSTOMERS],
     )
 
 

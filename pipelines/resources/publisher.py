@@ -5,7 +5,8 @@
         homing.duckdb      -> current/homing.duckdb    what BI tools open; moves with the pointer
         history.jsonl      what was ever published, in that order
         versions/<id>/     version.json, homing.duckdb, <table>.parquet,
-                           restricted/<table>.parquet (personal data; only its owner may enter)
+                           restricted/<table>.parquet (personal data; only its owner may enter),
+                           models/<version>/card.html (what the served model says of itself)
 
 A version is complete when its folder has its final name, and is never written again. A reader that
 has it open keeps it; the next one to open `homing.duckdb` gets whatever the pointer shows then. So
@@ -111,6 +112,7 @@ class Publisher:
         code: str,
         audit: Callable[[PublishedVersion], None],
         facts: Mapping[str, Any] | None = None,
+        documents: Mapping[str, bytes] | None = None,
         still_held: Callable[[], bool] = _always_held,
     ) -> Publication:
         """Build a version, have it audited, and show it unless a later day is shown already.
@@ -127,6 +129,7 @@ class Publisher:
             audit: looks at the finished version before anyone can; raises to refuse it. It may
                 read, and must not write.
             facts: more for version.json; no clock and no personal data.
+            documents: pages for people, by their path inside the version.
             still_held: whether the run's lock still is its own (`HeldLock.still_held`).
 
         Raises:
@@ -141,7 +144,14 @@ class Publisher:
             is_new = not final.is_complete()
             if is_new:
                 about = {"as_of": as_of.isoformat(), "inputs": inputs, "code": code}
-                self._build(final, tables, warehouse, dict(facts or {}) | about, audit)
+                self._build(
+                    final,
+                    tables,
+                    warehouse,
+                    dict(facts or {}) | about,
+                    documents=documents or {},
+                    audit=audit,
+                )
                 final = PublishedVersion(final.path)
             self._record_history(built=final.id if is_new else None)
             is_current = self._is_due(final)
@@ -258,12 +268,14 @@ class Publisher:
         tables: Sequence[PublishedTable],
         warehouse: Warehouse,
         facts: Mapping[str, Any],
+        *,
+        documents: Mapping[str, bytes],
         audit: Callable[[PublishedVersion], None],
     ) -> None:
         aside = self._versions / f"{_LEFTOVER}{os.getpid()}" / final.id
         aside.mkdir(parents=True)
         try:
-            built = write_version(aside, tables, warehouse, facts)
+            built = write_version(aside, tables, warehouse, facts, documents)
             audit(built)
             seal(built)
             if final.path.exists():

@@ -31,6 +31,7 @@ from pipelines.resources.warehouse import Engine, Warehouse, literal, quoted
 
 DATABASE = "homing.duckdb"
 RESTRICTED = "restricted"
+MODEL_CARDS = "models"
 RESTRICTED_DATABASE = "restricted/contacts.duckdb"
 CUSTOMER = "customer_id"
 # Drivers of BI tools lag: a file in DuckDB 2.0's own format cannot be opened by 1.x.
@@ -114,13 +115,18 @@ class PublishedVersion:
         """The DuckDB file with all restricted tables; not there in a version without any."""
         return self.path / RESTRICTED_DATABASE
 
+    @property
+    def documents(self) -> list[Path]:
+        """Pages for people; versions of an earlier release have none."""
+        return [self.path / name for name in self.facts.get("documents", {})]
+
     def files(self) -> list[Path]:
-        """Databases and Parquet files."""
+        """Databases, Parquet files and documents."""
         parquet = list(map(self.parquet, self.facts["tables"]))
         # Versions of an earlier format have no database on the restricted side.
         with_restricted = self.facts["format"] > 1 and any(map(_is_restricted, parquet))
         restricted = [self.restricted_database] if with_restricted else []
-        return [self.database, *restricted, *parquet]
+        return [self.database, *restricted, *parquet, *self.documents]
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Read the open tables, for use in a `with`."""
@@ -134,12 +140,14 @@ class PublishedVersion:
             return False
 
     def damage(self) -> list[str]:
-        """Names of tables whose Parquet bytes are not those that were published."""
-        return [
+        """Names of tables and documents whose bytes are not those that were published."""
+        tables = [
             name
             for name, table in self.facts["tables"].items()
             if _sha256(self.parquet(name)) != table["sha256"]
         ]
+        documents = self.facts.get("documents", {}).items()
+        return [*tables, *(name for name, sha in documents if _sha256(self.path / name) != sha)]
 
 
 def write_version(
@@ -147,6 +155,7 @@ def write_version(
     tables: Sequence[PublishedTable],
     warehouse: Warehouse,
     facts: Mapping[str, Any],
+    documents: Mapping[str, bytes] | None = None,
 ) -> PublishedVersion:
     """Write all tables and version.json into an empty folder named like the version.
 
@@ -155,6 +164,7 @@ def write_version(
         tables: what to write.
         warehouse: where the tables are.
         facts: what version.json says beside the tables; as_of, inputs and code at least.
+        documents: pages for people, by their path inside the version.
 
     Raises:
         PublishError: a table is not as promised.
@@ -162,8 +172,17 @@ def write_version(
     """
     about = {**facts, "format": _FORMAT, "id": folder.name}
     about["tables"] = _write_tables(folder, tables, warehouse, about)
+    about["documents"] = _write_documents(folder, documents or {})
     _write_facts(folder, about)
     return PublishedVersion(folder)
+
+
+def _write_documents(folder: Path, documents: Mapping[str, bytes]) -> dict[str, str]:
+    """Write pages; their sha256 by path."""
+    for name, content in sorted(documents.items()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return {name: _sha256(folder / name) for name in sorted(documents)}
 
 
 def seal(version: PublishedVersion) -> None:
@@ -173,7 +192,8 @@ def seal(version: PublishedVersion) -> None:
         fsync_file(file)
         # A BI tool that opens the served file for writing is refused instead of changing it.
         file.chmod(0o400 if _is_restricted(file) else 0o444)
-    fsync_directory(restricted)
+    for folder in {restricted, *(document.parent for document in version.documents)}:
+        fsync_directory(folder)
     fsync_directory(version.path)
 
 

@@ -63,7 +63,7 @@ def test_is_calibrated_out_of_time(trained: TrainingResult):
 
 def test_the_level_follows_the_season_of_a_year_ago(trained: TrainingResult):
     """The season is in the calibration, not in columns that only tell snapshots apart."""
-    left_out = trained.model.card["features_without_information"]
+    left_out = trained.model.card["facts"]["features_without_information"]
     assert left_out == ["last_nps_score", "season_cos", "season_sin"]
 
     calibration = trained.model.calibrations["trees"]

@@ -55,12 +55,15 @@ def test_a_saved_version_comes_back_and_scores_the_same(
 def test_files_are_as_promised_and_nothing_is_pickled(store: ModelStore, model: ChurnModel):
     folder = store.versions / store.save(model)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "baselines.json", "calibration.json", "card.json", "manifest.json", "model.ubj",
+        "baselines.json", "calibration.json", "card.html", "card.json", "manifest.json",
+        "model.ubj", "reference.json",
     ]  # fmt: skip
     card = json.loads((folder / "card.json").read_text())
-    assert {"metrics", "windows", "seed", "threads", "libraries", "limits", "schema_sha256"} <= set(
-        card
-    )
+    assert {"metrics", "windows", "by_segment", "libraries", "limits", "schema_sha256"} <= set(card)
+    assert {"seed", "threads", "rounds"} <= set(card["parameters"])
+    page = (folder / "card.html").read_text()
+    assert folder.name in page
+    assert "several" in page  # a segment: orders so far
 
 
 def test_saving_twice_changes_nothing(store: ModelStore, model: ChurnModel):
@@ -82,7 +85,15 @@ def test_saving_mends_a_damaged_version_and_sweeps_an_unfinished_one(
 
 
 @pytest.mark.parametrize(
-    "name", ["model.ubj", "calibration.json", "baselines.json", "card.json", "manifest.json"]
+    "name",
+    [
+        "model.ubj",
+        "calibration.json",
+        "baselines.json",
+        "card.json",
+        "reference.json",
+        "manifest.json",
+    ],
 )
 def test_any_flipped_bit_is_refused_and_the_champion_before_it_is_used(
     store: ModelStore, model: ChurnModel, name: str
