@@ -3,8 +3,9 @@
 The files are not part of this repository: CDNOW and Online Retail II, as documented in
 docs/examples. Each has a home of its own under data/real, which stays.
 
-Usage: python -m benchmarks.real_orders [FOLDER [NAME ...]]; the folder `../shared/data` beside
-the repository and both names (cdnow, online_retail) unless given.
+Usage: python -m benchmarks.real_orders [--backtest] [FOLDER [NAME ...]]; the folder
+`../shared/data` beside the repository and both names (cdnow, online_retail) unless given. With
+--backtest the models are judged at earlier cutoffs instead, after a run where there was none yet.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import duckdb
 from pipelines.resources.version import DATABASE
 from pipelines.settings import PROJECT_ROOT
 
+BACKTEST = "--backtest"
 FOLDER = PROJECT_ROOT.parent / "shared" / "data"
 EXAMPLES = PROJECT_ROOT / "docs" / "examples"
 HOMES = PROJECT_ROOT / "data" / "real"
@@ -73,7 +75,7 @@ def counts(database: Path) -> list[tuple[str, int]]:
         return [(what, int(rows or 0)) for what, rows in con.execute(COUNTS).fetchall()]
 
 
-def _run(name: str, file: Path, as_of: date) -> int:
+def _run(name: str, file: Path, as_of: date, module: str = "pipelines.run") -> int:
     home = HOMES / name
     with tempfile.TemporaryDirectory() as folder:
         for linked in (file, EXAMPLES / name / "mapping.toml"):
@@ -85,14 +87,15 @@ def _run(name: str, file: Path, as_of: date) -> int:
             "HOMING_FILES_DIR": folder,
             "HOMING_AS_OF": as_of.isoformat(),
         }
-        command = [sys.executable, "-m", "pipelines.run"]
+        command = [sys.executable, "-m", module]
         return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=False).returncode
 
 
 def main() -> int:
     """Run every file, print what came of it."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
-    names = sys.argv[2:] or list(FILES)
+    arguments = [argument for argument in sys.argv[1:] if argument != BACKTEST]
+    folder = Path(arguments[0]) if arguments else FOLDER
+    names = arguments[1:] or list(FILES)
     if unknown := [name for name in names if name not in FILES]:
         print(f"expected names of {', '.join(FILES)}; found {', '.join(unknown)}", file=sys.stderr)
         return 1
@@ -107,6 +110,14 @@ def main() -> int:
     for name in names:
         real = FILES[name]
         print(f"\n== {name}: {real.file} as of {real.as_of} ==\n", flush=True)
+        if BACKTEST in sys.argv:
+            if not (HOMES / name / "lake").is_dir() and (
+                status := _run(name, folder / real.file, real.as_of)
+            ):
+                return status
+            if status := _run(name, folder / real.file, real.as_of, "pipelines.backtest"):
+                return status
+            continue
         started = time.monotonic()
         if status := _run(name, folder / real.file, real.as_of):
             return status

@@ -14,7 +14,7 @@ Metrics that are not defined (no customers, or one class only) are NaN, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,14 +65,14 @@ class Evaluation:
         """Bootstrap interval of one figure; NaN where none is sensible."""
         if metric not in RESAMPLED:
             return np.nan, np.nan
-        return _interval(self.resampled[role][metric])
+        return interval_of(self.resampled[role][metric])
 
     def gain(self, role: str, over: str, metric: str = PRIMARY) -> Difference:
         """By how much `role` is better than `over`, resampled pair by pair."""
         sign = -1.0 if metric in ("log_loss", "brier") else 1.0
         value = sign * (self.figures[role][metric] - self.figures[over][metric])
         paired = sign * (self.resampled[role][metric] - self.resampled[over][metric])
-        return Difference(value, *_interval(paired))
+        return Difference(value, *interval_of(paired))
 
     def best(self, roles: list[str]) -> str:
         """The role with the smallest primary loss; the first of equals."""
@@ -117,6 +117,22 @@ class Evaluation:
         return pd.concat(frames, ignore_index=True)
 
 
+@dataclass(frozen=True)
+class Sample:
+    """The rows of one snapshot that candidates are judged on.
+
+    Attributes:
+        churned: what happened, one per row.
+        probabilities: role to churn probability, one per row.
+        customers: who each row is; needed where one customer has several rows, or samples share
+            customers.
+    """
+
+    churned: BoolArray
+    probabilities: Mapping[str, FloatArray]
+    customers: npt.NDArray[Any] | None = None
+
+
 def evaluate(
     churned: BoolArray,
     probabilities: Mapping[str, FloatArray],
@@ -132,29 +148,54 @@ def evaluate(
         seed: of the bootstrap.
         customers: who each row is, where customers have several rows; they are drawn whole.
     """
-    rankings = {role: _Ranking(churned, p) for role, p in probabilities.items()}
-    one = np.ones((1, len(churned)))
-    figures = {
-        role: {name: float(value[0]) for name, value in ranking.figures(one).items()}
-        | {
-            "ece": expected_calibration_error(churned, probabilities[role]),
-            "n": float(len(churned)),
-            "positives": float(churned.sum()),
-        }
-        for role, ranking in rankings.items()
+    [evaluation] = evaluate_jointly([Sample(churned, probabilities, customers)], seed=seed)
+    return evaluation
+
+
+def evaluate_jointly(samples: Sequence[Sample], *, seed: int) -> list[Evaluation]:
+    """Judge candidates on several snapshots, customers drawn whole across them.
+
+    The n-th resample is the same draw of customers in each of the evaluations, so that their
+    resampled figures may be averaged, draw by draw.
+
+    Args:
+        samples: one per snapshot; with more than one, each says who its customers are.
+        seed: of the bootstrap.
+    """
+    rankings = [
+        {role: _Ranking(sample.churned, p) for role, p in sample.probabilities.items()}
+        for sample in samples
+    ]
+    parts: list[dict[str, dict[str, list[FloatArray]]]] = [
+        {role: {metric: [] for metric in RESAMPLED} for role in of_sample} for of_sample in rankings
+    ]
+    for weights in _resamples(samples, seed):
+        for of_sample, drawn, kept in zip(rankings, weights, parts, strict=True):
+            for role, ranking in of_sample.items():
+                for metric, values in ranking.figures(drawn).items():
+                    kept[role][metric].append(values)
+    return [
+        Evaluation(
+            figures={role: _all_figures(sample, role, of_sample[role]) for role in of_sample},
+            resampled={
+                role: {metric: np.concatenate(values) for metric, values in metrics.items()}
+                for role, metrics in kept.items()
+            },
+            probabilities=dict(sample.probabilities),
+            churned=sample.churned,
+        )
+        for sample, of_sample, kept in zip(samples, rankings, parts, strict=True)
+    ]
+
+
+def _all_figures(sample: Sample, role: str, ranking: _Ranking) -> dict[str, float]:
+    churned = sample.churned
+    resampled = ranking.figures(np.ones((1, len(churned))))
+    return {name: float(value[0]) for name, value in resampled.items()} | {
+        "ece": expected_calibration_error(churned, sample.probabilities[role]),
+        "n": float(len(churned)),
+        "positives": float(churned.sum()),
     }
-    parts: dict[str, dict[str, list[FloatArray]]] = {
-        role: {metric: [] for metric in RESAMPLED} for role in rankings
-    }
-    for weights in _resamples(len(churned), customers, seed):
-        for role, ranking in rankings.items():
-            for metric, values in ranking.figures(weights).items():
-                parts[role][metric].append(values)
-    resampled = {
-        role: {metric: np.concatenate(values) for metric, values in metrics.items()}
-        for role, metrics in parts.items()
-    }
-    return Evaluation(figures, resampled, dict(probabilities), churned)
 
 
 def area_under_curve(churned: BoolArray, probability: FloatArray) -> float:
@@ -281,24 +322,36 @@ class _Ranking:
             }
 
 
-def _resamples(rows: int, customers: npt.NDArray[Any] | None, seed: int) -> Iterator[FloatArray]:
-    """Weights of Poisson resamples, in chunks of bounded size."""
+def _resamples(samples: Sequence[Sample], seed: int) -> Iterator[list[FloatArray]]:
+    """Weights of Poisson resamples for each sample, in chunks of bounded size."""
+    rows = sum(len(sample.churned) for sample in samples)
     if rows == 0:
-        yield np.zeros((1, 0))
+        yield [np.zeros((1, 0)) for _ in samples]
         return
-    drawn, member = rows, np.arange(rows)
-    if customers is not None:
-        distinct, member = np.unique(customers, return_inverse=True)
-        drawn = len(distinct)
+    drawn, members = _customers(samples)
     left = int(np.clip(RESAMPLED_ROWS // rows, MIN_RESAMPLES, MAX_RESAMPLES))
     rng = np.random.default_rng(seed)
     while left:
         chunk = min(left, max(1, CHUNK_CELLS // rows))
         left -= chunk
-        yield rng.poisson(1.0, (chunk, drawn))[:, member].astype(np.float64)
+        weights = rng.poisson(1.0, (chunk, drawn))
+        yield [weights[:, member].astype(np.float64) for member in members]
 
 
-def _interval(values: FloatArray) -> tuple[float, float]:
+def _customers(samples: Sequence[Sample]) -> tuple[int, list[npt.NDArray[np.intp]]]:
+    """How many customers there are, and which of them each row of each sample is."""
+    if len(samples) == 1 and samples[0].customers is None:
+        rows = len(samples[0].churned)
+        return rows, [np.arange(rows)]
+    names = [sample.customers for sample in samples if sample.customers is not None]
+    if len(names) < len(samples):
+        raise ValueError("expected to be told who the customers of every sample are")
+    distinct, member = np.unique(np.concatenate(names), return_inverse=True)
+    return len(distinct), np.split(member, np.cumsum([len(each) for each in names])[:-1])
+
+
+def interval_of(values: FloatArray) -> tuple[float, float]:
+    """The 95% interval of resampled figures; NaN where none is defined."""
     defined = values[np.isfinite(values)]
     if not len(defined):
         return np.nan, np.nan

@@ -145,7 +145,7 @@ class FeatureSchema:
             FrameError: when a rhythm column is absent or a column has no usable kind.
         """
         _require(frame, (*KEYS, *RHYTHM))
-        return cls(tuple(Feature.of(frame[name]) for name in sorted(_feature_names(frame))))
+        return cls(tuple(Feature.of(frame[name]) for name in sorted(feature_names(frame))))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ class FeatureSchema:
             FrameError: when a feature is missing, foreign, or of another kind.
         """
         _require(frame, KEYS)
-        found = set(_feature_names(frame))
+        found = set(feature_names(frame))
         missing = sorted(set(self.names) - found)
         foreign = sorted(found - set(self.names))
         if missing or foreign:
@@ -244,7 +244,8 @@ def _require(frame: pd.DataFrame, names: Sequence[str]) -> None:
         )
 
 
-def _feature_names(frame: pd.DataFrame) -> list[str]:
+def feature_names(frame: pd.DataFrame) -> list[str]:
+    """The columns of a frame that are neither keys nor outcome."""
     return [str(name) for name in frame.columns if name not in (*KEYS, *OUTCOME)]
 
 

@@ -20,7 +20,7 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 
 # Who answers for a group of assets, and how old its newest day may be. One place for the whole
-# graph: a new table needs no policy of its own.
+# graph: a new table needs no policy of its own, unless it is not made daily.
 OWNERS = {"models": "team:data-science", "retention": "team:customer-care"}
 DEFAULT_OWNER = "team:data-engineering"
 FRESHNESS = dg.FreshnessPolicy.time_window(
@@ -30,7 +30,9 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 
 def _with_policies(spec: dg.AssetSpec) -> dg.AssetSpec:
     owner = OWNERS.get(spec.group_name or "", DEFAULT_OWNER)
-    return spec.merge_attributes(owners=[owner]).replace_attributes(freshness_policy=FRESHNESS)
+    return spec.merge_attributes(owners=[owner]).replace_attributes(
+        freshness_policy=spec.freshness_policy or FRESHNESS
+    )
 
 
 @dg.definitions

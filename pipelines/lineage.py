@@ -36,6 +36,7 @@ LINEAGE_PATH = PROJECT_DIR / "target" / "column_lineage.json"
 
 # Tables that macros ask while SQL is being compiled: they must be there, though empty.
 ASKED_BY_MACROS = ("lake_batches",)
+DELIVERED = "lake/"  # before the name of a table that a source delivers
 
 Origin = tuple[
     str, str
@@ -75,6 +76,25 @@ def column_lineage(table: str) -> dg.TableColumnLineage | None:
             for column, origins in columns.items()
         }
     )
+
+
+def sources_of_columns(table: str) -> dict[str, set[str]]:
+    """The delivered tables that each column of a dbt table is made of in the end, by column."""
+    recorded = _recorded()
+    found = {}
+    for column in recorded.get(table, {}):
+        seen: set[Origin] = set()
+        ahead: list[Origin] = [(table, column)]
+        while ahead:
+            origin = ahead.pop()
+            if origin not in seen:
+                seen.add(origin)
+                name, of = origin
+                ahead += [(upstream, each) for upstream, each in recorded.get(name, {}).get(of, [])]
+        found[column] = {
+            name.removeprefix(DELIVERED) for name, _ in seen if name.startswith(DELIVERED)
+        }
+    return found
 
 
 @cache

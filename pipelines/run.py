@@ -36,6 +36,8 @@ STEPS = {
     "features": "check features",
     "train": "train",
     "score": "score",
+    "monitor": "watch the model",
+    "feedback__backtests": "backtest",
     "retention": "build lists",
     "outputs": "check outputs",
     "published__version": "publish",
@@ -129,10 +131,31 @@ def run(settings: Settings, console: Console) -> int:
     settings.prepare_home()
     console.print(f"as of {as_of}")
 
+    from pipelines.summary import print_summary
+
+    result = execute("daily", settings, as_of, console)
+    version = published_version(settings, result)
+    trained = result.asset_materializations_for_node("train")[0].metadata
+    print_summary(
+        version,
+        console,
+        decision=str(trained["decision"].value),
+        seconds=time.monotonic() - started,
+    )
+    return 0
+
+
+def execute(
+    job: str, settings: Settings, as_of: date, console: Console
+) -> dg.ExecuteInProcessResult:
+    """Execute a job for one day in this process, with a line a step.
+
+    Raises:
+        HomingError: it failed.
+    """
     # Dagster says at every load which of its functions are young; the pins answer for that.
     warnings.filterwarnings("ignore", module=r"dagster\..*|pipelines\.definitions")
     from pipelines.definitions import defs
-    from pipelines.summary import print_summary
 
     run_id = str(uuid.uuid4())
     log = settings.runs / f"{run_id}.log"
@@ -142,7 +165,7 @@ def run(settings: Settings, console: Console) -> int:
         instance.add_event_listener(run_id, Progress(console))
         result = (
             defs()
-            .resolve_job_def("daily")
+            .resolve_job_def(job)
             .execute_in_process(
                 instance=instance,
                 partition_key=as_of.isoformat(),
@@ -153,15 +176,7 @@ def run(settings: Settings, console: Console) -> int:
         )
     if not result.success:
         raise HomingError(failure_message(result, settings))
-    version = published_version(settings, result)
-    trained = result.asset_materializations_for_node("train")[0].metadata
-    print_summary(
-        version,
-        console,
-        decision=str(trained["decision"].value),
-        seconds=time.monotonic() - started,
-    )
-    return 0
+    return result
 
 
 def published_version(settings: Settings, result: dg.ExecuteInProcessResult) -> PublishedVersion:

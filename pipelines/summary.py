@@ -160,7 +160,19 @@ def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> N
         _table(console, "Out of time, beside its baselines", ["role", *_METRICS], rows)
     if served and served[0]:
         console.print(f"Served: {served[0]} {served[1]} for {_text(served[2])} customers")
-        console.print(f"  {decision}\n", soft_wrap=True, markup=False)
+        console.print(f"  {decision}", soft_wrap=True, markup=False)
+        _alerts(console, con)
+        console.print()
+
+
+def _alerts(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    """What a person should do about the model, on one line; nothing on a day without anything."""
+    messages = [m for (m,) in con.execute(
+        "select message from model_alerts order by alert, subject"
+    ).fetchall()]  # fmt: skip
+    if messages:
+        more = f" (and {len(messages) - 1} more: table model_alerts)" if len(messages) > 1 else ""
+        console.print(f"  Warning: {messages[0]}{more}", soft_wrap=True, markup=False)
 
 
 def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:

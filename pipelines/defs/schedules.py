@@ -1,4 +1,4 @@
-"""When things run: every day, every week, and what happens when a run fails."""
+"""When things run: every day, week and month, and what happens when a run fails."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -6,24 +6,40 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from pipelines.alerts import post_alert
+from pipelines.defs.backtest import BACKTEST
 from pipelines.defs.training import RETRAIN_TAG
 from pipelines.partitions import DAILY
 from pipelines.resources.journal import Journal
 from pipelines.settings import Settings
 
+_DAILY_WAY = dg.AssetSelection.all() - dg.AssetSelection.assets(BACKTEST)
+
 daily = dg.define_asset_job(
     "daily",
-    selection=dg.AssetSelection.all(),
+    selection=_DAILY_WAY,
     partitions_def=DAILY,
     description="The whole way for one day: from the source to a published version.",
 )
 
 retrain = dg.define_asset_job(
     "retrain",
-    selection=dg.AssetSelection.all(),
+    selection=_DAILY_WAY,
     partitions_def=DAILY,
     tags={RETRAIN_TAG: "true"},
     description="The daily way with a new challenger, whatever the age of the champion.",
+)
+
+
+# From what the lake holds: the tables that features are made of, and not their tests once more.
+backtest = dg.define_asset_job(
+    "backtest",
+    selection=(
+        dg.AssetSelection.assets(BACKTEST).upstream() - dg.AssetSelection.groups("lake")
+    ).without_checks(),
+    partitions_def=DAILY,
+    # Month-ends are only built for a training.
+    tags={RETRAIN_TAG: "true"},
+    description="Fits every model anew at earlier cutoffs, and judges it by what came after.",
 )
 
 
@@ -57,6 +73,19 @@ def retrain_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """One run a week."""
     day = _last_finished_day(context)
     return dg.RunRequest(run_key=f"retrain-{day}", partition_key=day)
+
+
+@dg.schedule(
+    name="backtest_on_the_first",
+    job=backtest,
+    cron_schedule="0 8 1 * *",
+    execution_timezone=DAILY.timezone,
+    description="On the first of every month, after the daily run, for the same day.",
+)
+def backtest_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One run a month."""
+    day = _last_finished_day(context)
+    return dg.RunRequest(run_key=f"backtest-{day}", partition_key=day)
 
 
 @dg.run_failure_sensor(

@@ -1,7 +1,7 @@
 """A run's hold on the home: the lock, and its story in the journal.
 
 Dagster starts and ends it with the run's resources, so that it holds for `make run`, schedules,
-backfills and the UI alike. Whatever does not end with `published` is told as failed.
+backfills and the UI alike. Whatever does not end with `published` or `done` is told as failed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,22 @@ class Session:
         held: the run's lock.
         training: whether this run trains; settled by the step that builds the tables for it.
         version_id: what it published.
+        is_done: whether it has reached its end.
     """
 
     held: HeldLock
     training: bool = False
     version_id: str | None = None
+    is_done: bool = False
 
     def published(self, version_id: str) -> None:
-        """Remember that the run reached its end."""
+        """Remember that the run reached its end, and with what."""
         self.version_id = version_id
+        self.is_done = True
+
+    def done(self) -> None:
+        """Remember that a run that publishes nothing reached its end."""
+        self.is_done = True
 
 
 @contextmanager
@@ -55,5 +62,5 @@ def open_session(
         try:
             yield session
         finally:
-            ending: Ending = "succeeded" if session.version_id else "failed"
+            ending: Ending = "succeeded" if session.is_done else "failed"
             journal.finish(run_id, ending, version_id=session.version_id)

@@ -16,13 +16,19 @@ import pytest
 from checks.suites import ALL_SUITES
 from pipelines.dbt import PROJECT_DIR, lists_declared, manifest
 from pipelines.definitions import DEFAULT_OWNER, FRESHNESS, OWNERS, defs
+from pipelines.defs.backtest import MONTHLY
 from pipelines.sources.contract import load_contract
 
-STEPS = {"extract", "tables", "train", "score", "retention", "published__version"}
+STEPS = {"extract", "tables", "train", "score", "monitor", "retention", "published__version"}
+BESIDE = {"feedback__backtests"}  # not part of the daily way
 BORDERS = {"arrival", "features", "outputs"}
 OWN = {
     "models/churn": "models",
+    "feedback/alerts": "models",
+    "feedback/backtests": "models",
+    "feedback/drift": "models",
     "feedback/evaluations": "models",
+    "feedback/monitoring": "models",
     "feedback/scores": "models",
     "published/version": "published",
 }
@@ -86,7 +92,7 @@ def test_groups_follow_the_folders(specs: dict[str, dg.AssetSpec]) -> None:
 
 def test_one_step_a_stage_in_one_pool_and_one_run_a_day(graph: dg.Definitions) -> None:
     steps = definitions(graph)
-    assert set(steps) == STEPS
+    assert set(steps) == STEPS | BESIDE
     for asset in steps.values():
         assert asset.op.pool == "warehouse"
         assert asset.backfill_policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
@@ -98,7 +104,7 @@ def test_one_step_a_stage_in_one_pool_and_one_run_a_day(graph: dg.Definitions) -
 def test_only_the_extraction_is_tried_again(graph: dg.Definitions) -> None:
     steps = {name: asset.op for name, asset in definitions(graph).items()}
     steps |= {border.op.name: border.op for border in graph.asset_checks}
-    assert set(steps) == STEPS | BORDERS
+    assert set(steps) == STEPS | BORDERS | BESIDE
     assert [name for name, op in steps.items() if op.retry_policy is not None] == ["extract"]
     assert steps["extract"].retry_policy.max_retries == 3
 
@@ -108,14 +114,15 @@ def test_every_asset_has_an_owner_a_freshness_and_a_description(
 ) -> None:
     for key, spec in specs.items():
         assert spec.owners == [OWNERS.get(spec.group_name, DEFAULT_OWNER)], key
-        assert spec.freshness_policy == FRESHNESS, key
+        assert spec.freshness_policy == (MONTHLY if key == "feedback/backtests" else FRESHNESS), key
         assert spec.description, key
         assert spec.kinds, key
 
 
 def test_jobs_schedules_and_sensors(graph: dg.Definitions) -> None:
-    assert {job.name for job in graph.jobs} == {"daily", "retrain"}
+    assert {job.name for job in graph.jobs} == {"backtest", "daily", "retrain"}
     assert {schedule.name: schedule.job_name for schedule in graph.schedules} == {
+        "backtest_on_the_first": "backtest",
         "daily_at_six": "daily",
         "retrain_on_sunday": "retrain",
     }
@@ -129,6 +136,11 @@ def test_a_job_is_the_whole_way(graph: dg.Definitions) -> None:
     for name in ("daily", "retrain"):
         job = graph.resolve_job_def(name)
         assert {node.name for node in job.nodes} == STEPS | BORDERS
+
+
+def test_a_backtest_reads_what_the_lake_holds_and_builds_no_list(graph: dg.Definitions) -> None:
+    job = graph.resolve_job_def("backtest")
+    assert {node.name for node in job.nodes} == {"tables"} | BESIDE
 
 
 def test_every_check_hangs_on_its_asset(

@@ -25,6 +25,7 @@ create table retention_list (
 create table customer_churn_scores as
     select 'model' as score_kind, '2026-06-30.abc' as model_version, unnest(['a', 'b']) as id;
 create table model_evaluations (role varchar, metric varchar, value double);
+create table model_alerts (alert varchar, subject varchar, message varchar);
 create table quarantine (table_name varchar, rule varchar);
 create table source_inventory (
     table_name varchar, column_name varchar, kind varchar, given boolean, switched_off_what varchar,
@@ -179,3 +180,11 @@ def test_a_version_that_is_not_current_is_shown_by_its_own_address(
 ) -> None:
     (version.path.parent.parent / "current").unlink()
     assert str(version.database) in printed(version).replace("\n", "")
+
+
+def test_what_to_do_about_the_model_is_one_line(version: PublishedVersion) -> None:
+    assert "Warning" not in printed(version)
+    change(version, "insert into model_alerts values ('level', 'churned_share', 'retrain: b')")
+    assert "  Warning: retrain: b\n" in printed(version)
+    change(version, "insert into model_alerts values ('drift', 'region', 'retrain: a')")
+    assert "  Warning: retrain: a (and 1 more: table model_alerts)\n" in printed(version)

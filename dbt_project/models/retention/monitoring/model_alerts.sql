@@ -1,0 +1,18 @@
+with
+
+alerts as (
+    select * from {{ ref('fed_back_alerts') }}
+),
+
+final as (
+    select
+        batch_on as as_of_date,
+        alert,
+        subject,
+        observed,
+        tolerated,
+        message
+    from alerts
+)
+
+select * from final

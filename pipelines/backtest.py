@@ -1,0 +1,100 @@
+"""`make backtest`: how good the predictions of a home would have been on earlier days.
+
+Reads what the lake holds, so a run has to be there. The figures go into the lake; the next run
+publishes them as `model_backtest`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.errors import HomingError
+from pipelines.resources.lake import Lake
+from pipelines.resources.warehouse import literal
+from pipelines.run import LINE_WIDTH, execute, resolve_as_of
+from pipelines.settings import Settings
+
+METRICS = ("auc", "average_precision", "log_loss", "brier", "ece", "lift_at_10", "lift_at_10_cap")
+
+
+def backtest(settings: Settings, console: Console) -> int:
+    """Backtest on the data of a home, and print the means.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        HomingError: there is nothing to read, or it failed.
+    """
+    settings.export()
+    as_of = resolve_as_of(settings)
+    lake = Lake(settings.lake)
+    if not any(lake.manifests(table) for table in ("orders", "order_lines")):
+        raise HomingError(
+            f"{settings.home} holds no orders yet: run `make run` with the same settings first"
+        )
+    console.print(f"Backtest of {settings.home} as of {as_of}")
+    result = execute("backtest", settings, as_of, console)
+    [told] = result.asset_materializations_for_node("feedback__backtests")
+    manifest = next(m for m in lake.manifests("backtests") if m.as_of == as_of)
+    if manifest.rows:
+        with duckdb.connect() as con:
+            file = literal(lake.data_file(manifest))
+            con.execute(f"create view figures as from read_parquet({file})")
+            _print(con, console)
+    console.print(str(told.metadata["summary"].value), soft_wrap=True, markup=False)
+    return 0
+
+
+def _print(con: duckdb.DuckDBPyConnection, console: Console) -> None:
+    """The mean of every role and metric with its interval, and the days they are of."""
+    days = con.execute(
+        "select string_agg(distinct cutoff_on::varchar, ', ' order by cutoff_on::varchar)"
+        " from figures where scope = 'cutoff'"
+    ).fetchall()
+    console.print(f"\nMean over the cutoffs {days[0][0]}, with 95% intervals\n")
+    figures = {
+        (role, metric): (value, lower, upper)
+        for role, metric, value, lower, upper in con.execute(
+            "select role, metric, value, lower, upper from figures where scope = 'mean'"
+        ).fetchall()
+    }
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("role")
+    for metric in METRICS:
+        table.add_column(metric, justify="right")
+    for role in dict.fromkeys(role for role, _ in figures):
+        table.add_row(role, *(_figure(figures.get((role, metric))) for metric in METRICS))
+    console.print(table)
+    console.print()
+
+
+def _figure(figure: tuple[float | None, float | None, float | None] | None) -> str:
+    if figure is None or figure[0] is None:
+        return "-"
+    value, lower, upper = figure
+    interval = f"\n{lower:.3f}-{upper:.3f}" if lower is not None and upper is not None else ""
+    return f"{value:.4f}{interval}"
+
+
+def main() -> int:
+    """The command line."""
+    console = Console(
+        file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else LINE_WIDTH
+    )
+    try:
+        return backtest(Settings.read(), console)
+    except HomingError as error:
+        Console(stderr=True, highlight=False).print(
+            f"\n[red]Stopped:[/] {escape(str(error))}", soft_wrap=True
+        )
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
