@@ -10,6 +10,7 @@ import pytest
 
 from models.backtest import CHALLENGER, COLUMNS, Backtest, backtest, possible_cutoffs, spread
 from models.errors import TooLittleDataError
+from models.evaluation import Sample, evaluate_jointly
 from models.training import fit
 from tests.model.conftest import AS_OF, HORIZON, World
 
@@ -72,12 +73,20 @@ def test_the_table_adds_up(result: Backtest) -> None:
     assert best["value"].item() == baselines["value"].max()
 
 
-def test_resamples_are_the_same_draw_of_customers_at_every_cutoff(result: Backtest) -> None:
-    n = len(result.evaluations[0].resampled["recency"]["auc"])
-    assert all(len(each.resampled["recency"]["auc"]) == n for each in result.evaluations)
-    one, other = (each.resampled["recency"]["brier"] for each in result.evaluations)
-    # A customer who is hard to tell is so at both cutoffs: the draws go together.
-    assert np.corrcoef(one, other)[0, 1] > 0.1
+def test_resamples_are_the_same_draw_of_customers_at_every_cutoff() -> None:
+    rng = np.random.default_rng(0)
+    stated, churned = rng.uniform(0.1, 0.9, 200), rng.random(200) < 0.5
+    names, order = np.arange(200).astype(str), rng.permutation(200)
+    one, other = evaluate_jointly(
+        [
+            Sample(churned, {"a": stated}, names),
+            Sample(churned[order], {"a": stated[order]}, names[order]),
+        ],
+        seed=1,
+    )
+    for metric in ("brier", "auc"):
+        assert one.resampled["a"][metric] == pytest.approx(other.resampled["a"][metric])
+    assert one.resampled["a"]["brier"].std() > 0
 
 
 def test_too_little_to_judge_is_said(small: pd.DataFrame) -> None:
