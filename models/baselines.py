@@ -1,15 +1,15 @@
-"""What the trees must beat, and what is served until they do: recency, logistic, BG/NBD, a rule.
+"""What the trees must beat, and what is served until they do.
 
-Every baseline but the rule is fitted on the growing snapshots and calibrated like the trees.
-Fitting may use scikit-learn; scoring needs nothing but the numbers stored here, so that a stored
-version is JSON and no pickle.
+Recency, logistic regression, BG/NBD, Pareto/NBD and a rule. Every baseline but the rule is fitted
+on the snapshots whose full horizon is over, and calibrated. Fitting may use scikit-learn; scoring
+needs nothing but the numbers stored here, so that a stored version is JSON and no pickle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from scipy import optimize
@@ -27,7 +27,10 @@ from models.features import (
     FloatArray,
 )
 from models.native import logistic_regression
+from models.pareto_nbd import ParetoNbd
 from models.predictors import Contributions, log_odds, stack
+
+PurchaseProcess: TypeAlias = BgNbd | ParetoNbd
 
 RECENCY_BINS = 20
 # Log odds added over the whole range of recency: orders customers within a flat stretch of the
@@ -172,19 +175,20 @@ class Logistic:
 class PurchaseModel:
     """P(no purchase within the horizon) by BG/NBD, read as a churn probability."""
 
-    bg_nbd: BgNbd
+    process: PurchaseProcess
     horizon_days: int
     role: ClassVar[str] = "bg_nbd"
+    kind: ClassVar[type[BgNbd] | type[ParetoNbd]] = BgNbd
 
     def margin(self, matrix: FeatureMatrix) -> FloatArray:
         """Log odds of no purchase; even odds where the history is unknown."""
-        silent = self.bg_nbd.probability_silent(*histories(matrix), self.horizon_days)
+        silent = self.process.probability_silent(*histories(matrix), self.horizon_days)
         return log_odds(np.where(np.isnan(silent), 0.5, silent))
 
     def contributions(self, matrix: FeatureMatrix) -> Contributions:
         """What the silence adds to the log odds of the same customer had they ordered today."""
         order_days, recency, tenure = histories(matrix)
-        today = self.bg_nbd.probability_silent(
+        today = self.process.probability_silent(
             order_days, np.zeros_like(recency), tenure, self.horizon_days
         )
         fresh = log_odds(np.where(np.isnan(today), 0.5, today))
@@ -192,12 +196,20 @@ class PurchaseModel:
 
     def to_json(self) -> dict[str, Any]:
         """Parameters and horizon."""
-        return {"horizon_days": self.horizon_days, **self.bg_nbd.to_json()}
+        return {"horizon_days": self.horizon_days, **self.process.to_json()}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> PurchaseModel:
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read parameters and horizon back."""
-        return cls(BgNbd.from_json(stored), int(stored["horizon_days"]))
+        return cls(cls.kind.from_json(stored), int(stored["horizon_days"]))
+
+
+@dataclass(frozen=True)
+class ParetoPurchaseModel(PurchaseModel):
+    """The same by Pareto/NBD."""
+
+    role: ClassVar[str] = "pareto_nbd"
+    kind: ClassVar[type[BgNbd] | type[ParetoNbd]] = ParetoNbd
 
 
 @dataclass(frozen=True)

@@ -45,16 +45,8 @@ class BgNbd:
         Raises:
             ValueError: when no customer has a usable history.
         """
-        x, t_x, age = _history(order_days, recency, tenure)
-        usable = np.isfinite(x)
-        if not usable.any():
-            raise ValueError("expected at least one customer with order, recency and tenure days")
-        histories, counts = np.unique(
-            np.column_stack([x[usable], t_x[usable], age[usable]]), axis=0, return_counts=True
-        )
-        step = -(-len(histories) // MAX_HISTORIES)
-        histories, weights = histories[::step], counts[::step] / counts[::step].sum()
-        x, t_x, age = histories.T
+        histories, weights = distinct_histories(order_days, recency, tenure, MAX_HISTORIES)
+        x, t_x, age = histories
         scale = max(float(weights @ age), 1.0)
 
         def loss(log_parameters: FloatArray) -> float:
@@ -74,7 +66,7 @@ class BgNbd:
         self, order_days: FloatArray, recency: FloatArray, tenure: FloatArray
     ) -> FloatArray:
         """P(alive at T); a customer with a single purchase is alive by the model's assumption."""
-        x, t_x, age = _history(order_days, recency, tenure)
+        x, t_x, age = purchase_history(order_days, recency, tenure)
         log_odds_left = (
             np.log(self.a)
             - np.log(self.b + np.maximum(x, 1) - 1)
@@ -83,13 +75,17 @@ class BgNbd:
         return np.where(x > 0, special.expit(-log_odds_left), np.where(np.isnan(x), np.nan, 1.0))
 
     def probability_silent(
-        self, order_days: FloatArray, recency: FloatArray, tenure: FloatArray, horizon: float
+        self,
+        order_days: FloatArray,
+        recency: FloatArray,
+        tenure: FloatArray,
+        horizon: float | FloatArray,
     ) -> FloatArray:
         """P(no purchase within `horizon` days): left already, or alive and not buying.
 
         Who does not buy cannot leave, so given alive this is the gamma mixture of exp(-rate h).
         """
-        x, _, age = _history(order_days, recency, tenure)
+        x, _, age = purchase_history(order_days, recency, tenure)
         alive = self.probability_alive(order_days, recency, tenure)
         buys = -np.expm1(
             (self.r + x) * (np.log(self.alpha + age) - np.log(self.alpha + age + horizon))
@@ -106,7 +102,7 @@ class BgNbd:
         over the latter is a quadrature at its quantiles. The closed form with the hypergeometric
         function overflows for customers with thousands of purchases; this one does not.
         """
-        x, _, age = _history(order_days, recency, tenure)
+        x, _, age = purchase_history(order_days, recency, tenure)
         alive = self.probability_alive(order_days, recency, tenure)
         nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE_NODES)
         distinct, inverse = np.unique(x, return_inverse=True)
@@ -130,7 +126,28 @@ class BgNbd:
         return cls(**{name: float(parameters[name]) for name in ("r", "alpha", "a", "b")})
 
 
-def _history(
+def distinct_histories(
+    order_days: FloatArray, recency: FloatArray, tenure: FloatArray, most: int
+) -> tuple[tuple[FloatArray, FloatArray, FloatArray], FloatArray]:
+    """x, t_x and T of the distinct histories, at most so many, and the share of each.
+
+    Raises:
+        ValueError: when no customer has a usable history.
+    """
+    x, t_x, age = purchase_history(order_days, recency, tenure)
+    usable = np.isfinite(x)
+    if not usable.any():
+        raise ValueError("expected at least one customer with order, recency and tenure days")
+    histories, counts = np.unique(
+        np.column_stack([x[usable], t_x[usable], age[usable]]), axis=0, return_counts=True
+    )
+    step = -(-len(histories) // most)
+    kept = counts[::step]
+    x, t_x, age = histories[::step].T
+    return (x, t_x, age), kept / kept.sum()
+
+
+def purchase_history(
     order_days: FloatArray, recency: FloatArray, tenure: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """x, t_x and T; all NaN where the three numbers do not describe a history."""

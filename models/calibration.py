@@ -7,8 +7,15 @@ Two parts, fitted apart because they move apart:
   it keeps the ranking, which isotonic steps do not.
 - *level*: one intercept per finished snapshot. The share that churns moves with the season by
   15 points in retail; a level learnt in autumn is wrong in spring whatever the shape. The level
-  for a day is that of the same season a year earlier, moved by part of what has changed since;
-  without a year of history it is the latest one known by that day.
+  for a day is forecast from what is known by that day:
+
+  - *now*: the latest finished level, moved by part of what the last four weeks show, whose
+    silence is known long before the horizon is over (`pulse`: the purchase model's level for four
+    weeks, one per snapshot);
+  - *season*: a year ago the same forecast was wrong by so much; part of that is added.
+
+  Both parts are measured on the forecasts that the past would have made, and shrunk by what
+  chance alone explains: without a season the latest level stays.
 """
 
 from __future__ import annotations
@@ -35,30 +42,74 @@ LEVEL_RIDGE = 1.0
 # Two snapshots are of the same season when a year apart within half a month: month-ends vary.
 SEASON = timedelta(days=365)
 SEASON_TOLERANCE = timedelta(days=16)
-# Share of the change from a year ago that is expected to last: single month-ends are noisy. On
-# simulated companies 0.5 errs by 0.09-0.12 log odds, all of it by 0.11-0.15, the latest level
-# alone by 0.26-0.52 where there is a season and by 0.10 where there is none.
-CHANGE_KEPT = 0.5
+# Days of the pulse: every month-end has been watched that long by the next one.
+PULSE_DAYS = 28
+# What a change of the pulse says of the level before anything was measured, and how firmly: the
+# sum of squared changes (log odds) at which measurement and prior weigh the same.
+PULSE_PRIOR = 0.2
+PULSE_FIRMNESS = 0.5
+# Most of last year's error that is expected again, if none of it is chance.
+SEASON_KEPT = 0.8
 # A published probability is never certain; this is also what bounds the log-loss.
 EPSILON = 1e-4
 
 
 @dataclass(frozen=True)
 class Level:
-    """The intercept, in log odds, that makes one snapshot's mean probability come true."""
+    """The intercept, in log odds, that makes one snapshot's mean probability come true.
+
+    Attributes:
+        variance: of the intercept, by the number of customers alone.
+    """
 
     snapshot: date
     logit: float
-    rows: int
+    variance: float
+
+    @classmethod
+    def fit(cls, day: np.datetime64, logit: FloatArray, churned: BoolArray) -> Level:
+        """Fit the level of one snapshot to log odds that lack it."""
+        level = fit_level(logit, churned)
+        p = special.expit(logit + level)
+        return cls(pd.Timestamp(day).date(), level, 1 / (float((p * (1 - p)).sum()) + LEVEL_RIDGE))
+
+    @classmethod
+    def each(
+        cls, logit: FloatArray, churned: BoolArray, snapshots: npt.NDArray[np.datetime64]
+    ) -> tuple[Level, ...]:
+        """Fit one level per snapshot, oldest first."""
+        return tuple(
+            cls.fit(day, logit[rows], churned[rows])
+            for day in np.unique(snapshots)
+            for rows in [snapshots == day]
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Day, intercept and variance."""
+        return {
+            "snapshot": self.snapshot.isoformat(),
+            "logit": self.logit,
+            "variance": self.variance,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Level:
+        """Read a level back."""
+        return cls(
+            date.fromisoformat(stored["snapshot"]),
+            float(stored["logit"]),
+            float(stored["variance"]),
+        )
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Slopes of the shape and the levels of the finished snapshots, oldest first."""
+    """Slopes of the shape, the levels of the finished snapshots and the pulse, oldest first."""
 
     a: float
     b: float
     levels: tuple[Level, ...]
+    pulse: tuple[Level, ...]
     horizon_days: int
 
     @classmethod
@@ -69,6 +120,7 @@ class Calibration:
         snapshots: npt.NDArray[np.datetime64],
         *,
         shape_on: Sequence[date],
+        pulse: Sequence[Level] = (),
         horizon_days: int,
     ) -> Calibration:
         """Fit the shape on some snapshots and a level for each of them all.
@@ -77,29 +129,30 @@ class Calibration:
             margin: uncalibrated log odds of churn, one per row.
             churned: what happened.
             snapshots: day of each row.
-            shape_on: the calibration snapshots, later than those the predictor learnt from.
+            shape_on: the snapshots that give the shape; without any it stays as it is.
+            pulse: the purchase model's levels for `PULSE_DAYS`, up to the day of the fit.
             horizon_days: days until the label of a snapshot is known.
         """
-        calibrating = np.isin(snapshots, np.array(shape_on, dtype="datetime64[s]"))
+        shaping = np.isin(snapshots, np.array(shape_on, dtype="datetime64[s]"))
         a, b = _fit_shape(
             [
                 (margin[rows], churned[rows])
-                for rows in (calibrating & (snapshots == day) for day in np.unique(snapshots))
+                for rows in (shaping & (snapshots == day) for day in np.unique(snapshots))
                 if rows.any()
             ]
         )
-        return cls(a, b, (), horizon_days).with_levels(margin, churned, snapshots)
+        return cls(a, b, (), (), horizon_days).with_levels(margin, churned, snapshots, pulse)
 
     def with_levels(
-        self, margin: FloatArray, churned: BoolArray, snapshots: npt.NDArray[np.datetime64]
+        self,
+        margin: FloatArray,
+        churned: BoolArray,
+        snapshots: npt.NDArray[np.datetime64],
+        pulse: Sequence[Level] = (),
     ) -> Calibration:
         """The same shape with the levels of these snapshots; arguments as for `fit`."""
-        levels = []
-        for day in np.unique(snapshots):
-            rows = snapshots == day
-            logit = fit_level(_shape(margin[rows], self.a, self.b), churned[rows])
-            levels.append(Level(pd.Timestamp(day).date(), logit, int(rows.sum())))
-        return replace(self, levels=tuple(levels))
+        levels = Level.each(_shape(margin, self.a, self.b), churned, snapshots)
+        return replace(self, levels=levels, pulse=tuple(pulse))
 
     def probability(self, margin: FloatArray, snapshots: npt.NDArray[np.datetime64]) -> FloatArray:
         """Calibrated churn probability of each row, at the level expected for its day."""
@@ -110,43 +163,87 @@ class Calibration:
 
     def level_for(self, day: date) -> float:
         """The level expected for a day, from what was known by that day."""
-        known = [
-            each for each in self.levels if each.snapshot + timedelta(days=self.horizon_days) <= day
-        ]
+        known = self._known(self.levels, day, self.horizon_days)
         if not known:
             return self.levels[0].logit if self.levels else 0.0
-        latest = known[-1]
-        then = _of_season(known, latest.snapshot - SEASON)
-        target = _of_season(known, day - SEASON)
-        if target is None or then is None:
-            return latest.logit
-        return target.logit + CHANGE_KEPT * (latest.logit - then.logit)
+        errors = [(each, each.logit - forecast.logit, each.variance + forecast.variance)
+                  for each, forecast in ((each, self._now(each.snapshot, day)) for each in known)
+                  if forecast is not None]  # fmt: skip
+        now = self._now(day, day)
+        assert now is not None  # something is known
+        season = [error for each, error, _ in errors if _same_season(each.snapshot, day)]
+        if not season:
+            return now.logit
+        squared = float(np.mean([error**2 for _, error, _ in errors]))
+        chance = float(np.mean([variance for *_, variance in errors]))
+        kept = SEASON_KEPT * max(0.0, 1 - chance / squared) if squared > 0 else 0.0
+        return now.logit + kept * season[-1]
+
+    def _now(self, day: date, by: date) -> Level | None:
+        """The level forecast for a day without its season; None where nothing was known then.
+
+        Args:
+            day: the day; only what was known by then enters.
+            by: until when the weight of the pulse was measured.
+        """
+        known = self._known(self.levels, day, self.horizon_days)
+        recent = self._known(self.pulse, day, PULSE_DAYS)
+        if not known:
+            # Early in a history: the four weeks are all there is.
+            return replace(recent[-1], snapshot=day) if recent else None
+        then = {each.snapshot: each for each in self.pulse}.get(known[-1].snapshot)
+        if not recent or then is None:
+            return replace(known[-1], snapshot=day)
+        weight = self._pulse_weight(by)
+        return Level(
+            day,
+            known[-1].logit + weight * (recent[-1].logit - then.logit),
+            known[-1].variance + weight**2 * (recent[-1].variance + then.variance),
+        )
+
+    def _pulse_weight(self, by: date) -> float:
+        """By how much a level moves with the pulse: a regression through zero, with a prior."""
+        pulse = {each.snapshot: each.logit for each in self.pulse}
+        squares, products = PULSE_FIRMNESS, PULSE_FIRMNESS * PULSE_PRIOR
+        for each in self._known(self.levels, by, self.horizon_days):
+            known = self._known(self.levels, each.snapshot, self.horizon_days)
+            recent = self._known(self.pulse, each.snapshot, PULSE_DAYS)
+            if known and recent and known[-1].snapshot in pulse:
+                change = recent[-1].logit - pulse[known[-1].snapshot]
+                squares += change**2
+                products += change * (each.logit - known[-1].logit)
+        return float(np.clip(products / squares, 0, 1))
+
+    @staticmethod
+    def _known(levels: Sequence[Level], day: date, days: int) -> list[Level]:
+        """The levels that were known on a day, each so many days after its snapshot."""
+        return [each for each in levels if each.snapshot + timedelta(days=days) <= day]
 
     def to_json(self) -> dict[str, Any]:
-        """Slopes, levels and horizon."""
+        """Slopes, levels, pulse and horizon."""
         return {
             "a": self.a,
             "b": self.b,
             "horizon_days": self.horizon_days,
-            "levels": [
-                {"snapshot": each.snapshot.isoformat(), "logit": each.logit, "rows": each.rows}
-                for each in self.levels
-            ],
+            "levels": [each.to_json() for each in self.levels],
+            "pulse": [each.to_json() for each in self.pulse],
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Calibration:
         """Read a calibration back."""
-        levels = tuple(
-            Level(date.fromisoformat(each["snapshot"]), float(each["logit"]), int(each["rows"]))
-            for each in stored["levels"]
+        return cls(
+            float(stored["a"]),
+            float(stored["b"]),
+            tuple(map(Level.from_json, stored["levels"])),
+            tuple(map(Level.from_json, stored["pulse"])),
+            int(stored["horizon_days"]),
         )
-        return cls(float(stored["a"]), float(stored["b"]), levels, int(stored["horizon_days"]))
 
 
-def _of_season(levels: Sequence[Level], day: date) -> Level | None:
-    near = [each for each in levels if abs(each.snapshot - day) <= SEASON_TOLERANCE]
-    return min(near, key=lambda each: abs(each.snapshot - day)) if near else None
+def _same_season(snapshot: date, day: date) -> bool:
+    """Whether a snapshot lies a year before a day."""
+    return abs(snapshot - (day - SEASON)) <= SEASON_TOLERANCE
 
 
 def _shape(margin: FloatArray, a: float, b: float) -> FloatArray:
@@ -157,6 +254,8 @@ def _shape(margin: FloatArray, a: float, b: float) -> FloatArray:
 
 def _fit_shape(slices: Sequence[tuple[FloatArray, BoolArray]]) -> tuple[float, float]:
     """Slopes shared by the slices, with an intercept each, by penalised likelihood."""
+    if not slices:
+        return 1.0, 1.0
     groups = [(np.logaddexp(0, -m), np.logaddexp(0, m), np.where(y, 1.0, -1.0)) for m, y in slices]
 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:

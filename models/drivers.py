@@ -65,7 +65,7 @@ def _since(event: str, concept: str, noun: str, said: str) -> Phrase:
 CATALOGUE: tuple[Phrase, ...] = (
     Phrase(
         r"recency_days|overdue_ratio|missed_intervals|expected_interval_days|interval_basis|stage"
-        r"|days_in_stage|recency_to_\w+|bg_nbd_\w+|median_gap_days|mean_gap_days|longest_gap_days",
+        r"|days_in_stage|recency_to_\w+|pareto_nbd_\w+|median_gap_days|mean_gap_days|longest_gap_days",
         "rhythm",
         (
             "no order for {recency_days:days}, usually every {expected_interval_days}",

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from models.baselines import Logistic, PurchaseModel, Recency, Rule
+from models.baselines import Logistic, ParetoPurchaseModel, PurchaseModel, Recency, Rule
 from models.bg_nbd import BgNbd
 from models.calibration import EPSILON, Calibration
 from models.card import CARD_PAGE, Card
@@ -27,7 +27,7 @@ from models.features import FeatureMatrix, FeatureSchema, FloatArray
 from models.predictors import Predictor, probability_of
 from models.version import canonical_json, sha256, version_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 TREES_FILE: Final = "model.ubj"
 CALIBRATION_FILE: Final = "calibration.json"
 BASELINES_FILE: Final = "baselines.json"
@@ -35,7 +35,7 @@ CARD_FILE: Final = "card.json"
 REFERENCE_FILE: Final = "reference.json"
 
 BASELINES: Final[dict[str, Any]] = {
-    each.role: each for each in (Recency, Logistic, PurchaseModel, Rule)
+    each.role: each for each in (Recency, Logistic, PurchaseModel, ParetoPurchaseModel, Rule)
 }
 SCORE_KINDS: Final = {ChurnTrees.role: "model", Rule.role: "rule"}
 
@@ -46,7 +46,8 @@ class ChurnModel:
 
     Attributes:
         as_of: the day of the training; no later day was known to it.
-        serves: role of the predictor that scores: trees, recency, logistic, bg_nbd or rule.
+        serves: role of the predictor that scores: trees, recency, logistic, bg_nbd,
+            pareto_nbd or rule.
         schema: the features every frame must have.
         predictors: by role; the served one and those it was judged against.
         calibrations: by role; a rule has none.
@@ -72,7 +73,8 @@ class ChurnModel:
     def bg_nbd(self) -> BgNbd | None:
         """The purchase model, where there was enough data for one."""
         predictor = self.predictors.get(PurchaseModel.role)
-        return predictor.bg_nbd if isinstance(predictor, PurchaseModel) else None
+        process = predictor.process if isinstance(predictor, PurchaseModel) else None
+        return process if isinstance(process, BgNbd) else None
 
     @cached_property
     def version(self) -> str:

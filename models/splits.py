@@ -1,8 +1,10 @@
-"""Which snapshots the trees grow on and which calibrate: what is known by a day, later ones last.
+"""Which snapshots teach, and over how many days each: what is known by a day.
 
 - a snapshot is finished for a horizon h when that is over: ``snapshot + h <= as_of``;
-- of the finished snapshots the latest calibrate, and the trees grow on the earlier ones;
-- the test is no slice of a fit: who fits as of the day of the test knows no label that ends after
+- the trees learn from every snapshot of which at least half a horizon has passed, each at the
+  longest horizon that is over, so that the latest seasons teach as well;
+- levels, shapes and baselines come from the snapshots that are finished for the full horizon;
+- the test is no part of a fit: who fits as of the day of the test knows no label that ends after
   it, and whoever judges takes the outcome that came later.
 """
 
@@ -22,31 +24,38 @@ MIN_TRAINING_SNAPSHOTS = 3
 MIN_TRAINING_ROWS = 200
 MIN_ROWS_OF_EITHER_CLASS = 30
 
-# From this many training snapshots on, two calibrate: one alone is one season's shape.
-SNAPSHOTS_FOR_TWO_CALIBRATING = 6
+# Snapshots whose outcome gives the shape of a calibration: one alone is one season's.
+SHAPING_SNAPSHOTS = 2
+# Share of the horizon that must be over: in less, the short rhythms of some tell of all too much.
+LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class Split:
-    """Days of the snapshots of each slice, oldest first."""
+    """Days of the snapshots that teach, oldest first, and the days over which each does."""
 
-    growing: tuple[date, ...]
-    calibration: tuple[date, ...]
+    windows: tuple[tuple[date, int], ...]
     horizon_days: int
 
     @property
-    def training(self) -> tuple[date, ...]:
-        """Growing and calibration snapshots."""
-        return (*self.growing, *self.calibration)
+    def finished(self) -> tuple[date, ...]:
+        """Snapshots whose full horizon is over."""
+        return tuple(day for day, days in self.windows if days == self.horizon_days)
+
+    @property
+    def shaping(self) -> tuple[date, ...]:
+        """Snapshots that shape the calibrations."""
+        return self.finished[-SHAPING_SNAPSHOTS:]
 
     def to_json(self) -> dict[str, Any]:
         """The windows as the model card states them, with the day the last label ends."""
-        horizon = timedelta(days=self.horizon_days)
         return {
             "horizon_days": self.horizon_days,
-            "growing": [day.isoformat() for day in self.growing],
-            "calibration": [day.isoformat() for day in self.calibration],
-            "training_labels_end_on": (self.training[-1] + horizon).isoformat(),
+            "growing": {day.isoformat(): days for day, days in self.windows},
+            "calibration": [day.isoformat() for day in self.shaping],
+            "training_labels_end_on": max(
+                day + timedelta(days=days) for day, days in self.windows
+            ).isoformat(),
         }
 
 
@@ -66,20 +75,23 @@ def latest_finished(snapshots: Iterable[date], as_of: date, horizon_days: int) -
 
 
 def split_snapshots(snapshots: Iterable[date], as_of: date, horizon_days: int) -> Split:
-    """Assign the snapshot days that are finished by a day to growing and calibration.
+    """Give every snapshot the longest horizon that is over on a day.
 
     Raises:
-        TooLittleDataError: with fewer than `MIN_TRAINING_SNAPSHOTS` of them.
+        TooLittleDataError: with fewer than `MIN_TRAINING_SNAPSHOTS` finished for the full one.
     """
-    horizon = timedelta(days=horizon_days)
-    training = tuple(sorted(day for day in set(snapshots) if day + horizon <= as_of))
-    if len(training) < MIN_TRAINING_SNAPSHOTS:
+    seen = {day: min((as_of - day).days, horizon_days) for day in snapshots}
+    least = LEAST_SHARE * horizon_days
+    split = Split(
+        tuple((day, seen[day]) for day in sorted(seen) if seen[day] >= max(least, 1)),
+        horizon_days,
+    )
+    if len(split.finished) < MIN_TRAINING_SNAPSHOTS:
         raise TooLittleDataError(
-            f"{len(training)} training snapshots have labels that end by {as_of}, "
+            f"{len(split.finished)} training snapshots have labels that end by {as_of}, "
             f"at least {MIN_TRAINING_SNAPSHOTS} are needed"
         )
-    calibrating = 2 if len(training) >= SNAPSHOTS_FOR_TWO_CALIBRATING else 1
-    return Split(training[:-calibrating], training[-calibrating:], horizon_days)
+    return split
 
 
 def require_enough(rows: Mapping[str, BoolArray], *, in_all: int = 0) -> None:

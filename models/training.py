@@ -13,11 +13,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.baselines import Logistic, PurchaseModel, Recency, Rule, histories
+from models.baselines import (
+    Logistic,
+    ParetoPurchaseModel,
+    PurchaseModel,
+    Recency,
+    Rule,
+    histories,
+)
 from models.bg_nbd import BgNbd
-from models.calibration import Calibration, fit_level
+from models.calibration import PULSE_DAYS, Calibration, Level
 from models.card import Card
-from models.churn import DEFAULT_ROUNDS, PARAMETERS, ROUNDS, ChurnTrees
+from models.churn import GIVEN, PARAMETERS, ROUNDS, ChurnTrees
 from models.churn_card import PURPOSE, TITLE, trained_card
 from models.drift import Reference
 from models.errors import FrameError, TooLittleDataError
@@ -26,7 +33,6 @@ from models.features import (
     CUSTOMER,
     RHYTHM,
     SNAPSHOT,
-    BoolArray,
     FeatureMatrix,
     FeatureSchema,
     FloatArray,
@@ -35,18 +41,22 @@ from models.features import (
 from models.model import ChurnModel
 from models.native import thread_limit, xgboost
 from models.outcomes import Outcomes
-from models.predictors import Predictor
-from models.splits import MIN_TRAINING_ROWS, Split, latest_finished, require_enough, split_snapshots
+from models.pareto_nbd import ParetoNbd
+from models.predictors import Predictor, log_odds
+from models.splits import MIN_TRAINING_ROWS, latest_finished, require_enough, split_snapshots
 from models.version import sha256
 
-BASELINE_ROLES = [Recency.role, Logistic.role, PurchaseModel.role]
+BASELINE_ROLES = [
+    Recency.role,
+    Logistic.role,
+    PurchaseModel.role,
+    ParetoPurchaseModel.role,
+]
 # Customers, all their snapshots with them, beyond which training takes longer and gets no better:
 # whoever has more hands in a sample of whole customers.
 ENOUGH_CUSTOMERS = 50_000
 # Rows beyond which the logistic regression's weights no longer move.
 LOGISTIC_ROWS = 50_000
-# Rows that suffice to see how many trees are too many.
-ROUNDS_ROWS = 50_000
 EVALUATION_COLUMNS = (
     "model_version",
     "role",
@@ -64,7 +74,7 @@ LIMITS = (
     "Churn means no completed order within the horizon, whatever the reason.",
     "Associations, not causes: a driver is not a lever. What acting does, control groups measure.",
     "The level of churn follows the season of a year earlier; without a year of history it is "
-    "the level of the latest finished horizon.",
+    "that of the latest finished horizon and the last weeks, and a first Christmas surprises it.",
 )
 
 Progress = Callable[[str], None]
@@ -77,7 +87,7 @@ class TrainingResult:
     Attributes:
         model: the version this training made; it is served only if `promoted`.
         evaluations: one row per model version, role and metric on the test snapshot.
-        served_role: challenger, champion, recency, logistic, bg_nbd or rule.
+        served_role: challenger, champion, a baseline, or rule.
         decision: why, in one sentence.
         promoted: whether the champion pointer is to move to `model`.
         calibration_curve: role, bin, predicted, observed, customers.
@@ -204,11 +214,13 @@ def train(
         evaluation = evaluate(churned, probabilities, seed=seed)
         verdict = gate(evaluation, BASELINE_ROLES)
         finished = history.finished(horizon_days)
+        pulse = _pulse(history, _pareto_nbd(model))
         calibrations = {
             role: calibration.with_levels(
                 model.predictors[role].margin(finished.matrix),
                 finished.outcomes.churned(horizon_days),
                 finished.outcomes.snapshots,
+                pulse,
             )
             for role, calibration in model.calibrations.items()
         }
@@ -314,53 +326,57 @@ class _History:
 def _fit(
     history: _History, *, as_of: date, horizon_days: int, seed: int, threads: int, tell: Progress
 ) -> ChurnModel:
+    split = split_snapshots(history.days, as_of, horizon_days)
+    growing = history.of_days([day for day, _ in split.windows])
     finished = history.finished(horizon_days)
-    split = split_snapshots(finished.days, as_of, horizon_days)
-    growing, calibrating = finished.of_days(split.growing), finished.of_days(split.calibration)
-    churned = growing.outcomes.churned(horizon_days)
-    require_enough(
-        {"growing": churned, "calibration": calibrating.outcomes.churned(horizon_days)},
-        in_all=MIN_TRAINING_ROWS,
-    )
+    churned = finished.outcomes.churned(horizon_days)
+    shaping = finished.of_days(split.shaping).outcomes.churned(horizon_days)
+    require_enough({"growing": churned, "calibration": shaping}, in_all=MIN_TRAINING_ROWS)
     learnable, calendar = _without_calendar(growing)
 
-    tell(f"fitting baselines on {len(split.growing)} snapshots")
-    bg_nbd = _fit_purchases(history, split.training[-1])
+    tell(f"fitting baselines on {len(split.finished)} snapshots")
+    histories_by_now = _purchase_histories(history, as_of)
+    pareto_nbd = ParetoNbd.fit(*histories_by_now)
     few = slice(None, None, -(-len(churned) // LOGISTIC_ROWS))
     predictors: dict[str, Predictor] = {
-        Recency.role: Recency.fit(growing.matrix, churned),
-        Logistic.role: Logistic.fit(growing.matrix.columns(learnable).rows(few), churned[few]),
-        PurchaseModel.role: PurchaseModel(bg_nbd, horizon_days),
+        Recency.role: Recency.fit(finished.matrix, churned),
+        Logistic.role: Logistic.fit(finished.matrix.columns(learnable).rows(few), churned[few]),
+        PurchaseModel.role: PurchaseModel(BgNbd.fit(*histories_by_now), horizon_days),
+        ParetoPurchaseModel.role: ParetoPurchaseModel(pareto_nbd, horizon_days),
     }
 
-    tell(f"growing trees on {len(churned):,} rows of {len(learnable)} features")
-    options: dict[str, Any] = {
-        "bg_nbd": bg_nbd,
-        "horizon_days": horizon_days,
-        "seed": seed,
-        "threads": threads,
-    }
-    rounds = _choose_rounds(growing, split, learnable, options)
-    trees = ChurnTrees.fit(growing.matrix.columns(learnable), churned, rounds=rounds, **options)
+    tell(f"growing trees on {len(growing.customers):,} rows of {len(learnable)} features")
+    trees = ChurnTrees.fit(
+        growing.matrix.columns(learnable),
+        growing.outcomes,
+        purchases=pareto_nbd,
+        horizon_days=horizon_days,
+        seed=seed,
+        threads=threads,
+    )
     predictors[ChurnTrees.role] = trees
 
     tell("calibrating")
+    pulse = _pulse(history, pareto_nbd)
     calibrations = {
         role: Calibration.fit(
             predictor.margin(finished.matrix),
-            finished.outcomes.churned(horizon_days),
+            churned,
             finished.outcomes.snapshots,
-            shape_on=split.calibration,
+            # A few numbers fit no row by heart, so that the rows they were fitted on may shape
+            # them; trees would look better there than they are, and are left as they grew.
+            shape_on=() if role == ChurnTrees.role else split.shaping,
+            pulse=pulse,
             horizon_days=horizon_days,
         )
         for role, predictor in predictors.items()
     }
     card = {
         "windows": split.to_json(),
-        "rows": {"growing": len(churned)},
+        "rows": {"growing": len(growing.customers)},
         "seed": seed,
         "threads": threads,
-        "parameters": PARAMETERS | {"rounds": rounds},
+        "parameters": PARAMETERS | {"rounds": ROUNDS, "given": GIVEN},
         "features_without_information": calendar,
         "importance": trees.importance(),
         "libraries": _libraries(),
@@ -368,6 +384,24 @@ def _fit(
     }
     return ChurnModel(
         as_of, horizon_days, ChurnTrees.role, history.schema, predictors, calibrations, card
+    )
+
+
+def _pareto_nbd(model: ChurnModel) -> ParetoNbd:
+    trees = model.predictors[ChurnTrees.role]
+    assert isinstance(trees, ChurnTrees)
+    return trees.purchases
+
+
+def _pulse(history: _History, pareto_nbd: ParetoNbd) -> tuple[Level, ...]:
+    """The purchase model's level of each snapshot that was watched for `PULSE_DAYS`."""
+    watched = history.finished(PULSE_DAYS)
+    silent = pareto_nbd.probability_silent(*histories(watched.matrix), PULSE_DAYS)
+    known = np.isfinite(silent)
+    return Level.each(
+        log_odds(silent[known]),
+        watched.outcomes.churned(PULSE_DAYS)[known],
+        watched.outcomes.snapshots[known],
     )
 
 
@@ -433,53 +467,23 @@ def _without_calendar(growing: _History) -> tuple[list[str], list[str]]:
     return [name for name in growing.matrix.names if name not in calendar], calendar
 
 
-def _fit_purchases(history: _History, day: date) -> BgNbd:
-    """Fit BG/NBD on the histories of all customers as they stood on a day.
+def _purchase_histories(history: _History, day: date) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Order days, recency and tenure of all customers as they stood on a day.
 
-    Snapshots hold only customers who were not churned, and a fit on those finds that nobody ever
-    leaves. Who is missing from later snapshots has not ordered since the last one that shows
-    them: that last view, aged to the day, is their history.
+    Snapshots hold only customers who were not churned, and a purchase model fitted on those finds
+    that nobody ever leaves. Who is missing from later snapshots has not ordered since the last
+    one that shows them: that last view, aged to the day, is their history.
     """
-    seen = history.known_by(day)
     # Of a customer's rows the last one: the first from behind.
-    _, from_behind = np.unique(seen.customers[::-1], return_index=True)
-    last = np.sort(len(seen.customers) - 1 - from_behind)
-    snapshots = seen.outcomes.snapshots[last].astype("datetime64[D]")
-    age = (np.datetime64(day, "D") - snapshots).astype(np.float64)
-    order_days, recency, tenure = histories(seen.matrix.rows(last))
-    return BgNbd.fit(order_days, recency + age, tenure + age)
-
-
-def _choose_rounds(
-    growing: _History, split: Split, learnable: list[str], options: dict[str, Any]
-) -> int:
-    """How many trees do best on the latest growing snapshot, grown on those known by then."""
-    last = split.growing[-1]
-    known = [
-        day
-        for day in split.growing
-        if (pd.Timestamp(day) + pd.Timedelta(days=split.horizon_days)).date() <= last
-    ]
-    early, late = growing.of_days(known), growing.of_days((last,))
-    happened = late.outcomes.churned(split.horizon_days)
-    few = slice(None, None, max(1, -(-len(early.customers) // ROUNDS_ROWS)))
-    if len(known) < 2 or min(happened.sum(), (~happened).sum()) == 0:  # noqa: PLR2004
-        return DEFAULT_ROUNDS
-    early = early.rows(few)
-    trees = ChurnTrees.fit(
-        early.matrix.columns(learnable),
-        early.outcomes.churned(split.horizon_days),
-        rounds=ROUNDS[-1],
-        **options,
-    )
-    losses = [_loss_at_own_level(trees.margin(late.matrix, rounds), happened) for rounds in ROUNDS]
-    return ROUNDS[int(np.argmin(losses))]
-
-
-def _loss_at_own_level(margin: FloatArray, churned: BoolArray) -> float:
-    """Log-loss after shifting to the snapshot's own share of churners: season is no error."""
-    logit = margin + fit_level(margin, churned)
-    return float(np.mean(np.logaddexp(0, np.where(churned, -logit, logit))))
+    _, from_behind = np.unique(history.customers[::-1], return_index=True)
+    last = np.sort(len(history.customers) - 1 - from_behind)
+    snapshots = history.outcomes.snapshots[last].astype("datetime64[D]")
+    order_days, recency, tenure = histories(history.matrix.rows(last))
+    next_order = history.outcomes.next_order[last]
+    # Who came back since is seen as of that last view; nobody else's silence is shortened.
+    silent = np.isinf(next_order)
+    age = np.where(silent, (np.datetime64(day, "D") - snapshots).astype(np.float64), 0.0)
+    return order_days, recency + age, tenure + age
 
 
 def _speaking(serves: str) -> str:

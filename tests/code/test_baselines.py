@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.baselines import LOGISTIC_C, Logistic, PurchaseModel, Recency, Rule
+from models.baselines import LOGISTIC_C, Logistic, ParetoPurchaseModel, PurchaseModel, Recency, Rule
 from models.bg_nbd import BgNbd
 from models.features import FeatureMatrix, FeatureSchema
 from models.native import logistic_regression
+from models.pareto_nbd import ParetoNbd
 from models.predictors import Predictor, probability_of
 
 
@@ -56,6 +57,7 @@ def _fitted(role: str, matrix: FeatureMatrix, churned: np.ndarray) -> Predictor:
         "recency": Recency.fit(matrix, churned),
         "logistic": Logistic.fit(matrix, churned),
         "bg_nbd": PurchaseModel(BgNbd(0.5, 40.0, 0.8, 2.5), 90),
+        "pareto_nbd": ParetoPurchaseModel(ParetoNbd(0.6, 70.0, 0.6, 80.0), 90),
         "rule": Rule(90),
     }
     return made[role]
@@ -104,7 +106,7 @@ def test_the_rule_knows_nothing_of_a_customer_without_rhythm(frame: pd.DataFrame
     assert probability_of(Rule(90).margin(unknown)) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("role", ["recency", "logistic", "bg_nbd", "rule"])
+@pytest.mark.parametrize("role", ["recency", "logistic", "bg_nbd", "pareto_nbd", "rule"])
 def test_every_baseline_comes_back_from_json_and_explains_itself(
     role: str, matrix: FeatureMatrix, churned: np.ndarray
 ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from models.calibration import EPSILON, Calibration, Level, fit_level
+from models.calibration import EPSILON, PULSE_PRIOR, Calibration, Level, fit_level
 
 DAY = np.datetime64("2025-01-31")
 
@@ -56,10 +58,13 @@ def test_a_level_makes_expected_and_observed_churners_agree():
     assert special.expit(margin + level).sum() == pytest.approx(churned.sum(), rel=0.002)
 
 
-def _of_levels(*logits: float) -> Calibration:
+def _levels(logits: Sequence[float]) -> tuple[Level, ...]:
     days = pd.date_range("2024-01-31", periods=len(logits), freq="ME")
-    levels = tuple(Level(d.date(), x, 100) for d, x in zip(days, logits, strict=True))
-    return Calibration(1.0, 1.0, levels, 90)
+    return tuple(Level(d.date(), x, 1e-4) for d, x in zip(days, logits, strict=True))
+
+
+def _of_levels(*logits: float, pulse: Sequence[float] = ()) -> Calibration:
+    return Calibration(1.0, 1.0, _levels(logits), _levels(pulse), 90)
 
 
 def test_without_a_year_of_history_the_latest_known_level_is_used():
@@ -70,12 +75,50 @@ def test_without_a_year_of_history_the_latest_known_level_is_used():
     assert calibration.level_for(date(2024, 1, 31)) == 0.1
 
 
+def test_a_change_of_the_pulse_moves_the_level_in_part():
+    """The level of March is known on 30 June; May has been silent for four weeks by then."""
+    calibration = _of_levels(0.0, 0.0, 0.0, pulse=[0.0, 0.0, 0.0, 0.0, 1.0])
+    assert calibration.level_for(date(2024, 6, 29)) == pytest.approx(PULSE_PRIOR)
+    assert calibration.level_for(date(2024, 6, 27)) == 0.0
+
+
+def test_the_weight_of_the_pulse_is_measured():
+    """Levels that always moved as the pulse did: more of its next change is believed."""
+    swing = [(-1.0) ** (at // 4) for at in range(14)]
+    moving = _of_levels(*[0.0] * 3, *swing[:8], pulse=[0.0] * 2 + swing[:12])
+    still = _of_levels(*[0.0] * 11, pulse=[0.0] * 2 + swing[:12])
+    day = date(2025, 2, 28)
+    assert moving._pulse_weight(day) > still._pulse_weight(day) + 0.2
+
+
 def test_with_a_year_of_history_the_season_decides():
-    """July a year ago, moved by half of what has changed since: March against March."""
-    months = [0.0, 0.0, 0.2, 0.0, 0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.2, 0.6]
-    assert _of_levels(*months).level_for(date(2025, 7, 31)) == pytest.approx(0.8 + 0.5 * 0.4)
+    """Last July came 0.8 above what was forecast; most of that is expected again."""
+    months = [0.0] * 6 + [0.8] + [0.0] * 8
+    assert 0.5 < _of_levels(*months).level_for(date(2025, 7, 31)) <= 0.8
+    assert _of_levels(*months).level_for(date(2025, 6, 30)) == 0.0
+
+
+def test_what_chance_explains_is_no_season():
+    months = [0.0] * 6 + [0.8] + [0.0] * 8
+    noisy = replace(
+        _of_levels(*months),
+        levels=tuple(replace(each, variance=0.3) for each in _levels(months)),
+    )
+    assert noisy.level_for(date(2025, 7, 31)) == 0.0
+
+
+def test_a_level_of_a_day_knows_nothing_later():
+    months = list(np.random.default_rng(3).normal(0, 0.5, 24))
+    day = date(2025, 6, 30)
+    whole = _of_levels(*months, pulse=months)
+    known = replace(
+        whole,
+        levels=tuple(x for x in whole.levels if x.snapshot <= date(2025, 3, 31)),
+        pulse=tuple(x for x in whole.pulse if x.snapshot <= date(2025, 5, 31)),
+    )
+    assert whole.level_for(day) == known.level_for(day)
 
 
 def test_comes_back_from_json():
-    calibration = _of_levels(0.1, 1 / 3)
+    calibration = _of_levels(0.1, 1 / 3, pulse=[0.2])
     assert Calibration.from_json(calibration.to_json()) == calibration

@@ -16,18 +16,15 @@ from models.splits import latest_finished, require_enough, split_snapshots
 MONTH_ENDS = [day.date() for day in pd.date_range("2024-01-31", periods=24, freq="ME")]
 
 
-def test_the_latest_of_the_finished_snapshots_calibrate():
-    assert latest_finished(MONTH_ENDS, date(2025, 12, 31), 90) == date(2025, 9, 30)
+def test_every_snapshot_teaches_at_the_longest_horizon_that_is_over():
     split = split_snapshots(MONTH_ENDS, date(2025, 9, 30), 90)
-    assert split.calibration == (date(2025, 5, 31), date(2025, 6, 30))
-    assert split.growing[0] == date(2024, 1, 31)
-    assert split.growing[-1] == date(2025, 4, 30)
-    assert split.to_json()["training_labels_end_on"] == "2025-09-28"
-
-
-def test_few_snapshots_leave_one_to_calibrate():
-    split = split_snapshots(MONTH_ENDS, date(2024, 6, 29), 90)
-    assert (len(split.growing), len(split.calibration)) == (2, 1)
+    assert split.windows[0] == (date(2024, 1, 31), 90)
+    # 30 days of August are less than half a horizon.
+    assert split.windows[-2:] == ((date(2025, 6, 30), 90), (date(2025, 7, 31), 61))
+    assert split.finished[-1] == date(2025, 6, 30)
+    assert split.shaping == (date(2025, 5, 31), date(2025, 6, 30))
+    assert latest_finished(MONTH_ENDS, date(2025, 12, 31), 90) == date(2025, 9, 30)
+    assert split.to_json()["training_labels_end_on"] == "2025-09-30"
 
 
 @given(
@@ -38,15 +35,14 @@ def test_few_snapshots_leave_one_to_calibrate():
 def test_no_label_of_training_is_known_later_than_the_day(
     snapshots: set[date], as_of: date, horizon_days: int
 ):
-    horizon = timedelta(days=horizon_days)
     try:
         split = split_snapshots(snapshots, as_of, horizon_days)
     except TooLittleDataError:
         return
-    assert max(split.training) + horizon <= as_of
-    assert max(split.growing) < min(split.calibration)
-    assert set(split.training) <= snapshots
-    assert latest_finished(snapshots, as_of, horizon_days) == split.training[-1]
+    assert all(day + timedelta(days=days) <= as_of for day, days in split.windows)
+    assert all(horizon_days / 2 <= days <= horizon_days for _, days in split.windows)
+    assert {day for day, _ in split.windows} <= snapshots
+    assert latest_finished(snapshots, as_of, horizon_days) == split.finished[-1]
 
 
 def test_a_short_past_is_too_little():

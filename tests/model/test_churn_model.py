@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from models.calibration import Calibration
 from models.scoring import score
-from models.training import TrainingResult, fit, train
+from models.training import BASELINE_ROLES, TrainingResult, fit, train
 from tests.model.conftest import AS_OF, HORIZON, World
 
 
@@ -25,7 +24,7 @@ def test_beats_every_baseline_and_is_served(trained: TrainingResult):
     assert trained.promoted
     assert trained.model.serves == "trees"
     assert trained.model.score_kind == "model"
-    for role in ("recency", "logistic", "bg_nbd"):
+    for role in BASELINE_ROLES:
         assert _figure(trained, "challenger", "auc") > _figure(trained, role, "auc") + 0.005
         assert _figure(trained, "challenger", "log_loss") < _figure(trained, role, "log_loss")
     assert "beat the best baseline" in trained.decision
@@ -40,7 +39,7 @@ def test_longer_silence_against_the_own_rhythm_raises_the_probability(
         tenure_days=today["tenure_days"] + silence,
         overdue_ratio=today["overdue_ratio"] + 1,
     )
-    for serves in ("trees", "logistic", "recency", "bg_nbd"):
+    for serves in ("trees", *BASELINE_ROLES):
         model = replace(trained.model, serves=serves)
         before, after = (score(model, each)["churn_probability"] for each in (today, longer))
         assert after.mean() > before.mean() + 0.02, serves
@@ -67,15 +66,14 @@ def test_the_level_follows_the_season_of_a_year_ago(trained: TrainingResult):
     assert left_out == ["last_nps_score", "season_cos", "season_sin"]
 
     calibration = trained.model.calibrations["trees"]
-    of_the_second_year = [each for each in calibration.levels if each.snapshot.year == 2023]
     seasonal, frozen = [], []
-    for level in of_the_second_year:
-        seasonal.append(abs(calibration.level_for(level.snapshot) - level.logit))
-        latest = Calibration(
-            calibration.a, calibration.b, calibration.levels[-8:], calibration.horizon_days
-        )
-        frozen.append(abs(latest.level_for(level.snapshot) - level.logit))
-    assert np.mean(seasonal) < 0.7 * np.mean(frozen)
+    for level in calibration.levels:
+        day = level.snapshot
+        known = [x for x in calibration.levels if x.snapshot + timedelta(days=HORIZON) <= day]
+        if day.year == 2023 and known:
+            seasonal.append(abs(calibration.level_for(day) - level.logit))
+            frozen.append(abs(known[-1].logit - level.logit))
+    assert np.mean(seasonal) < 0.75 * np.mean(frozen)
 
 
 def test_permuted_labels_give_chance_and_the_baseline(world: World):
@@ -85,7 +83,7 @@ def test_permuted_labels_give_chance_and_the_baseline(world: World):
     frame["days_to_next_order"] = by_snapshot.transform(rng.permutation)
     result = train(frame, as_of=AS_OF, horizon_days=HORIZON, threads=1)
     assert 0.47 <= _figure(result, "challenger", "auc") <= 0.53
-    assert result.served_role in {"recency", "logistic", "bg_nbd"}
+    assert result.served_role in set(BASELINE_ROLES)
     assert result.promoted
     assert result.model.score_kind == "baseline"
     assert "is served: the trees do not beat it beyond chance" in result.decision
@@ -123,7 +121,7 @@ def test_evaluations_have_one_row_per_role_and_metric(trained: TrainingResult):
         "model_version", "role", "cutoff_on", "horizon_days", "metric", "value", "lower", "upper",
         "speaks_for_version",
     ]  # fmt: skip
-    assert set(table["role"]) == {"challenger", "recency", "logistic", "bg_nbd"}
+    assert set(table["role"]) == {"challenger", *BASELINE_ROLES}
     assert not table.duplicated(["role", "metric"]).any()
     bounded = table.dropna(subset=["lower"])
     assert (bounded["lower"] <= bounded["value"]).all()
@@ -147,7 +145,8 @@ def test_resented_complaints_are_found_as_a_driver(trained: TrainingResult, toda
     forgiven = complained.assign(region="north")
     resented, north = (score(trained.model, each) for each in (complained, forgiven))
     assert resented["churn_probability"].mean() > north["churn_probability"].mean() + 0.15
-    assert (resented["driver_1"] == "2 complaints in the last 90 days").mean() > 0.8
+    said = resented[["driver_1", "driver_2", "driver_3"]] == "2 complaints in the last 90 days"
+    assert said.any(axis=1).mean() > 0.8
 
 
 def test_the_purchase_model_speaks_of_all_customers_not_only_of_those_still_here(
@@ -164,7 +163,7 @@ def test_unknown_rhythm_still_gets_a_score(
     trained: TrainingResult, today: pd.DataFrame, missing: str
 ):
     unknown = today.head(50).assign(**{missing: np.nan})
-    for serves in ("trees", "logistic", "recency", "bg_nbd"):
+    for serves in ("trees", *BASELINE_ROLES):
         probability = score(replace(trained.model, serves=serves), unknown)["churn_probability"]
         assert probability.between(0, 1).all()
 

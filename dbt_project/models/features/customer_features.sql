@@ -6,7 +6,9 @@ with
 
 population as (
     select * from {{ ref('int_customer_states') }}
+    {% if not var('features_of_churned') -%}
     where stage <> 'churned'
+    {%- endif %}
 ),
 
 customer_days as (
