@@ -24,12 +24,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from models.errors import StoreError
 from models.version import canonical_json, sha256, version_of
 
 if TYPE_CHECKING:
+    from models.forecast import Forecast
     from models.model import ChurnModel
 
 MANIFEST: Final = "manifest.json"
@@ -62,22 +63,47 @@ class Promotion:
         return cls(str(stored["version"]), date.fromisoformat(stored["as_of"]), stored["withdrawn"])
 
 
+class Stored(Protocol):
+    """What can be kept: a day, a name made of the content, and files."""
+
+    @property
+    def as_of(self) -> date:
+        """Day of the training; no later day was known."""
+
+    @property
+    def version(self) -> str:
+        """`<as_of>.<hash of the content>`."""
+
+    def files(self) -> dict[str, bytes]:
+        """The version as files."""
+
+    def pages(self) -> dict[str, bytes]:
+        """What people read of it, by file name."""
+
+
+Kept = TypeVar("Kept", bound=Stored)
+
+
 @dataclass(frozen=True)
-class Champion:
+class Champion(Generic[Kept]):
     """The model to use for a day, if any, and why better candidates were refused."""
 
-    model: ChurnModel | None
+    model: Kept | None
     refused: tuple[str, ...] = ()
 
 
-class ModelStore:
-    """Saves, verifies, promotes and withdraws model versions under one folder."""
+class VersionStore(Generic[Kept]):
+    """Saves, verifies, promotes and withdraws versions of one kind of model under one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.versions = root / "versions"
 
-    def save(self, model: ChurnModel) -> str:
+    def _read(self, files: Mapping[str, bytes]) -> Kept:
+        """A model of the files of a version, all verified."""
+        raise NotImplementedError
+
+    def save(self, model: Kept) -> str:
         """Write a version; saving the same content again changes nothing.
 
         Returns:
@@ -108,17 +134,14 @@ class ModelStore:
         _sync(self.versions)
         return model.version
 
-    def load(self, version: str) -> ChurnModel:
+    def load(self, version: str) -> Kept:
         """Read a version after verifying all of it.
 
         Raises:
             StoreError: when it is missing, damaged, incomplete, or of a foreign format.
         """
-        # The wiring imports the store when it starts; numpy and scipy can wait.
-        from models.model import ChurnModel  # noqa: PLC0415
-
         try:
-            return ChurnModel.from_files(self._verified(version))
+            return self._read(self._verified(version))
         except StoreError as error:
             raise StoreError(
                 f"model version {version} in {self.versions} refused: {error}"
@@ -182,7 +205,7 @@ class ModelStore:
         promotion = next(_by_preference(self.history(), as_of), None)
         return promotion.version if promotion else None
 
-    def load_champion(self, as_of: date) -> Champion:
+    def load_champion(self, as_of: date) -> Champion[Kept]:
         """The champion for a day, or the closest one before it that verifies.
 
         Never raises for damaged files: what was refused is told beside the model.
@@ -247,7 +270,7 @@ class ModelStore:
             )
         folder = self.versions / version
         try:
-            manifest = json.loads(_read(folder / MANIFEST))
+            manifest = json.loads(_read_file(folder / MANIFEST))
             hashes = {str(name): str(stated["sha256"]) for name, stated in manifest.items()}
             sizes = {str(name): int(stated["bytes"]) for name, stated in manifest.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -260,12 +283,33 @@ class ModelStore:
             if Path(name).name != name:
                 raise StoreError(f"its manifest names the path {name!r}")
             try:
-                files[name] = _read(folder / name)
+                files[name] = _read_file(folder / name)
             except OSError as error:
                 raise StoreError(f"its file {name} is not readable ({error!r})") from error
             if len(files[name]) != sizes[name] or sha256(files[name]) != stated:
                 raise StoreError(f"its file {name} does not have the hash that the manifest states")
         return files
+
+
+# The wiring imports the stores when it starts; numpy and scipy can wait until one is read.
+
+
+class ModelStore(VersionStore["ChurnModel"]):
+    """The versions of the churn model."""
+
+    def _read(self, files: Mapping[str, bytes]) -> ChurnModel:
+        from models.model import ChurnModel  # noqa: PLC0415
+
+        return ChurnModel.from_files(files)
+
+
+class ForecastStore(VersionStore["Forecast"]):
+    """The versions of one kind of forecast."""
+
+    def _read(self, files: Mapping[str, bytes]) -> Forecast:
+        from models.forecast import Forecast  # noqa: PLC0415
+
+        return Forecast.from_files(files)
 
 
 def _by_preference(history: tuple[Promotion, ...], as_of: date) -> Iterator[Promotion]:
@@ -290,7 +334,7 @@ def _pointer_hash(history: tuple[Promotion, ...]) -> str:
     return sha256(json.dumps([each.to_json() for each in history]).encode())
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     with path.open("rb") as file:
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:

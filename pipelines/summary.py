@@ -152,7 +152,10 @@ def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> N
     ).fetchone()
     rows = con.execute(
         f"""
-        pivot (select role, metric, value::double as value from model_evaluations)
+        pivot (
+            select role, metric, value::double as value from model_evaluations
+            where model_kind = 'churn'
+        )
         on metric in {_METRICS} using any_value(value) group by role order by auc desc nulls last
         """
     ).fetchall()

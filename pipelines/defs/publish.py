@@ -32,6 +32,9 @@ FED_BACK: Mapping[str, Callable[[date, date], bool]] = {
     "evaluations": operator.le,
     "backtests": operator.le,
     "monitoring": operator.lt,
+    "forecast_evaluations": operator.le,
+    # Several versions make it, none of which is the model version: its rows speak for them.
+    "outlook": operator.eq,
 }
 
 

@@ -19,7 +19,10 @@ from pipelines.definitions import DEFAULT_OWNER, FRESHNESS, OWNERS, defs
 from pipelines.defs.backtest import MONTHLY
 from pipelines.sources.contract import load_contract
 
-STEPS = {"extract", "tables", "train", "score", "monitor", "retention", "published__version"}
+STEPS = {
+    *("extract", "tables", "train", "train_forecasts", "score", "score_outlook", "monitor"),
+    *("retention", "published__version"),
+}
 BESIDE = {"feedback__backtests"}  # not part of the daily way
 BORDERS = {"arrival", "features", "outputs"}
 OWN = {
@@ -30,6 +33,9 @@ OWN = {
     "feedback/evaluations": "models",
     "feedback/monitoring": "models",
     "feedback/scores": "models",
+    "models/forecasts": "models",
+    "feedback/forecast_evaluations": "models",
+    "feedback/outlook": "models",
     "published/version": "published",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.defs.publish import inputs_fingerprint
+from pipelines.defs.publish import FED_BACK, inputs_fingerprint
 from pipelines.resources.lake import Lake
 from pipelines.settings import Settings
 
@@ -20,7 +20,7 @@ BEFORE, DAY, AFTER = date(2026, 6, 27), date(2026, 6, 28), date(2026, 6, 29)
 def lake(tmp_path: Path) -> Lake:
     """What two days fed back."""
     lake = Lake(tmp_path / "lake")
-    for table in ("evaluations", "scores", "published_lists"):
+    for table in FED_BACK:
         for day in (BEFORE, DAY):
             feed(lake, table, day, 0.5)
     return lake
@@ -47,6 +47,11 @@ def inputs(lake: Lake, tmp_path: Path) -> Callable[[], str]:
         ("scores", BEFORE, True),
         ("scores", DAY, False),  # the model and the features say it already
         ("scores", AFTER, False),
+        ("forecast_evaluations", DAY, True),
+        ("forecast_evaluations", AFTER, False),
+        ("outlook", BEFORE, False),
+        ("outlook", DAY, True),  # of several versions, none of which is the model version
+        ("outlook", AFTER, False),
         ("published_lists", BEFORE, True),
         ("published_lists", DAY, False),  # the list of an earlier try
         ("published_lists", AFTER, False),
@@ -60,7 +65,7 @@ def test_what_was_fed_back_counts_if_the_day_reads_it(
     assert (inputs() != before) is counts
 
 
-@pytest.mark.parametrize("table", ["evaluations", "scores", "published_lists"])
+@pytest.mark.parametrize("table", FED_BACK)
 def test_the_same_rows_again_change_nothing(
     table: str, lake: Lake, inputs: Callable[[], str]
 ) -> None:

@@ -24,7 +24,9 @@ create table retention_list (
 );
 create table customer_churn_scores as
     select 'model' as score_kind, '2026-06-30.abc' as model_version, unnest(['a', 'b']) as id;
-create table model_evaluations (role varchar, metric varchar, value double);
+create table model_evaluations (
+    role varchar, metric varchar, value double, model_kind varchar default 'churn'
+);
 create table model_alerts (alert varchar, subject varchar, message varchar);
 create table quarantine (table_name varchar, rule varchar);
 create table source_inventory (

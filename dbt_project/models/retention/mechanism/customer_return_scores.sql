@@ -14,6 +14,8 @@ final as (
         situation.churned_on,
         cast({{ days_between('situation.churned_on', as_of()) }} as integer) as days_since_churn,
         situation.return_probability,
+        situation.score_kind,
+        situation.model_version,
         cast(
             round(percent_rank() over (order by situation.return_probability asc) * 100) as integer
         ) as return_score,

@@ -30,6 +30,10 @@ return_rates as (
     select * from {{ ref('return_rates') }}
 ),
 
+outlook as (
+    select * from {{ ref('fed_back_outlook') }}
+),
+
 earlier_scores as (
     select * from {{ ref('fed_back_earlier_scores') }}
 ),
@@ -91,9 +95,13 @@ return_chances as (
     select
         churn_spells.customer_id,
         churn_spells.churned_on,
-        return_rates.return_probability,
+        -- where nothing could be learnt, the rates by time since churn and number of orders
+        coalesce(outlook.return_probability, return_rates.return_probability) as return_probability,
+        coalesce(outlook.return_score_kind, 'rate') as score_kind,
+        coalesce(outlook.return_model_version, 'return_rates') as model_version,
         return_rates.orders_12m_after_return
     from churn_spells
+    left join outlook on churn_spells.customer_id = outlook.customer_id
     inner join return_rates
         on
             churn_spells.orders_band = return_rates.orders_band
@@ -196,9 +204,8 @@ final as (
             when return_chances.customer_id is not null then 'return'
             when scores.customer_id is not null then 'churn'
         end as probability_of,
-        case when return_chances.customer_id is not null then 'rate' else scores.score_kind end as score_kind,
-        case when return_chances.customer_id is not null then 'return_rates' else scores.model_version end
-            as model_version,
+        coalesce(return_chances.score_kind, scores.score_kind) as score_kind,
+        coalesce(return_chances.model_version, scores.model_version) as model_version,
         case when return_chances.customer_id is not null then 0 else scores.score_age_days end as score_age_days,
         case
             when scores.customer_id is not null then scores.driver_1

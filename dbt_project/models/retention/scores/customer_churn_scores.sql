@@ -6,37 +6,47 @@ customer_value as (
     select * from {{ ref('customer_value') }}
 ),
 
+outlook as (
+    select * from {{ ref('fed_back_outlook') }}
+),
+
+valued as (
+    select
+        scores.*,
+        customer_value.average_order_profit,
+        coalesce(scores.expected_orders_12m, cast(customer_value.orders_12m as double)) as orders_ahead,
+        outlook.expected_profit_12m as forecast_profit_12m,
+        outlook.typical_profit_12m as forecast_typical_profit_12m
+    from scores
+    inner join customer_value on scores.customer_id = customer_value.customer_id
+    left join outlook on scores.customer_id = outlook.customer_id
+),
+
 final as (
     select
         {{ as_of() }} as as_of_date,
-        scores.customer_id,
-        scores.churn_probability,
-        scores.score_kind,
-        scores.model_version,
-        scores.scored_on,
-        cast({{ days_between('scores.scored_on', as_of()) }} as integer) as score_age_days,
+        customer_id,
+        churn_probability,
+        score_kind,
+        model_version,
+        scored_on,
+        cast({{ days_between('scored_on', as_of()) }} as integer) as score_age_days,
         cast({{ var('horizon_days') }} as integer) as horizon_days,
-        scores.driver_1,
-        scores.driver_2,
-        scores.driver_3,
-        scores.probability_alive,
-        coalesce(scores.expected_orders_12m, cast(customer_value.orders_12m as double)) as expected_orders_12m,
-        case when scores.expected_orders_12m is null then 'last_12_months' else 'purchase_model' end
-            as expected_orders_kind,
-        customer_value.average_order_profit,
+        driver_1,
+        driver_2,
+        driver_3,
+        probability_alive,
+        orders_ahead as expected_orders_12m,
+        case when expected_orders_12m is null then 'last_12_months' else 'purchase_model' end as expected_orders_kind,
+        average_order_profit,
+        cast(coalesce(forecast_profit_12m, orders_ahead * average_order_profit) as decimal(18, 2))
+            as expected_profit_12m,
+        cast(forecast_typical_profit_12m as decimal(18, 2)) as typical_profit_12m,
+        case when forecast_profit_12m is null then 'orders_and_average' else 'forecast' end as expected_profit_kind,
         cast(
-            coalesce(scores.expected_orders_12m, cast(customer_value.orders_12m as double))
-            * customer_value.average_order_profit
-            as decimal(18, 2)
-        ) as expected_profit_12m,
-        cast(
-            scores.churn_probability
-            * coalesce(scores.expected_orders_12m, cast(customer_value.orders_12m as double))
-            * customer_value.average_order_profit
-            as decimal(18, 2)
+            churn_probability * coalesce(forecast_profit_12m, orders_ahead * average_order_profit) as decimal(18, 2)
         ) as profit_at_risk
-    from scores
-    inner join customer_value on scores.customer_id = customer_value.customer_id
+    from valued
 )
 
 select * from final

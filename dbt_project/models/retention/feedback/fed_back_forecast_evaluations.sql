@@ -1,0 +1,1 @@
+{{ feedback_rows('forecast_evaluations', 'until') }}

@@ -1,0 +1,45 @@
+with outlook as (
+    select * from {{ ref('fed_back_outlook') }}
+),
+
+customer_value as (
+    select * from {{ ref('customer_value') }}
+),
+
+erasure_requests as (
+    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+),
+
+lifecycle as (
+    select * from {{ ref('customer_lifecycle') }}
+),
+
+final as (
+    select
+        {{ as_of() }} as as_of_date,
+        outlook.customer_id,
+        outlook.order_probability,
+        cast(outlook.order_within_days as integer) as order_within_days,
+        {{ days_after(as_of(), 'cast(outlook.next_order_days as integer)') }} as expected_next_order_on,
+        {{ days_after(as_of(), 'cast(outlook.next_order_days_10 as integer)') }} as earliest_next_order_on,
+        {{ days_after(as_of(), 'cast(outlook.next_order_days_90 as integer)') }} as latest_next_order_on,
+        case
+            when outlook.next_order_days is not null then null
+            when outlook.order_probability is not null then 'unlikely'
+            else 'too_little_data'
+        end as no_date_because,
+        outlook.next_order_score_kind,
+        outlook.next_order_model_version,
+        lifecycle.expected_next_order_on as rhythm_next_order_on,
+        cast(outlook.expected_profit_12m as decimal(18, 2)) as expected_profit_12m,
+        cast(outlook.typical_profit_12m as decimal(18, 2)) as typical_profit_12m,
+        outlook.profit_score_kind,
+        outlook.profit_model_version
+    from outlook
+    inner join customer_value on outlook.customer_id = customer_value.customer_id
+    inner join lifecycle on outlook.customer_id = lifecycle.customer_id
+    left join erasure_requests on outlook.customer_id = erasure_requests.customer_id
+    where erasure_requests.customer_id is null
+)
+
+select * from final

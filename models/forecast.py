@@ -1,0 +1,461 @@
+"""What the forecasts beyond churn have in common: windows, stored form, and a fair comparison.
+
+A forecast starts from the purchase model's view of a customer and corrects it with boosted trees.
+It is judged on the latest snapshot whose horizon is over, learnt from snapshots whose outcomes
+were known on that day; what is served is the judged procedure once more, on all that is known.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from importlib.metadata import version as installed
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from models.calibration import fit_level
+from models.card import CARD_PAGE, Card
+from models.errors import StoreError, TooLittleDataError
+from models.evaluation import Difference
+from models.features import (
+    CUSTOMER,
+    KEYS,
+    OUTCOME,
+    SNAPSHOT,
+    TENURE,
+    BoolArray,
+    FeatureMatrix,
+    FeatureSchema,
+    FloatArray,
+    days,
+)
+from models.native import xgboost
+from models.purchases import PurchaseView
+from models.tree_file import require_sound
+from models.version import canonical_json, sha256, version_of
+
+FORMAT: Final = 1
+TREES_FILE: Final = "model.ubj"
+MODEL_FILE: Final = "model.json"
+CARD_FILE: Final = "card.json"
+TREES: Final = "trees"
+
+# Days ahead, the longest that the past allows: a year has every season once.
+HORIZONS = (365, 180, 90)
+# The stated minimum: below it one season or one campaign would be learnt by heart.
+MIN_TRAINING_SNAPSHOTS = 3
+MIN_TRAINING_ROWS = 300
+# Customers who ordered again in the test window, and who did not: fewer cannot be judged by.
+MIN_TESTED_OF_EITHER = 30
+# Rows beyond which the trees take longer and get no better.
+ENOUGH_ROWS = 30_000
+
+# What came after a snapshot in profit (home currency), by days ahead.
+PROFIT_OUTCOME = re.compile(r"profit_next_\d+d")
+
+# Share of the trees' correction (log odds) that is kept: half purchase model, half trees. Either
+# is ahead in some season (Online Retail: trees in the months to Christmas, BG/NBD after them);
+# half way they are behind in none by much.
+CORRECTION_KEPT = 0.5
+
+MAX_RESAMPLES = 1_000
+MIN_RESAMPLES = 200
+RESAMPLED_CELLS = 2_000_000
+
+EVALUATION_COLUMNS = (
+    "model_kind",
+    "model_version",
+    "role",
+    "cutoff_on",
+    "horizon_days",
+    "metric",
+    "value",
+    "lower",
+    "upper",
+    "speaks_for_version",
+)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Snapshots by use, oldest first, and the day of the judgement."""
+
+    training: tuple[date, ...]
+    test: date
+    finished: tuple[date, ...]
+    horizon_days: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The windows as the card states them."""
+        horizon = timedelta(days=self.horizon_days)
+        return {
+            "horizon_days": self.horizon_days,
+            "training": [day.isoformat() for day in self.training],
+            "test": self.test.isoformat(),
+            "test_ends_on": (self.test + horizon).isoformat(),
+            "served_model_learnt_from": [day.isoformat() for day in self.finished],
+        }
+
+
+def longest_windows(
+    snapshots: Sequence[date], as_of: date, horizons: Sequence[int] = HORIZONS
+) -> Windows:
+    """The windows of the longest horizon that leaves enough snapshots to learn from.
+
+    Raises:
+        TooLittleDataError: when no horizon does.
+    """
+    best = 0
+    for horizon_days in horizons:
+        horizon = timedelta(days=horizon_days)
+        finished = tuple(sorted(day for day in set(snapshots) if day + horizon <= as_of))
+        training = tuple(day for day in finished if day + horizon <= finished[-1])
+        if len(training) >= MIN_TRAINING_SNAPSHOTS:
+            return Windows(training, finished[-1], finished, horizon_days)
+        best = max(best, len(training))
+    raise TooLittleDataError(
+        f"{best} training snapshots have outcomes of {horizons[-1]} days that end by the test day, "
+        f"at least {MIN_TRAINING_SNAPSHOTS} are needed"
+    )
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Encoded features and outcomes of every snapshot and customer, churned or not.
+
+    Attributes:
+        schema: of the features.
+        matrix: one row per snapshot and customer.
+        outcomes: row by row: days_to_next_order (NaN: none yet) and profit_next_<n>d (NaN: not
+            over), home currency.
+        days: day of each row.
+        views: purchase models fitted so far, by day: both forecasts start from the same ones.
+    """
+
+    schema: FeatureSchema
+    matrix: FeatureMatrix
+    outcomes: pd.DataFrame
+    days: np.ndarray[Any, np.dtype[np.datetime64]]
+    views: dict[date, PurchaseView] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Snapshots:
+        """Split a frame into features and outcomes, its rows brought into one order.
+
+        Raises:
+            FrameError: when keys, rhythm columns or the days to the next order are absent.
+        """
+        ordered = frame.assign(**{SNAPSHOT: days(frame), CUSTOMER: frame[CUSTOMER].astype(str)})
+        ordered = ordered.sort_values(list(KEYS), ignore_index=True)
+        names = [
+            name for name in map(str, ordered) if name in OUTCOME or PROFIT_OUTCOME.fullmatch(name)
+        ]
+        features = ordered.drop(columns=names)
+        schema = FeatureSchema.of(features)
+        known = ordered[names].apply(pd.to_numeric).astype(np.float64)
+        return cls(schema, schema.encode(features), known, ordered[SNAPSHOT].to_numpy())
+
+    def view(self, day: date) -> PurchaseView:
+        """The purchase model as of a day, fitted on all customers of its snapshot, once.
+
+        Raises:
+            TooLittleDataError: when nobody had ordered twice by then.
+        """
+        if day not in self.views:
+            try:
+                self.views[day] = PurchaseView.fit(self.of_days([day]).matrix)
+            except ValueError as error:
+                raise TooLittleDataError(
+                    f"no purchase model can be fitted on {day}: {error}"
+                ) from error
+        return self.views[day]
+
+    @property
+    def all_days(self) -> list[date]:
+        """The snapshot days, oldest first."""
+        return [pd.Timestamp(day).date() for day in np.unique(self.days)]
+
+    def of_days(self, chosen: Sequence[date], most: int | None = None) -> Snapshots:
+        """The rows of some days; with `most`, every n-th of them, so that no more are left."""
+        rows = np.flatnonzero(np.isin(self.days, np.array(chosen, dtype="datetime64[s]")))
+        return self.rows(rows[:: max(1, -(-len(rows) // most))] if most else rows)
+
+    def rows(self, chosen: np.ndarray[Any, Any] | slice) -> Snapshots:
+        """The chosen rows, by position or slice."""
+        return Snapshots(
+            self.schema, self.matrix.rows(chosen), self.outcomes.iloc[chosen], self.days[chosen]
+        )
+
+    def outcome(self, name: str) -> FloatArray:
+        """One outcome of each row."""
+        values: FloatArray = self.outcomes[name].to_numpy(np.float64)
+        return values
+
+    @property
+    def names(self) -> list[str]:
+        """Features to learn from.
+
+        How long a customer is known grows with the past that there is: what a short past teaches
+        of it is wrong later.
+        """
+        return [name for name in self.matrix.names if name != TENURE]
+
+
+def grow(
+    matrix: FeatureMatrix,
+    target: FloatArray,
+    parameters: Mapping[str, Any],
+    *,
+    rounds: int,
+    seed: int,
+    threads: int,
+    start: FloatArray | None = None,
+) -> bytes:
+    """Grow trees that correct `start`, on the scale of the objective's margin; UBJSON."""
+    booster = xgboost().train(
+        {**parameters, "seed": seed, "nthread": threads, "verbosity": 0},
+        _data(matrix, threads, target, start),
+        num_boost_round=rounds,
+    )
+    return bytes(booster.save_raw("ubj"))
+
+
+def _data(
+    matrix: FeatureMatrix,
+    threads: int,
+    target: FloatArray | None = None,
+    start: FloatArray | None = None,
+) -> Any:
+    return xgboost().DMatrix(
+        matrix.values,
+        target,
+        base_margin=start,
+        feature_names=list(matrix.names),
+        feature_types=["c" if each.kind == "category" else "q" for each in matrix.features],
+        enable_categorical=True,
+        nthread=threads,
+    )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One version of a forecast, whatever it is of.
+
+    Attributes:
+        kind: profit, next_order or return.
+        as_of: day of the training; no later day was known to it.
+        horizon_days: days ahead that it learnt from.
+        serves: `trees`, the role of a baseline, or `rule`: nothing could be learnt.
+        schema: the features that every frame must have.
+        names: the features that the trees read.
+        view: the purchase model as of the training; None for a rule.
+        ubj: the trees; None where there are none.
+        numbers: further numbers that were fitted, by name.
+        card: for people.
+    """
+
+    kind: str
+    as_of: date
+    horizon_days: int
+    serves: str
+    schema: FeatureSchema
+    names: tuple[str, ...]
+    view: PurchaseView | None
+    ubj: bytes | None
+    numbers: Mapping[str, Any]
+    threads: int
+    card: Card
+
+    @cached_property
+    def version(self) -> str:
+        """`<as_of>.<hash of the content>`."""
+        return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
+
+    @cached_property
+    def booster(self) -> Any:
+        """The trees in XGBoost's own form."""
+        booster = xgboost().Booster({"nthread": self.threads})
+        booster.load_model(bytearray(self.ubj or b""))
+        return booster
+
+    def margin(self, matrix: FeatureMatrix, start: FloatArray | None = None) -> FloatArray:
+        """The trees' sum for each row, on top of `start`."""
+        data = _data(matrix, self.threads, start=start)
+        margin: FloatArray = self.booster.predict(data, output_margin=True).astype(np.float64)
+        return margin
+
+    def corrected(self, matrix: FeatureMatrix, start: FloatArray) -> FloatArray:
+        """The start with the kept share of the trees' correction."""
+        return start + CORRECTION_KEPT * (self.margin(matrix, start) - start)
+
+    def importance(self) -> dict[str, float]:
+        """Share of the total gain by feature, largest first."""
+        gain: Mapping[str, float] = self.booster.get_score(importance_type="total_gain")
+        total = sum(gain.values()) or 1.0
+        ranked = sorted(gain.items(), key=lambda item: (-item[1], item[0]))
+        return {name: round(value / total, 6) for name, value in ranked}
+
+    def files(self) -> dict[str, bytes]:
+        """The version as files, byte for byte the same for the same content."""
+        stored = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "as_of": self.as_of.isoformat(),
+            "horizon_days": self.horizon_days,
+            "serves": self.serves,
+            "features": self.schema.to_json(),
+            "names": list(self.names),
+            "view": self.view.to_json() if self.view else None,
+            "numbers": dict(self.numbers),
+            "threads": self.threads,
+        }
+        files = {
+            MODEL_FILE: canonical_json(stored),
+            CARD_FILE: canonical_json(self.card.to_json()),
+        }
+        if self.ubj is not None:
+            files[TREES_FILE] = self.ubj
+        return files
+
+    def pages(self) -> dict[str, bytes]:
+        """What a person reads, by file name: made of the files, and not part of what they hash."""
+        return {CARD_PAGE: self.card.page(self.version)}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Forecast:
+        """Build a version from its files, whose checksums the store has verified.
+
+        Raises:
+            StoreError: when the files are of another format or do not fit together.
+        """
+        try:
+            stored = json.loads(files[MODEL_FILE])
+            if stored["format"] != FORMAT:
+                raise StoreError(
+                    f"expected format {FORMAT} of a forecast; train again with this release"
+                )
+            forecast = cls(
+                str(stored["kind"]),
+                date.fromisoformat(stored["as_of"]),
+                int(stored["horizon_days"]),
+                str(stored["serves"]),
+                FeatureSchema.from_json(stored["features"]),
+                tuple(map(str, stored["names"])),
+                PurchaseView.from_json(stored["view"]) if stored["view"] else None,
+                files.get(TREES_FILE),
+                stored["numbers"],
+                int(stored["threads"]),
+                Card.from_json(json.loads(files[CARD_FILE])),
+            )
+        except StoreError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(f"the forecast is not readable: {error!r}") from error
+        if forecast.serves == TREES and forecast.ubj is None:
+            raise StoreError("the forecast serves trees and does not hold any")
+        if forecast.ubj is not None:
+            require_sound(forecast.ubj, features=len(forecast.names))
+        return forecast
+
+
+def at_own_level(
+    start: FloatArray, happened: BoolArray, snapshots: np.ndarray[Any, np.dtype[np.datetime64]]
+) -> FloatArray:
+    """Log odds moved to what each snapshot's customers really did, all together.
+
+    Season moves everybody, and is not to be learnt as something about some of them.
+    """
+    moved = start.copy()
+    for day in np.unique(snapshots):
+        rows = snapshots == day
+        moved[rows] += fit_level(start[rows], happened[rows])
+    return moved
+
+
+def gain(loss: FloatArray, over: FloatArray, *, seed: int) -> Difference:
+    """By how much smaller the mean loss is than another one on the same rows, with 95% interval.
+
+    Poisson resamples of the rows, the same for both.
+    """
+    better = over - loss
+    rng = np.random.default_rng(seed)
+    left = int(np.clip(RESAMPLED_CELLS // max(len(better), 1), MIN_RESAMPLES, MAX_RESAMPLES))
+    chunk = max(1, RESAMPLED_CELLS // 4 // max(len(better), 1))
+    means: list[FloatArray] = []
+    while left > 0:
+        weights = rng.poisson(1.0, (min(chunk, left), len(better))).astype(np.float64)
+        left -= len(weights)
+        means.append((weights @ better) / np.maximum(weights.sum(axis=1), 1))
+    lower, upper = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return Difference(float(better.mean()), float(lower), float(upper))
+
+
+def require_judgeable(happened: BoolArray, training_rows: int) -> None:
+    """Refuse too few rows to learn from, or too few of either outcome to judge by.
+
+    Raises:
+        TooLittleDataError: naming what falls short.
+    """
+    if training_rows < MIN_TRAINING_ROWS:
+        raise TooLittleDataError(
+            f"{training_rows} training rows, at least {MIN_TRAINING_ROWS} are needed"
+        )
+    ordered = int(happened.sum())
+    if min(ordered, len(happened) - ordered) < MIN_TESTED_OF_EITHER:
+        raise TooLittleDataError(
+            f"in the test window {ordered} customers ordered and {len(happened) - ordered} did "
+            f"not, at least {MIN_TESTED_OF_EITHER} of either are needed"
+        )
+
+
+def evaluations(
+    forecast: Forecast, figures: Mapping[str, Mapping[str, float]], cutoff_on: date
+) -> pd.DataFrame:
+    """One row per role and metric, columns as in `EVALUATION_COLUMNS`; NaN where undefined."""
+    speaking = "challenger" if forecast.serves == TREES else forecast.serves
+    rows = [
+        (
+            forecast.kind,
+            forecast.version,
+            role,
+            pd.Timestamp(cutoff_on),
+            forecast.horizon_days,
+            metric,
+            value,
+            np.nan,
+            np.nan,
+            role == speaking,
+        )
+        for role, metrics in figures.items()
+        for metric, value in metrics.items()
+    ]
+    return pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS))
+
+
+def for_card(
+    figures: Mapping[str, Mapping[str, float]],
+) -> dict[str, dict[str, tuple[float | None, None, None]]]:
+    """Figures as a card holds them; None where undefined."""
+    return {
+        role: {
+            name: (round(float(value), 6) if np.isfinite(value) else None, None, None)
+            for name, value in metrics.items()
+        }
+        for role, metrics in figures.items()
+    }
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what a forecast was made with."""
+    return {
+        "python": platform.python_version(),
+        "xgboost": xgboost().__version__,
+        **{name: installed(name) for name in ("numpy", "pandas", "scipy")},
+    }

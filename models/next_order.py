@@ -1,0 +1,353 @@
+"""When a customer orders next: a distribution over days, hence a day with an interval.
+
+A discrete-time hazard model: for each stretch of days ahead, the probability of the next order in
+it given none before, by boosted trees that start from BG/NBD's own hazard and correct it. A row
+counts in every stretch that was watched whole, so that recent snapshots teach the near future and
+older ones the far one (right-censoring is no loss of rows).
+
+What is published is conditional: *if* the customer orders within the horizon, half of such orders
+come by `days_50`, and 80% between `days_10` and `days_90`; whether they do at all is
+`order_probability`. A day for somebody who will probably not order would be a promise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from models.card import Card
+from models.errors import TooLittleDataError
+from models.features import (
+    INTERVAL,
+    NEXT_ORDER,
+    OBSERVED,
+    RECENCY,
+    BoolArray,
+    Feature,
+    FeatureMatrix,
+    FloatArray,
+)
+from models.forecast import (
+    ENOUGH_ROWS,
+    TREES,
+    Forecast,
+    Snapshots,
+    Windows,
+    at_own_level,
+    evaluations,
+    for_card,
+    gain,
+    grow,
+    libraries,
+    longest_windows,
+    require_judgeable,
+)
+from models.native import thread_limit
+from models.plots import Plot
+
+KIND: Final = "next_order"
+BASELINE: Final = "bg_nbd"
+RULE: Final = "interval"
+# Ends of the stretches (days ahead): narrow where most orders come, wide where few do.
+EDGES = (7, 14, 21, 30, 45, 60, 90, 120, 180, 270, 365)
+# Share of the orders within the horizon that the interval is to hold.
+COVERAGE = 0.8
+QUANTILES = {"days_10": (1 - COVERAGE) / 2, "days_50": 0.5, "days_90": (1 + COVERAGE) / 2}
+# Below it no day is named: the customer rather does not order within the horizon.
+MIN_ORDER_PROBABILITY = 0.5
+# Customers and snapshots to learn from: each is several rows, one per stretch.
+ENOUGH_HISTORIES = ENOUGH_ROWS // 2
+
+PARAMETERS: dict[str, Any] = {
+    "objective": "binary:logistic",
+    "tree_method": "hist",
+    "max_depth": 3,
+    "eta": 0.1,
+    "subsample": 0.7,
+    "colsample_bytree": 0.6,
+    "reg_lambda": 5.0,
+    "max_bin": 64,
+    "min_child_weight": 5,
+    "max_cat_to_onehot": 8,
+    # Zero on the margin's scale: what is not corrected is BG/NBD's.
+    "base_score": 0.5,
+}
+ROUNDS = 60
+AHEAD = tuple(
+    Feature(name, "number")
+    for name in ("days_ahead", "silence_then", "silence_to_median_then", "silence_to_mean_then")
+)
+MEDIAN_GAP, MEAN_GAP = "median_gap_days", "mean_gap_days"
+PURPOSE = (
+    "When the customer orders next, if they order within the horizon: a day and 80% around it."
+)
+LIMITS = (
+    "Conditional on an order within the horizon; order_probability says how likely one is.",
+    "No day is named below an order probability of one half.",
+    "The interval holds 80% of orders over all customers named, not for every single one of them.",
+)
+
+
+def train(
+    snapshots: Snapshots, *, as_of: date, seed: int = 0, threads: int = 2
+) -> tuple[Forecast, pd.DataFrame]:
+    """Learn, judge out of time, decide, and learn again on all that is known.
+
+    Args:
+        snapshots: as for `profit.train`.
+        as_of: the day of the training.
+        seed: of sampling in the trees and of the bootstrap.
+        threads: of the native libraries; recorded.
+
+    Returns:
+        The version, and its figures with the columns of `forecast.EVALUATION_COLUMNS`.
+    """
+    try:
+        windows = longest_windows(snapshots.all_days, as_of)
+        with thread_limit(threads):
+            return _learn(snapshots, windows, as_of=as_of, seed=seed, threads=threads)
+    except TooLittleDataError as reason:
+        decision = f"The rule of the expected interval is served, nothing was learnt: {reason}."
+        card = Card("Next order", PURPOSE, decision, limits=LIMITS, libraries=libraries())
+        rule = Forecast(
+            KIND, as_of, EDGES[-1], RULE, snapshots.schema, (), None, None, {}, threads, card
+        )
+        return rule, evaluations(rule, {}, as_of)
+
+
+def _learn(
+    snapshots: Snapshots, windows: Windows, *, as_of: date, seed: int, threads: int
+) -> tuple[Forecast, pd.DataFrame]:
+    horizon = windows.horizon_days
+    tested = snapshots.of_days([windows.test])
+    next_order = _next_order(tested)
+    happened = next_order <= horizon
+    require_judgeable(happened, len(snapshots.of_days(windows.training).matrix))
+
+    def fitted(known_by: date, before: date) -> Forecast:
+        """What is learnt from all that was seen by a day, from the purchase model of one before."""
+        days = [day for day in snapshots.all_days if day < known_by]
+        rows = snapshots.of_days(days, most=ENOUGH_HISTORIES)
+        watched = np.minimum(
+            (np.datetime64(known_by, "D") - rows.days.astype("datetime64[D]")).astype(np.float64),
+            rows.outcome(OBSERVED),
+        )
+        forecast = Forecast(
+            KIND,
+            as_of,
+            horizon,
+            TREES,
+            snapshots.schema,
+            tuple(snapshots.names),
+            snapshots.view(before),
+            None,
+            {},
+            threads,
+            Card("", ""),
+        )
+        ends = _ends(horizon)
+        begins = np.r_[0.0, ends[:-1]]
+        came = _next_order(rows)
+        # customers x stretches
+        at_risk = (came[:, None] > begins) & (watched[:, None] >= ends)
+        row, stretch = np.nonzero(at_risk)
+        matrix, start = _stretches(forecast, rows.matrix)
+        at = row * len(ends) + stretch
+        ordered = came[row] <= ends[stretch]
+        ubj = grow(
+            matrix.rows(at),
+            ordered.astype(np.float64),
+            PARAMETERS,
+            rounds=ROUNDS,
+            seed=seed,
+            threads=threads,
+            start=at_own_level(start[at], ordered, rows.days[row]),
+        )
+        return replace(forecast, ubj=ubj, names=matrix.names, view=snapshots.view(known_by))
+
+    judged = fitted(windows.test, windows.training[-1])
+    served = fitted(snapshots.all_days[-1], windows.test)
+    by = {
+        "challenger": ordered_by(judged, tested.matrix),
+        BASELINE: ordered_by(replace(judged, serves=BASELINE), tested.matrix),
+    }
+    named = happened & (by["challenger"][:, -1] >= MIN_ORDER_PROBABILITY)
+    figures = {role: _figures(next_order, curve, horizon, named) for role, curve in by.items()}
+    figures[RULE] = _figures_of_rule(next_order, tested.matrix, named)
+    losses = {role: _log_loss(next_order, curve, horizon) for role, curve in by.items()}
+    better = gain(losses["challenger"], losses[BASELINE], seed=seed)
+    said = (
+        f"log-loss smaller by {better.value:.4f} (95% from {better.lower:.4f} to "
+        f"{better.upper:.4f})"
+    )
+    wins = better.lower > 0
+    decision = (
+        f"The hazard trees are served: they beat BG/NBD; {said}."
+        if wins
+        else f"BG/NBD is served: the hazard trees do not beat it; {said}."
+    )
+    card = Card(
+        "Next order",
+        PURPOSE,
+        decision,
+        windows=windows.to_json(),
+        metrics=for_card(figures),
+        served_role="challenger" if wins else BASELINE,
+        plots=(_calibration(next_order, by, horizon),),
+        drivers=served.importance(),
+        limits=LIMITS,
+        parameters=PARAMETERS
+        | {"rounds": ROUNDS, "seed": seed, "threads": threads, "stretches": list(EDGES)},
+        libraries=libraries(),
+    )
+    served = replace(served, serves=TREES if wins else BASELINE, card=card)
+    return served, evaluations(served, figures, windows.test)
+
+
+def predict(forecast: Forecast, matrix: FeatureMatrix) -> pd.DataFrame:
+    """The next order of each row of the matrix.
+
+    Returns:
+        order_probability (of an order within the horizon), days_10, days_50 and days_90 (days
+        ahead, whole; NaN below `MIN_ORDER_PROBABILITY`). All NaN where the version is a rule or
+        the customer's history is not known.
+    """
+    if forecast.view is None:
+        nothing = np.full(len(matrix), np.nan)
+        return pd.DataFrame(dict.fromkeys(("order_probability", *QUANTILES), nothing))
+    curve = ordered_by(forecast, matrix)
+    probability = curve[:, -1]
+    named = probability >= MIN_ORDER_PROBABILITY
+    quantiles = {
+        name: np.where(named, np.ceil(_quantile(curve, share, forecast.horizon_days)), np.nan)
+        for name, share in QUANTILES.items()
+    }
+    return pd.DataFrame({"order_probability": probability, **quantiles})
+
+
+def ordered_by(forecast: Forecast, matrix: FeatureMatrix) -> FloatArray:
+    """Probability of an order by the end of each stretch: customers x stretches."""
+    if forecast.view is None:
+        raise ValueError("a rule has no distribution")
+    if forecast.serves != TREES:
+        return forecast.view.ordered_by(matrix, _ends(forecast.horizon_days))
+    stretches, start = _stretches(forecast, matrix)
+    hazard = special.expit(forecast.corrected(stretches.columns(forecast.names), start))
+    silent = np.cumprod(1 - hazard.reshape(len(matrix), len(_ends(forecast.horizon_days))), axis=1)
+    ordered: FloatArray = 1 - silent
+    return ordered
+
+
+def _ends(horizon_days: int) -> FloatArray:
+    return np.array([each for each in EDGES if each <= horizon_days], dtype=np.float64)
+
+
+def _next_order(rows: Snapshots) -> FloatArray:
+    came = rows.outcome(NEXT_ORDER)
+    return np.where(np.isnan(came), np.inf, came)
+
+
+def _stretches(forecast: Forecast, matrix: FeatureMatrix) -> tuple[FeatureMatrix, FloatArray]:
+    """One row per customer and stretch, customer by customer, and BG/NBD's log odds of each."""
+    if forecast.view is None:
+        raise ValueError("a rule has no distribution")
+    ends = _ends(forecast.horizon_days)
+    begins = np.r_[0.0, ends[:-1]]
+    wide = forecast.view.widen(matrix, forecast.horizon_days)
+    names = [name for name in wide.names if name != "tenure_days"]
+    values = np.repeat(wide.columns(names).values, len(ends), axis=0)
+    ahead = np.tile(begins, len(matrix))
+    silence = np.repeat(matrix.column(RECENCY), len(ends)) + ahead
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = [
+            silence / np.repeat(np.maximum(matrix.column(gap), 1.0), len(ends))
+            for gap in (MEDIAN_GAP, MEAN_GAP)
+        ]
+    values = np.column_stack([values, ahead, silence, *relative]).astype(np.float32)
+    viewed = forecast.view.ordered_by(matrix, ends)
+    silent_before = 1 - np.column_stack([np.zeros(len(matrix)), viewed[:, :-1]])
+    hazard = np.clip((viewed - (1 - silent_before)) / np.maximum(silent_before, 1e-9), 1e-5, 0.999)
+    start = special.logit(np.where(np.isnan(hazard), 0.05, hazard)).reshape(-1)
+    features = (*wide.columns(names).features, *AHEAD)
+    return FeatureMatrix(features, values), start
+
+
+def _quantile(curve: FloatArray, share: float, horizon_days: int) -> FloatArray:
+    """Days by which a share of the orders within the horizon have come, linear in between."""
+    ends = np.r_[0.0, _ends(horizon_days)]
+    grid = np.column_stack([np.zeros(len(curve)), curve])
+    wanted = share * grid[:, -1]
+    upper = np.clip((grid < wanted[:, None]).sum(axis=1), 1, len(ends) - 1)
+    row = np.arange(len(grid))
+    low, high = grid[row, upper - 1], grid[row, upper]
+    within = (wanted - low) / np.maximum(high - low, 1e-12)
+    days: FloatArray = ends[upper - 1] + np.clip(within, 0, 1) * (ends[upper] - ends[upper - 1])
+    return days
+
+
+def _log_loss(next_order: FloatArray, curve: FloatArray, horizon_days: int) -> FloatArray:
+    """Minus the logarithm of the probability of what happened: the stretch, or no order."""
+    ends = _ends(horizon_days)
+    cells = np.diff(np.column_stack([np.zeros(len(curve)), curve, np.ones(len(curve))]), axis=1)
+    came = np.searchsorted(ends, next_order, side="left")
+    loss: FloatArray = -np.log(np.clip(cells[np.arange(len(curve)), came], 1e-6, 1))
+    return loss
+
+
+def _figures(
+    next_order: FloatArray, curve: FloatArray, horizon_days: int, named: BoolArray
+) -> dict[str, float]:
+    """Metrics of a test window: log_loss of all, the others of those named who ordered."""
+    came, of = next_order[named], curve[named]
+    low, middle, high = (
+        np.ceil(_quantile(of, share, horizon_days)) for share in QUANTILES.values()
+    )
+    return {
+        "log_loss": float(_log_loss(next_order, curve, horizon_days).mean()),
+        **_of_days(came, middle),
+        "coverage_80": float(np.mean((came >= low) & (came <= high))) if len(came) else np.nan,
+        "median_interval_days": float(np.median(high - low)) if len(came) else np.nan,
+        "n": float(len(next_order)),
+        "positives": float((next_order <= horizon_days).sum()),
+        "named": float(named.sum()),
+    }
+
+
+def _figures_of_rule(
+    next_order: FloatArray, matrix: FeatureMatrix, named: BoolArray
+) -> dict[str, float]:
+    """The rule: the last order and the expected interval, tomorrow where that day is past."""
+    expected = np.maximum(matrix.column(INTERVAL) - matrix.column(RECENCY), 1.0)
+    return {
+        **_of_days(next_order[named], expected[named]),
+        "n": float(len(next_order)),
+        "named": float(named.sum()),
+    }
+
+
+def _of_days(came: FloatArray, expected: FloatArray) -> dict[str, float]:
+    error = np.abs(came - expected)
+    return {
+        "median_error_days": float(np.median(error)) if len(error) else np.nan,
+        "mae_days": float(np.mean(error)) if len(error) else np.nan,
+    }
+
+
+def _calibration(next_order: FloatArray, by: Mapping[str, FloatArray], horizon_days: int) -> Plot:
+    """Share of customers who have ordered by each day, stated and true."""
+    ends = _ends(horizon_days)
+    lines: dict[str, Any] = {
+        role: (ends.tolist(), [round(float(value), 4) for value in curve.mean(axis=0)])
+        for role, curve in by.items()
+    }
+    lines["observed"] = (
+        ends.tolist(),
+        [round(float(np.mean(next_order <= end)), 4) for end in ends],
+    )
+    return Plot("Share of customers who have ordered, by days ahead", "days ahead", "share", lines)

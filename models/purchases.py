@@ -1,0 +1,92 @@
+"""What the purchase model and the spending model say of every customer of a day.
+
+Both need histories and no outcome: they are fitted on all customers as they stand on one day, so
+the day of a forecast may be that day itself. The forecasts of profit and of the next order start
+from this view and learn where it errs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.baselines import histories
+from models.bg_nbd import BgNbd
+from models.features import ORDER_DAYS, Feature, FeatureMatrix, FloatArray
+from models.gamma_gamma import GammaGamma
+
+# Mean profit of the order days after the first (home currency): what the spending model reads.
+REPEAT_PROFIT = "repeat_order_profit"
+# Customers beyond which seven parameters do not move by what they are uncertain by.
+ENOUGH_HISTORIES = 6_000
+VIEW = tuple(
+    Feature(name, "number")
+    for name in ("view_alive", "view_orders", "view_silent", "view_order_profit", "view_profit")
+)
+# Below this a forecast is nothing, and its logarithm would outweigh all others (home currency).
+LEAST_PROFIT = 1e-3
+
+
+@dataclass(frozen=True)
+class PurchaseView:
+    """BG/NBD and Gamma-Gamma, fitted on the customers of one day."""
+
+    bg_nbd: BgNbd
+    gamma_gamma: GammaGamma
+
+    @classmethod
+    def fit(cls, matrix: FeatureMatrix) -> PurchaseView:
+        """Fit both on the histories of all customers of one snapshot, the churned included.
+
+        Raises:
+            ValueError: when there is no usable history, or no repeat order that earned anything.
+        """
+        few = matrix.rows(slice(None, None, max(1, -(-len(matrix) // ENOUGH_HISTORIES))))
+        return cls(
+            BgNbd.fit(*histories(few)),
+            GammaGamma.fit(few.column(ORDER_DAYS) - 1, few.column(REPEAT_PROFIT)),
+        )
+
+    def order_profit(self, matrix: FeatureMatrix) -> FloatArray:
+        """Expected profit of one more order day (home currency)."""
+        return self.gamma_gamma.expected_value(
+            matrix.column(ORDER_DAYS) - 1, matrix.column(REPEAT_PROFIT)
+        )
+
+    def profit(self, matrix: FeatureMatrix, horizon: float) -> FloatArray:
+        """Expected profit of the next `horizon` days (home currency), above 0."""
+        orders = self.bg_nbd.expected_orders(*histories(matrix), horizon)
+        expected: FloatArray = np.maximum(orders * self.order_profit(matrix), LEAST_PROFIT)
+        return expected
+
+    def ordered_by(self, matrix: FeatureMatrix, days: FloatArray) -> FloatArray:
+        """Probability of an order within each number of days: customers x days."""
+        history = histories(matrix)
+        silent = [self.bg_nbd.probability_silent(*history, float(each)) for each in days]
+        ordered: FloatArray = 1 - np.column_stack(silent)
+        return ordered
+
+    def widen(self, matrix: FeatureMatrix, horizon: float) -> FeatureMatrix:
+        """The features with the view of the next `horizon` days beside them."""
+        history = histories(matrix)
+        view = (
+            self.bg_nbd.probability_alive(*history),
+            self.bg_nbd.expected_orders(*history, horizon),
+            self.bg_nbd.probability_silent(*history, horizon),
+            self.order_profit(matrix),
+            self.profit(matrix, horizon),
+        )
+        values = np.column_stack([matrix.values, *view]).astype(np.float32)
+        return FeatureMatrix((*matrix.features, *VIEW), values)
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters of both."""
+        return {"bg_nbd": self.bg_nbd.to_json(), "gamma_gamma": self.gamma_gamma.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> PurchaseView:
+        """Read both back."""
+        return cls(BgNbd.from_json(stored["bg_nbd"]), GammaGamma.from_json(stored["gamma_gamma"]))

@@ -1,0 +1,215 @@
+"""Forecasts of return, next order and profit in a world whose rules are known."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models import outlook
+from models.features import CUSTOMER, OUTCOME, SNAPSHOT
+from models.forecast import Forecast, Snapshots, gain, longest_windows
+from models.store import ForecastStore
+
+FIRST_DAY, AS_OF = date(2021, 1, 1), date(2023, 12, 31)
+HORIZON = 90
+OUTCOMES = [*OUTCOME[1:], *(f"profit_next_{days}d" for days in (90, 180, 365))]
+
+
+def past(customers: int = 700, seed: int = 1) -> pd.DataFrame:
+    """Month-ends of customers with rates and order values of their own, some of whom leave.
+
+    Three in ten spend three times as much as the others.
+    """
+    rng = np.random.default_rng(seed)
+    span = (AS_OF - FIRST_DAY).days
+    rate, value = rng.gamma(1.5, 1 / 50, customers), rng.gamma(4.0, 10.0, customers)
+    rich = rng.random(customers) < 0.3
+    days = rng.random((customers, span + 1)) < rate[:, None]
+    first = rng.integers(0, span - 200, customers)
+    left = first + rng.geometric(1 / 500, customers)
+    at = np.arange(span + 1)
+    days &= (at > first[:, None]) & (at <= left[:, None])
+    days[np.arange(customers), first] = True
+    earned = np.where(days, value[:, None] * np.where(rich, 3.0, 1.0)[:, None], 0.0)
+    frames = []
+    for snapshot in pd.date_range("2022-01-31", AS_OF, freq="ME"):
+        day = (snapshot.date() - FIRST_DAY).days
+        known = np.flatnonzero(first <= day)
+        before = days[known, : day + 1]
+        ahead = np.pad(days[known, day + 1 :], ((0, 0), (0, 1)))
+        orders = before.sum(axis=1)
+        recency = day - (day - before[:, ::-1].argmax(axis=1))
+        tenure = day - first[known]
+        gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), np.nan)
+        interval = np.where(orders > 1, np.clip(gap, 14, 60), 40)
+        profit = earned[known, : day + 1].sum(axis=1)
+        came = np.where(ahead.any(axis=1), ahead.argmax(axis=1) + 1.0, np.nan)
+        frames.append(
+            pd.DataFrame(
+                {
+                    SNAPSHOT: snapshot,
+                    CUSTOMER: [f"c{each:04d}" for each in known],
+                    "stage": np.where(recency >= 1.5 * interval, "churned", "active"),
+                    "days_in_stage": np.maximum(recency - 1.5 * interval, 0).astype(int),
+                    "order_days": orders,
+                    "orders": orders,
+                    "recency_days": recency,
+                    "tenure_days": tenure,
+                    "expected_interval_days": interval,
+                    "overdue_ratio": recency / interval,
+                    "median_gap_days": gap,
+                    "mean_gap_days": gap,
+                    "repeat_order_profit": np.where(orders > 1, profit / orders, np.nan),
+                    "average_order_profit": profit / orders,
+                    "days_to_next_order": came,
+                    "days_observed": span - day,
+                    **{
+                        f"profit_next_{h}d": earned[known, day + 1 : day + 1 + h].sum(axis=1)
+                        if day + h <= span
+                        else np.nan
+                        for h in (90, 180, 365)
+                    },
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return past()
+
+
+@pytest.fixture(scope="module")
+def trained(frame: pd.DataFrame) -> outlook.Trained:
+    return outlook.train(frame, as_of=AS_OF, horizon_days=HORIZON, threads=1)
+
+
+@pytest.fixture(scope="module")
+def today(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame[SNAPSHOT] == pd.Timestamp(AS_OF)].drop(columns=OUTCOMES)
+
+
+def figure(trained: outlook.Trained, kind: str, role: str, metric: str) -> float:
+    table = trained.evaluations
+    rows = (table["model_kind"] == kind) & (table["role"] == role) & (table["metric"] == metric)
+    return float(table.loc[rows, "value"].item())
+
+
+def test_every_forecast_is_judged_beside_its_baselines(trained: outlook.Trained):
+    roles = trained.evaluations.groupby("model_kind")["role"].unique().map(set).to_dict()
+    assert roles == {
+        "profit": {"challenger", "gamma_gamma"},
+        "next_order": {"challenger", "bg_nbd", "interval"},
+        "return": {"challenger", "rates", "recency", "bg_nbd"},
+    }
+    speaking = trained.evaluations[trained.evaluations["speaks_for_version"]]
+    assert speaking.groupby("model_kind")["role"].nunique().to_dict() == dict.fromkeys(roles, 1)
+    for forecast in trained.forecasts.values():
+        assert forecast.card.decision
+        assert forecast.card.windows["horizon_days"] == forecast.horizon_days
+
+
+def test_the_typical_profit_errs_less_and_the_expected_one_adds_up(trained: outlook.Trained):
+    assert figure(trained, "profit", "challenger", "mae") < figure(
+        trained, "profit", "challenger", "mae_of_expected"
+    )
+    assert 0.7 < figure(trained, "profit", "challenger", "total_ratio") < 1.4
+
+
+def test_the_interval_holds_four_orders_in_five(trained: outlook.Trained):
+    assert figure(trained, "next_order", "challenger", "coverage_80") == pytest.approx(0.8, abs=0.1)
+    assert figure(trained, "next_order", "challenger", "mae_days") < figure(
+        trained, "next_order", "interval", "mae_days"
+    )
+
+
+def test_scores_are_complete_ordered_and_the_same_in_any_chunk(
+    trained: outlook.Trained, today: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    scores = outlook.score(trained.forecasts, today)
+
+    assert list(scores) == list(outlook.COLUMNS)
+    churned = (today["stage"] == "churned").to_numpy()
+    assert (scores["return_probability"].notna() == churned).all()
+    assert scores["return_probability"].dropna().between(0, 1).all()
+    named = scores[scores["next_order_days"].notna()]
+    assert (named["order_probability"] >= 0.5).all()
+    assert (named["next_order_days_10"] <= named["next_order_days"]).all()
+    assert (named["next_order_days"] <= named["next_order_days_90"]).all()
+    assert (named["next_order_days_10"] >= 1).all()
+    assert scores["expected_profit_12m"].min() >= 0
+    monkeypatch.setattr(outlook, "CHUNK_ROWS", 400)
+    pd.testing.assert_frame_equal(outlook.score(trained.forecasts, today), scores)
+    assert outlook.score(trained.forecasts, today.iloc[:0]).empty
+
+
+def test_the_same_data_give_the_same_bytes_and_the_store_gives_them_back(
+    trained: outlook.Trained, frame: pd.DataFrame, today: pd.DataFrame, tmp_path: Path
+):
+    again = outlook.train(
+        frame.sample(frac=1, random_state=3), as_of=AS_OF, horizon_days=HORIZON, threads=1
+    )
+    for kind, forecast in trained.forecasts.items():
+        assert again.forecasts[kind].files() == forecast.files()
+        store = ForecastStore(tmp_path / kind)
+        store.promote(store.save(forecast))
+        loaded = store.load_champion(AS_OF).model
+        assert isinstance(loaded, Forecast)
+        assert loaded.version == forecast.version
+        pd.testing.assert_frame_equal(
+            outlook.score({kind: loaded}, today), outlook.score({kind: forecast}, today)
+        )
+
+
+def test_what_happens_later_teaches_nothing(frame: pd.DataFrame, trained: outlook.Trained):
+    """Outcomes that end after the day of the test do not move the figures' own windows."""
+    windows = trained.forecasts["profit"].card.windows
+    test = date.fromisoformat(windows["test"])
+    for day in map(date.fromisoformat, windows["training"]):
+        assert (test - day).days >= windows["horizon_days"]
+
+
+def test_too_little_data_gives_a_rule_that_says_so(frame: pd.DataFrame):
+    little = frame[frame[SNAPSHOT] >= pd.Timestamp("2023-11-30")]
+    trained = outlook.train(little, as_of=AS_OF, horizon_days=HORIZON, threads=1)
+
+    assert {each.serves for each in trained.forecasts.values()} <= {"rule", "interval"}
+    assert all("nothing was learnt" in each.card.decision for each in trained.forecasts.values())
+    assert trained.evaluations.empty
+    scores = outlook.score(trained.forecasts, little.drop(columns=OUTCOMES))
+    assert scores.drop(columns=CUSTOMER).isna().all(axis=None)
+
+
+def test_the_longest_horizon_that_the_past_allows():
+    ends = [day.date() for day in pd.date_range("2022-01-31", "2023-12-31", freq="ME")]
+    assert longest_windows(ends, AS_OF).horizon_days == 180
+    assert longest_windows(ends, date(2025, 12, 31)).horizon_days == 365
+    windows = longest_windows(ends[-9:], AS_OF)
+    assert windows.horizon_days == 90
+    assert windows.test == date(2023, 9, 30)
+    assert windows.training == (date(2023, 4, 30), date(2023, 5, 31), date(2023, 6, 30))
+
+
+def test_a_gain_is_told_from_chance():
+    rng = np.random.default_rng(5)
+    loss = rng.gamma(2.0, 1.0, 2_000)
+    assert gain(loss, loss + 0.5 + rng.normal(0, 1, 2_000), seed=1).lower > 0
+    chance = gain(loss, loss + rng.normal(0, 1, 2_000), seed=1)
+    assert chance.lower < 0 < chance.upper
+
+
+def test_who_is_not_ordered_by_rows_is_refused_by_schema(
+    trained: outlook.Trained, today: pd.DataFrame
+):
+    with pytest.raises(Exception, match="missing: median_gap_days"):
+        outlook.score(trained.forecasts, today.drop(columns="median_gap_days"))
+
+
+def test_snapshots_keep_outcomes_out_of_the_features(frame: pd.DataFrame):
+    names = Snapshots.of(frame).matrix.names
+    assert not set(OUTCOMES) & set(names)
