@@ -1,7 +1,7 @@
 # Everything a person types. `make help` is built from the comments behind the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve docs test check format drill bench real backtest clean
+.PHONY: help setup run serve docs test coverage check format drill bench real backtest clean
 
 PYTHON ?= python3
 REAL_DATA ?= ../shared/data
@@ -47,7 +47,10 @@ docs: $(MANIFEST) ## build the pages that say what every table holds and where a
 	@echo "Open dbt_project/target/docs/register.html or index.html"
 
 test: $(MANIFEST) ## run all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+coverage: $(MANIFEST) ## judge 200 worlds with known effects: how many intervals of list_effect hold the true one
+	@$(BIN)/python -m pytest tests/data/test_effect_coverage.py --worlds 200
 
 check: $(MANIFEST) ## lint, types, borders between the rooms, SQL lint
 	@$(BIN)/ruff check .

@@ -1,4 +1,22 @@
-"""Fixtures shared by all levels: whole runs of the product, each in a home of its own."""
+"""What all levels share: whole runs of the product, each made once, and who is first.
+
+A whole run costs about 70 CPU-seconds whatever its size, most of it in dbt, so the tests share few:
+
+| fixture        | what it is                                                      | whole runs |
+|----------------|-----------------------------------------------------------------|------------|
+| `sample_home`  | the sample company after two days; `sample_runs`, `sample_marts` | 2         |
+| `shop`         | a shop that brings files, after its first day                   | 1          |
+| `followed`     | a copy of `sample_home` after three more runs under two readers  | 3         |
+| `next_day`     | a copy of `shop`: its next day refused, killed, completed       | 2          |
+
+A fixture that several files use is made by the first worker that asks for it (`made_once`); the
+others wait. `homing` is a process of its own, as `make run` is; `stopped` is for runs that are
+refused, in this process: what they say and leave behind does not depend on it. Tests of single
+tables build these alone, from a few rows (tests/data/conftest.py).
+
+Workers take whole files in the order of `FIRST`, then as they come: a worker that begins a file of
+minutes when the other one has nothing left to do would be waited for.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +26,92 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from unittest import mock
 
 import duckdb
 import pytest
 
+from pipelines import run
 from tests.data.shop import DAY, Shop, files
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
 
-Runner = Callable[..., "subprocess.CompletedProcess[str]"]
+# Whole runs first, the longest before the others; then what takes more than some ten seconds.
+FIRST = (
+    "data/test_whole_way.py",
+    "data/test_next_day.py",
+    "data/test_effect_coverage.py",
+    "data/test_lists.py",
+    "data/test_staging_versions.py",
+    "code/test_publisher.py",
+    "data/test_features.py",
+    "data/test_lifecycle.py",
+    "data/test_second_opinion_customers.py",
+    "data/test_marts.py",
+    "data/test_customers_with_orders_alone.py",
+    "data/test_relationship.py",
+    "data/test_service.py",
+    "data/test_effects.py",
+    "data/test_staging_ledger.py",
+    "data/test_staging_order_lines.py",
+    "data/test_checks_on_deliveries.py",
+    "data/test_unit_tests_of_tables.py",
+    "data/test_personal_data.py",
+    "data/test_faults.py",
+)
 
 
-def homing(home: Path, **settings: object) -> subprocess.CompletedProcess[str]:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make coverage` asks for."""
+    parser.addoption("--worlds", type=int, default=50, help="for test_effect_coverage.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within a file, and among the others, the order stays."""
+    place = {PROJECT_ROOT / "tests" / name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """Settings as environment variables, by their names in lower case without `HOMING_`."""
+    return {f"HOMING_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+def homing(
+    home: Path, *, module: Sequence[str] = ("pipelines.run",), **settings: object
+) -> subprocess.CompletedProcess[str]:
     """Run the daily job as `make run` does, with `HOMING_<NAME>` from the keywords."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("HOMING_")
     }
-    chosen = {f"HOMING_{name.upper()}": str(value) for name, value in settings.items()}
     return subprocess.run(
-        [sys.executable, "-m", "pipelines.run"],
+        [sys.executable, "-m", *module],
         cwd=PROJECT_ROOT,
-        env=inherited | {"HOMING_HOME": str(home)} | chosen,
+        env=inherited | {"HOMING_HOME": str(home)} | environment(settings),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,  # a machine that does ten things at once
         check=False,
     )
+
+
+def stopped(
+    home: Path, capsys: pytest.CaptureFixture[str], **settings: object
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process: for runs that stop early, where starting up is most of the cost."""
+    capsys.readouterr()
+    with mock.patch.dict(os.environ), warnings.catch_warnings():
+        for name in [name for name in os.environ if name.startswith("HOMING_")]:
+            del os.environ[name]
+        os.environ |= {"HOMING_HOME": str(home)} | environment(settings)
+        status = run.main()
+    told = capsys.readouterr()
+    return subprocess.CompletedProcess(["pipelines.run"], status, told.out, told.err)
 
 
 def copy_of(home: Path, target: Path) -> Path:

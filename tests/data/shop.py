@@ -6,10 +6,12 @@ here, so a test may spoil them as it likes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 
 DAY, NEXT_DAY = "2025-06-30", "2025-07-01"
@@ -93,3 +95,33 @@ class Shop:
     home: Path
     files: Path
     output: str
+
+
+def holding(home: Path, *values: str) -> dict[str, set[str]]:
+    """The files of a home, by relative path, that hold one of the values, with those they hold."""
+    found = {}
+    for path in sorted(home.rglob("*")):
+        if path.is_file() and not path.is_symlink() and (there := _held(path, values)):
+            found[path.relative_to(home).as_posix()] = there
+    return found
+
+
+def _held(path: Path, values: Sequence[str]) -> set[str]:
+    text = path.read_bytes().decode(errors="replace").lower()
+    held = {value for value in values if value.lower() in text}
+    with duckdb.connect() as con:
+        relations = []
+        if path.suffix == ".parquet":
+            relations = [f"read_parquet('{path}')"]
+        elif path.suffix == ".duckdb":
+            con.execute(f"attach '{path}' as searched (read_only)")
+            tables = con.execute(
+                "select schema_name, table_name from duckdb_tables() where not internal"
+            ).fetchall()
+            relations = [f'searched."{schema}"."{table}"' for schema, table in tables]
+        each = ", ".join(["bool_or(contains(lower(whole_row::varchar), ?))"] * len(values))
+        for relation in relations:
+            lower = [value.lower() for value in values]
+            [told] = con.execute(f"select {each} from {relation} as whole_row", lower).fetchall()
+            held |= {value for value, is_there in zip(values, told, strict=True) if is_there}
+    return held

@@ -1,0 +1,112 @@
+"""The shop's next day: no new order, but two customers who want to be forgotten.
+
+Refused, since orders should keep coming; let through by name and killed half-way; let through and
+completed. One kill here; `make drill` kills at ten random boundaries.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from tests.conftest import copy_of, homing
+from tests.data.shop import BUYER, CANARIES, NEXT_DAY, Shop, holding
+
+WAY_OUT = "HOMING_ALLOW=orders_keep_coming"
+# What was built is of the new day then, the lists in the warehouse are still those of the old one.
+KILLED_AT = "retention"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How one run ended, and which version was the current one then."""
+
+    ended: subprocess.CompletedProcess[str]
+    current: str
+
+
+@dataclass(frozen=True)
+class NextDay:
+    """The home after the last of three attempts."""
+
+    home: Path
+    before: str
+    refused: Attempt
+    killed: Attempt
+    completed: Attempt
+
+
+def current(home: Path) -> str:
+    return (home / "published" / "current").readlink().name
+
+
+@pytest.fixture(scope="module")
+def next_day(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> NextDay:
+    """Three attempts at the same day."""
+    folder = tmp_path_factory.mktemp("next_day")
+    home, delivered = copy_of(shop.home, folder / "home"), copy_of(shop.files, folder / "files")
+    before = current(home)
+    day = {"as_of": NEXT_DAY, "source": "files", "files_dir": delivered}
+
+    def attempt(**how: object) -> Attempt:
+        return Attempt(homing(home, **day, **how), current(home))
+
+    refused = attempt()
+    requests = [("K5", f"{NEXT_DAY} 08:00:00"), ("K7", f"{NEXT_DAY} 08:00:00")]
+    pd.DataFrame(requests, columns=["customer_id", "requested_at"]).to_csv(
+        delivered / "erasure_requests.csv", index=False
+    )
+    allowed = WAY_OUT.partition("=")[2]
+    killed = attempt(module=("tests.data.kill_at_step", KILLED_AT), allow=allowed)
+    return NextDay(home, before, refused, killed, attempt(allow=allowed))
+
+
+def test_an_empty_delta_is_refused_and_the_way_out_is_told(next_day: NextDay) -> None:
+    run = next_day.refused.ended
+    assert run.returncode == 1, run.stdout
+    assert f"to publish anyway: {WAY_OUT}".lower() in run.stderr.lower()
+    assert "Traceback" not in run.stdout + run.stderr
+    assert next_day.refused.current == next_day.before
+
+
+def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(next_day: NextDay) -> None:
+    assert next_day.killed.ended.returncode == -signal.SIGKILL, next_day.killed.ended.stdout
+    assert next_day.killed.current == next_day.before
+    run = next_day.completed.ended
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert next_day.completed.current.startswith(NEXT_DAY)
+    database = str(next_day.home / "published" / "homing.duckdb")
+    with duckdb.connect(database, read_only=True) as con:
+        days = con.execute("select distinct as_of_date::varchar from retention_list").fetchall()
+    assert days == [(NEXT_DAY,)]
+
+
+def test_who_asked_is_forgotten_everywhere(next_day: NextDay) -> None:
+    # A key that slipped stays in the raw row, since keys are never touched.
+    left = holding(next_day.home, *CANARIES)
+    assert set().union(*left.values()) <= {BUYER[1]}
+    assert all(path.startswith("lake/orders/") for path in left if path != "warehouse.duckdb")
+
+    database = str(next_day.home / "published" / "homing.duckdb")
+    with duckdb.connect(database, read_only=True) as con:
+        unbalanced = con.execute(
+            "select count(*) from row_ledger where extracted <> accepted + quarantined + duplicate"
+        ).fetchall()
+        on_lists = con.execute(
+            "select count(*) from retention_list where customer_id in ('K5', 'K7')"
+        ).fetchall()
+        orders = con.execute("select count(*) from fct_orders where customer_id = 'K5'").fetchall()
+    assert unbalanced == on_lists == [(0,)]
+    assert orders[0][0] > 0
+    versions = sorted((next_day.home / "published" / "versions").iterdir())
+    assert len(versions) == 2  # that of the day before has forgotten, too
+    for version in versions:
+        contacts = version / "restricted" / "dim_customer_contact.parquet"
+        ids = duckdb.sql(f"select customer_id from read_parquet('{contacts}')").fetchall()
+        assert {id for (id,) in ids} == {"K6", *(f"K{n}" for n in range(20, 40))}
