@@ -109,8 +109,10 @@ def test_a_folder_that_may_not_be_written_is_named(
     within: str, shop: Shop, open_to_all: Path
 ) -> None:
     home = copy_of(shop.home, open_to_all / "home")
+    delivered = copy_of(shop.files, open_to_all / "files")
+    settings = {"home": home, "as_of": NEXT_DAY, "source": "files", "files_dir": delivered}
     with kept(home):
-        run = forbidden(home / within, home=home, as_of=NEXT_DAY, source="files", files_dir="/")
+        run = forbidden(home / within, open_to_all, **settings)
     refused(run, "HOMING_HOME", str(home / within))
 
 
@@ -122,11 +124,15 @@ def open_to_all() -> Iterator[Path]:
         yield Path(folder)
 
 
-def forbidden(folder: Path, **settings: object) -> subprocess.CompletedProcess[str]:
-    """A run that may not write to a folder: to root nothing is forbidden, so not as root."""
+def forbidden(folder: Path, owned: Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    """A run that may not write to one folder of all that it owns: to root nothing is forbidden,
+    so root hands everything to nobody, and becomes nobody."""
+    nobody = 65534
+    if not os.geteuid():
+        for path in (owned, *owned.rglob("*")):
+            os.chown(path, nobody, nobody, follow_symlinks=False)
     mode = folder.stat().st_mode
     folder.chmod(0o555)
-    nobody = 65534
     drop = f"os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})"
     try:
         return subprocess.run(
