@@ -60,7 +60,5 @@ def policy_values(
     rows = []
     for policy, share in given.items():
         value, lower, upper = mean_with_interval(share * score, profit.trial.customer)
-        rows.append(
-            (policy, value, lower, upper, share.mean(), (share * cost).mean(), len(score))
-        )
+        rows.append((policy, value, lower, upper, share.mean(), (share * cost).mean(), len(score)))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -75,7 +75,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             "assumed", decision, _effects(today, tactics, "assumed", {}, None), nothing, {}
         )
 
-    kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy(np.float64), plans)
+    kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64), plans)
     factors = _factors(kept, tactics)
     learnt = uplift.learn(kept)
     qini = uplift.held_out_qini(kept, learnt)
@@ -138,9 +138,7 @@ def _prepared(trials: pd.DataFrame, outcome: FloatArray, plans: pd.DataFrame) ->
     )
     prepared = Prepared.of(trial)
     assumed = _assumed(trials, trial.treatment, prepared.mean, plans)
-    return Prepared(
-        **{**vars(prepared), "trial": Trial(**{**vars(trial), "assumed": assumed})}
-    )
+    return Prepared(**{**vars(prepared), "trial": Trial(**{**vars(trial), "assumed": assumed})})
 
 
 def _assumed(

@@ -31,10 +31,10 @@ BINS: Final = 8  # of a numeric feature, equally filled
 MIN_LEVEL_ROWS: Final = 30  # rows of a category that gets a coefficient of its own
 RIDGE: Final = 5.0  # of the outcome's mean, in rows; only steadies cells that are hardly filled
 LEAST_VARIANCE: Final = 0.02  # of an outcome given the features; below it one surprise would rule
-# Standard deviations of the priors that are tried: of differences between treatments, between
-# customers, and between customers under one treatment. The first of each: there are none.
-WIDTHS: Final = (1e-6, 0.01, 0.02, 0.04, 0.08)
-MAIN_WIDTHS: Final = (0.02, 0.05, 0.1)
+# Standard deviations of the priors: of differences between treatments; tried of those between
+# customers, and between customers under one treatment, the first of which says there are none.
+WIDTHS: Final = (1e-6, 0.01, 0.02, 0.05)
+MAIN_WIDTH: Final = 0.05
 # How far an assumption may be off, as a share of itself: it may well be worth nothing.
 ASSUMPTION_DEVIATION: Final = 0.5
 MIN_ARM: Final = 30  # rows of either arm below which nothing is learnt
@@ -197,15 +197,13 @@ class Mean:
 
 
 def _mean_columns(basis: Basis, numbers: Sequence[str], features: pd.DataFrame) -> FloatArray:
-    values = features[list(numbers)].to_numpy(np.float64, na_value=np.nan)
+    values = np.nan_to_num(features[list(numbers)].to_numpy(np.float64, na_value=np.nan))
     # A number tells more of an outcome than its bin; logarithms tame the few large ones.
-    tamed = np.sign(values) * np.log1p(np.abs(np.nan_to_num(values)))
+    tamed = np.sign(values) * np.log1p(np.abs(values))
     return np.column_stack([np.ones(len(features)), basis.columns(features), tamed])
 
 
-def _ridge(
-    wide: FloatArray, outcome: FloatArray, folds: IntArray
-) -> tuple[FloatArray, FloatArray]:
+def _ridge(wide: FloatArray, outcome: FloatArray, folds: IntArray) -> tuple[FloatArray, FloatArray]:
     """Weights learnt from all rows, and the prediction of each row from the other folds."""
     penalty = np.diag(np.r_[1e-9, np.full(wide.shape[1] - 1, RIDGE)])
     gram, moment = wide.T @ wide + penalty, wide.T @ outcome
@@ -321,7 +319,8 @@ class EffectModel:
     ) -> FloatArray:
         """Effect of a treatment on each row, in units of the outcome."""
         columns = self.basis.columns(features)
-        return _design(columns, treatment, assumed, self.treatments) @ self.coefficients
+        layout = _Layout(columns.shape[1], self.treatments)
+        return _applied(layout, self.coefficients, columns, treatment, assumed)
 
     def to_json(self) -> dict[str, Any]:
         """The model as it is stored: names and numbers."""
@@ -348,31 +347,88 @@ class EffectModel:
         )
 
 
-def _design(
+@dataclass(frozen=True)
+class _Layout:
+    """Where the coefficients stand: assumption, columns, treatments, columns of each treatment.
+
+    A row of one treatment meets only its own: all but `width` of its entries are zero, and nothing
+    as wide as the whole is ever made of rows.
+    """
+
+    columns: int
+    treatments: tuple[str, ...]
+
+    @property
+    def crossed(self) -> bool:
+        """With one treatment its own columns would be the common ones once more."""
+        return len(self.treatments) > 1
+
+    @property
+    def size(self) -> int:
+        count = len(self.treatments)
+        return 1 + self.columns + count + self.crossed * self.columns * count
+
+    def places(self, treatment: str) -> tuple[IntArray, IntArray]:
+        """Coefficients that a row meets, and the entry of (assumed, columns, 1) each is for."""
+        common = np.arange(1 + self.columns)
+        if treatment not in self.treatments:
+            return common, common
+        at = self.treatments.index(treatment)
+        main = [1 + self.columns + at]
+        own = 1 + self.columns + len(self.treatments) + at * self.columns
+        if not self.crossed:
+            return np.r_[common, main], np.arange(self.columns + 2)
+        places = np.r_[common, main, np.arange(own, own + self.columns)]
+        return places, np.r_[np.arange(self.columns + 2), common[1:]]
+
+
+def _applied(
+    layout: _Layout,
+    coefficients: FloatArray,
     columns: FloatArray,
     treatment: npt.NDArray[np.object_],
     assumed: FloatArray,
-    treatments: Sequence[str],
 ) -> FloatArray:
-    given = [treatment == each for each in treatments]
-    mains = [is_given.astype(np.float64)[:, None] for is_given in given]
-    # With one treatment its own columns would be the common ones once more.
-    crossed = [columns * main for main in mains] if len(treatments) > 1 else []
-    return np.hstack([assumed[:, None], columns, *mains, *crossed])
+    entries = np.column_stack([assumed, columns, np.ones(len(columns))])
+    effect = np.zeros(len(columns))
+    for each in set(treatment):
+        rows = treatment == each
+        places, entry = layout.places(str(each))
+        weights = np.bincount(entry, weights=coefficients[places], minlength=entries.shape[1])
+        effect[rows] = entries[rows] @ weights
+    return effect
 
 
-def _prior(
-    columns: int, treatments: int, widths: tuple[float, float, float]
+def _moments(
+    prepared: Prepared, layout: _Layout, rows: npt.NDArray[np.bool_], scale: float
 ) -> tuple[FloatArray, FloatArray]:
+    """Gram matrix and moments of the weighted least squares over some rows."""
+    gram, moment = np.zeros((layout.size, layout.size)), np.zeros(layout.size)
+    trial = prepared.trial
+    weight = 1 / (scale * np.sqrt(prepared.variance))
+    for each in layout.treatments:
+        own = rows & (trial.treatment == each)
+        entries = (
+            np.column_stack([trial.assumed[own], prepared.columns[own], np.ones(int(own.sum()))])
+            * (prepared.contrast * weight)[own, None]
+        )
+        places, entry = layout.places(each)
+        inner = entries.T @ entries
+        gram[np.ix_(places, places)] += inner[np.ix_(entry, entry)]
+        moment[places] += (entries.T @ (prepared.residual * weight)[own])[entry]
+    return gram, moment
+
+
+def _prior(layout: _Layout, widths: tuple[float, float, float]) -> tuple[FloatArray, FloatArray]:
     main, shared, own = widths
-    crossed = columns * treatments if treatments > 1 else 0
+    count = len(layout.treatments)
     deviations = np.r_[
         ASSUMPTION_DEVIATION,
-        np.full(columns, shared),
-        np.full(treatments, main),
-        np.full(crossed, own),
+        np.full(layout.columns, shared),
+        np.full(count, main),
+        np.full(layout.crossed * layout.columns * count, own),
     ]
-    return np.r_[1.0, np.zeros(len(deviations) - 1)], deviations
+    return np.r_[1.0, np.zeros(layout.size - 1)], deviations
 
 
 def _posterior(
@@ -413,30 +469,27 @@ def learn(prepared: Prepared) -> Learnt:
         prepared: the trial with its means.
     """
     trial = prepared.trial
-    treatments = tuple(sorted(set(map(str, trial.treatment))))
-    design = _design(prepared.columns, trial.treatment, trial.assumed, treatments)
-    weight = prepared.contrast / np.sqrt(prepared.variance)
-    design *= weight[:, None]
-    target = prepared.residual / np.sqrt(prepared.variance)
-    scale = float(np.sqrt(np.mean(target**2))) or 1.0
-    design, target = design / scale, target / scale
-    gram, moment = design.T @ design, design.T @ target
-    sizes = prepared.columns.shape[1], len(treatments)
+    layout = _Layout(prepared.columns.shape[1], tuple(sorted(set(map(str, trial.treatment)))))
+    scale = float(np.sqrt(np.mean(prepared.residual**2 / prepared.variance))) or 1.0
+    parts = [_moments(prepared, layout, prepared.folds == fold, scale) for fold in range(FOLDS)]
+    gram = np.sum([part[0] for part in parts], axis=0)
+    moment = np.sum([part[1] for part in parts], axis=0)
+    own_widths = WIDTHS if layout.crossed else WIDTHS[:1]
     tried = [
-        (_posterior(gram, moment, _prior(*sizes, widths))[1], widths)
-        for widths in itertools.product(MAIN_WIDTHS, WIDTHS, WIDTHS[: 1 + 4 * (sizes[1] > 1)])
+        (_posterior(gram, moment, _prior(layout, widths))[1], widths)
+        for widths in itertools.product((MAIN_WIDTH,), WIDTHS, own_widths)
     ]
     widths = max(tried, key=lambda each: each[0])[1]
-    prior = _prior(*sizes, widths)
+    prior = _prior(layout, widths)
     held_out = np.zeros(len(trial))
-    unweighted = _design(prepared.columns, trial.treatment, trial.assumed, treatments)
-    for fold in range(FOLDS):
+    for fold, (own_gram, own_moment) in enumerate(parts):
         out = prepared.folds == fold
-        own = design[out]
-        others = _posterior(gram - own.T @ own, moment - own.T @ target[out], prior)[0]
-        held_out[out] = unweighted[out] @ others
-    model = EffectModel(prepared.basis, treatments, _posterior(gram, moment, prior)[0], widths)
-    return Learnt(model, held_out)
+        others = _posterior(gram - own_gram, moment - own_moment, prior)[0]
+        held_out[out] = _applied(
+            layout, others, prepared.columns[out], trial.treatment[out], trial.assumed[out]
+        )
+    coefficients = _posterior(gram, moment, prior)[0]
+    return Learnt(EffectModel(prepared.basis, layout.treatments, coefficients, widths), held_out)
 
 
 def held_out_qini(prepared: Prepared, learnt: Learnt) -> tuple[float, float, float]:
