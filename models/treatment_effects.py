@@ -41,6 +41,8 @@ class Effects:
         effects: one row per customer and tactic that a plan names: effect_basis, factor on the
             assumed effect, and the effect itself (rise of the probability to order within the
             window, 0-1) where it is individual.
+        rises: one row per customer and tactic: rise of the probability to order (`rise`) as the
+            signs of the day let expect it, and that probability without acting (`orders_anyway`).
         values: one row per outcome and policy: value per customer of the trials (`kept`:
             customers who order because of it; `profit`: home currency, costs taken off).
         card: the figures that the decision rests on, and the model.
@@ -49,6 +51,7 @@ class Effects:
     basis: str
     decision: str
     effects: pd.DataFrame
+    rises: pd.DataFrame
     values: pd.DataFrame
     card: Mapping[str, Any]
 
@@ -72,7 +75,12 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         )
         nothing = pd.DataFrame(columns=list(VALUE_COLUMNS))
         return Effects(
-            "assumed", decision, _effects(today, tactics, "assumed", {}, None), nothing, {}
+            "assumed",
+            decision,
+            _effects(today, tactics, "assumed", {}, None),
+            pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
+            nothing,
+            {},
         )
 
     kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64), plans)
@@ -94,13 +102,15 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         f"{basis.capitalize()} effects are used: {why} (Qini of the held-out ranking {qini[0]:.4f},"
         f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {len(trials):,} customers drawn by lot)."
     )
-    individual = None
-    if basis == "individual":
-        assumed = _assumed_of_tactics(today, kept, plans, tactics)
-        individual = {
-            tactic: learnt.model.effect(today, np.full(len(today), tactic, object), assumed[tactic])
-            for tactic in tactics
-        }
+    anyway = kept.mean_model.of(today)
+    rises = {}
+    for tactic in tactics:
+        given = np.full(len(today), tactic, object)
+        assumed = _assumed(today, given, anyway, plans)
+        if basis == "individual":
+            rises[tactic] = learnt.model.effect(today, given, assumed)
+        else:
+            rises[tactic] = assumed * (factors[tactic]["factor"] if basis == "average" else 1.0)
     # Each policy is judged by what the day would have used, learnt from the other folds.
     effect = {
         "individual": learnt.held_out,
@@ -118,8 +128,31 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         "factors": factors,
         "model": learnt.model.to_json(),
     }
+    individual = rises if basis == "individual" else None
     return Effects(
-        basis, decision, _effects(today, tactics, basis, factors, individual), values, card
+        basis,
+        decision,
+        _effects(today, tactics, basis, factors, individual),
+        _long(today, anyway, rises),
+        values,
+        card,
+    )
+
+
+def _long(today: pd.DataFrame, anyway: FloatArray, rises: Mapping[str, FloatArray]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    CUSTOMER: today[CUSTOMER].to_numpy(),
+                    TACTIC: tactic,
+                    "orders_anyway": anyway,
+                    "rise": rise,
+                }
+            )
+            for tactic, rise in rises.items()
+        ],
+        ignore_index=True,
     )
 
 
@@ -167,16 +200,6 @@ def _assumed(
     won_back = p * (1 + share) / (1 + p * share) - p
     rise: FloatArray = np.where((sought["goal"] == "save").to_numpy(bool), saved, won_back)
     return rise
-
-
-def _assumed_of_tactics(
-    today: pd.DataFrame, prepared: Prepared, plans: pd.DataFrame, tactics: list[str]
-) -> dict[str, FloatArray]:
-    anyway = prepared.mean_model.of(today)
-    return {
-        tactic: _assumed(today, np.full(len(today), tactic, object), anyway, plans)
-        for tactic in tactics
-    }
 
 
 def _factor(prepared: Prepared, rows: npt.NDArray[np.bool_], centre: float) -> dict[str, float]:

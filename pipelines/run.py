@@ -40,6 +40,7 @@ STEPS = {
     "score_outlook": "look ahead",
     "monitor": "watch the model",
     "feedback__backtests": "backtest",
+    "effects": "learn effects",
     "retention": "build lists",
     "outputs": "check outputs",
     "published__version": "publish",

@@ -20,7 +20,7 @@ from pipelines.defs.backtest import MONTHLY
 from pipelines.sources.contract import load_contract
 
 STEPS = {
-    *("extract", "tables", "train", "train_forecasts", "score", "score_outlook", "monitor"),
+    *("extract", "tables", "train", "train_forecasts", "score", "score_outlook", "monitor", "effects"),
     *("retention", "published__version"),
 }
 BESIDE = {"feedback__backtests"}  # not part of the daily way
@@ -32,10 +32,12 @@ OWN = {
     "feedback/drift": "models",
     "feedback/evaluations": "models",
     "feedback/monitoring": "models",
+    "feedback/policy_values": "models",
     "feedback/scores": "models",
     "models/forecasts": "models",
     "feedback/forecast_evaluations": "models",
     "feedback/outlook": "models",
+    "feedback/treatment_effects": "models",
     "published/version": "published",
 }
 

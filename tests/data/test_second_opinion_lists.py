@@ -204,6 +204,13 @@ def test_every_rule_about_a_customer_holds_where_it_should(
     assert seen.keys() >= {"profiling_objection", "open_complaint"}
 
 
+def _by_return(row: dict[str, Any]) -> tuple[bool, float, float]:
+    """Most profit per unit of budget first; where a list is not about profit, its own rank."""
+    if row["priority"] is None or not row["reserved_cost"]:
+        return True, 0.0, -row["rank_value"]
+    return False, -round(row["priority"] / row["reserved_cost"], 6), -row["rank_value"]
+
+
 def test_the_cap_and_the_budgets_leave_out_whom_they_should(
     sample_marts: duckdb.DuckDBPyConnection, as_of: date
 ) -> None:
@@ -263,7 +270,7 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
         turns = []
         for (its_owner, code), rows in lines.items():
             if its_owner == owner:
-                rows.sort(key=lambda row: (-row["rank_value"], row["customer_id"]))
+                rows.sort(key=lambda row: (*_by_return(row), row["customer_id"]))
                 turns += [
                     (place, row["precedence"], -row["rank_value"], code, row)
                     for place, row in enumerate(rows)

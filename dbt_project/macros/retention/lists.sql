@@ -32,9 +32,10 @@
    asks_reason  whether the customer is asked for the reason
    stepped      whether plans go on in the steps of the seed rescue_step
    A list is ranked by the expected profit of acting, if it declares these:
-     gain         expression: expected profit of acting, before costs (home currency); may use assumed_effect
+     worth        expression: profit that an order won by acting brings along (home currency)
+     anyway       expression: probability that the customer orders without it
+     acted        expression: the same once acted upon, hence of earning the reward; `effect` is the plan's effect
      at_stake     expression: the money at stake (home currency)
-     redemption   expression: probability that the customer orders once acted upon, hence earns the reward
    else by these:
      rank         expression: a number, the highest first
      ranked_by    the same in words
@@ -45,7 +46,7 @@
     title, who, goal, cadence, kind='promotion',
     plan_for='reason_code', action='null', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
     due_on='null', only_channels=[], asks_reason=false, stepped=false,
-    gain=none, at_stake='null', redemption='0', rank=none, ranked_by=none,
+    worth=none, anyway='null', acted='null', at_stake='null', rank=none, ranked_by=none,
     needs_consent=none, holdout=none, precedence=none, cooling_days=none
 ) -%}
     {%- set qualifies = caller() | trim -%}
@@ -55,9 +56,9 @@
             "The kind of a list is " ~ list_kinds().keys() | join(", ") ~ "; " ~ model.name ~ " says " ~ kind
         ) }}
     {%- endif -%}
-    {%- if (rank is none) == (gain is none) or (rank is none) != (ranked_by is none) -%}
+    {%- if (rank is none) == (worth is none) or (rank is none) != (ranked_by is none) -%}
         {{ exceptions.raise_compiler_error(
-            model.name ~ " must say what it is ranked by: either gain, or rank and ranked_by"
+            model.name ~ " must say what it is ranked by: either worth, or rank and ranked_by"
         ) }}
     {%- endif -%}
     {{- config(
@@ -68,8 +69,8 @@
             'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
             'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channels': only_channels | join(', '),
             'asks_reason': asks_reason, 'is_stepped': stepped,
-            'is_about_profit': gain is not none, 'gain': gain or 'null', 'at_stake': at_stake,
-            'redemption': redemption, 'rank': rank or 'null',
+            'is_about_profit': worth is not none, 'worth': worth or 'null', 'anyway': anyway, 'acted': acted,
+            'at_stake': at_stake, 'rank': rank or 'null',
             'ranked_by': ranked_by or 'expected profit of acting (home currency)',
             'is_optional': brought_along.is_optional,
             'needs_consent': brought_along.needs_consent if needs_consent is none else needs_consent,

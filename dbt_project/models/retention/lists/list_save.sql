@@ -6,8 +6,9 @@
     goal='save',
     cadence='save',
     at_stake='churn_probability * expected_profit_12m',
-    gain='churn_probability * assumed_effect * expected_profit_12m',
-    redemption='1 - churn_probability * (1 - assumed_effect)'
+    worth='expected_profit_12m',
+    anyway='1 - churn_probability',
+    acted='1 - churn_probability * (1 - effect)'
 ) %}
     lifecycle_stage not in ('prospect', 'churned')
     and churn_probability >= {{ var('save_from_probability') }}

@@ -15,6 +15,10 @@ tier_policy as (
     select * from {{ ref('tier_policy') }}
 ),
 
+treatment_effects as (
+    select * from {{ ref('fed_back_treatment_effects') }}
+),
+
 revisit_cadence as (
     select * from {{ ref('revisit_cadence') }}
 ),
@@ -50,7 +54,7 @@ qualified as (
 planned as (
     select
         qualified.*,
-        {%- for column in ['plan_code', 'talking_points', 'with_reward', 'assumed_effect'] %}
+        {%- for column in ['plan_code', 'talking_points', 'tactic', 'with_reward', 'assumed_effect'] %}
         case when own_plans.goal is not null then own_plans.{{ column }} else any_plans.{{ column }} end as {{ column }},
         {%- endfor %}
         case when own_plans.goal is not null then own_plans.next_action else any_plans.next_action end as planned_action,
@@ -80,6 +84,37 @@ spoken as (
     from planned
 ),
 
+-- past campaigns of the plan's tactic correct what the plan is assumed to do, where they could tell
+measured as (
+    select
+        spoken.*,
+        coalesce(treatment_effects.effect_basis, 'assumed') as effect_basis,
+        treatment_effects.effect as measured_rise,
+        spoken.assumed_effect * coalesce(treatment_effects.factor, 1) as effect
+    from spoken
+    left join treatment_effects
+        on spoken.customer_id = treatment_effects.customer_id and spoken.tactic = treatment_effects.tactic
+),
+
+declared as (
+    select
+        *,
+        cast({{ as_declared(lists, 'worth') }} as double) as worth,
+        cast({{ as_declared(lists, 'anyway') }} as double) as probability_anyway,
+        cast({{ as_declared(lists, 'acted') }} as double) as declared_if_acted
+    from measured
+),
+
+acted_upon as (
+    select
+        *,
+        case
+            when effect_basis = 'individual' then greatest(least(probability_anyway + measured_rise, 1), 0)
+            else declared_if_acted
+        end as probability_if_acted
+    from declared
+),
+
 final as (
     select
         list_code,
@@ -94,20 +129,23 @@ final as (
         stand_in,
         plan_channel,
         with_reward,
+        tactic,
         assumed_effect,
+        case when worth is not null then effect_basis end as effect_basis,
+        case when worth is not null then probability_if_acted - probability_anyway end as probability_rise,
         max_reward_step,
         due_within_days,
         case when is_stepped then winback_step end as winback_step,
         is_stepped_out,
         cast({{ as_declared(lists, 'at_stake') }} as decimal(18, 2)) as value_at_risk,
-        cast({{ as_declared(lists, 'gain') }} as decimal(18, 2)) as expected_gain,
-        cast({{ as_declared(lists, 'redemption') }} as double) as redemption_probability,
+        cast((probability_if_acted - probability_anyway) * worth as decimal(18, 2)) as expected_gain,
+        coalesce(probability_if_acted, 0) as redemption_probability,
         cast({{ as_declared(lists, 'rank') }} as decimal(18, 2)) as declared_rank,
         cast({{ as_declared(lists, 'topic') }} as string) as topic,
         cast({{ as_declared(lists, 'occasion') }} as string) as occasion,
         cast({{ as_declared(lists, 'occasion_on') }} as date) as occasion_on,
         cast({{ as_declared(lists, 'due_on') }} as date) as declared_due_on
-    from spoken
+    from acted_upon
 )
 
 select * from final

@@ -248,7 +248,12 @@ placed as (
         *,
         row_number() over (
             partition by budget_owner, list_code
-            order by rank_value desc, customer_id asc
+            order by
+                -- of a budget the most is made by what brings most per unit of it (Dantzig 1957)
+                cast(case when priority is not null then priority / nullif(reserved_cost, 0) end as decimal(18, 6))
+                desc nulls last,
+                rank_value desc,
+                customer_id asc
         ) as place_on_list
     from counted
     where is_optional and not is_continued and tasks_with_this <= {{ var('contact_cap') }}

@@ -1,0 +1,1 @@
+{{ feedback_rows('policy_values', 'today') }}

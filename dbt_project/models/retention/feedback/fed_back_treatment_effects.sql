@@ -1,0 +1,1 @@
+{{ feedback_rows('treatment_effects', 'today') }}

@@ -1,0 +1,115 @@
+"""Between scores and lists: what past campaigns with a control group say acting does."""
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+import pyarrow as pa
+
+from pipelines.dbt import asset_key
+from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.lake import Lake
+from pipelines.resources.session import Session
+from pipelines.resources.warehouse import Warehouse
+from pipelines.settings import Settings
+
+EFFECTS = dg.AssetKey(["feedback", "treatment_effects"])
+POLICY_VALUES = dg.AssetKey(["feedback", "policy_values"])
+TABLES = [asset_key(n) for n in ("treatment_features", "treatment_outcomes", "plan_by_reason")]
+
+TRIALS = """
+    select outcomes.*, features.* exclude (customer_id, snapshot_on)
+    from treatment_outcomes as outcomes
+    inner join treatment_features as features using (customer_id, snapshot_on)
+    order by campaign_id, customer_id
+"""
+TODAY = "select * from treatment_features where snapshot_on = ? order by customer_id"
+PLANS = """
+    select goal, plan_for, tactic, assumed_effect
+    from plan_by_reason
+    where tactic is not null and assumed_effect is not null
+    order by goal, plan_for
+"""
+EFFECT_TYPES = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("tactic", pa.string()),
+        ("effect_basis", pa.string()),
+        ("factor", pa.float64()),
+        ("effect", pa.float64()),
+    ]
+)
+VALUE_TYPES = pa.schema(
+    [
+        ("outcome", pa.string()),
+        ("policy", pa.string()),
+        *((name, pa.float64()) for name in ("value", "lower", "upper", "treated_share", "cost")),
+        ("customers", pa.int64()),
+    ]
+)
+
+
+@dg.multi_asset(
+    name="effects",
+    specs=[
+        dg.AssetSpec(
+            EFFECTS,
+            deps=TABLES,
+            description="What each tactic does for each customer. One row per customer and tactic.",
+            group_name="models",
+            kinds={"python", "parquet"},
+        ),
+        dg.AssetSpec(
+            POLICY_VALUES,
+            deps=TABLES,
+            description="What ways of choosing are worth. One row per outcome and policy.",
+            group_name="models",
+            kinds={"python", "parquet"},
+        ),
+    ],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    pool="warehouse",
+)
+def effects(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    warehouse: dg.ResourceParam[Warehouse],
+    lake: dg.ResourceParam[Lake],
+    session: dg.ResourceParam[Session],
+) -> Iterator[dg.MaterializeResult]:
+    """Learn effects from all campaigns whose windows are over by the day."""
+    from models import treatment_effects  # noqa: PLC0415  numpy and pandas can wait
+    from models.native import thread_limit  # noqa: PLC0415
+
+    as_of = as_of_day(context)
+    with thread_limit(settings.threads):
+        found = treatment_effects.estimate(
+            warehouse.frame(TRIALS), warehouse.frame(TODAY, [as_of]), warehouse.frame(PLANS)
+        )
+    for key, frame, types in (
+        (EFFECTS, found.effects, EFFECT_TYPES),
+        (POLICY_VALUES, found.values, VALUE_TYPES),
+    ):
+        rows = pa.Table.from_pandas(frame, schema=types, preserve_index=False)
+        lake.replace(key.path[-1], as_of, rows)
+        yield dg.MaterializeResult(
+            key,
+            metadata={
+                "basis": found.basis,
+                "decision": found.decision,
+                "dagster/partition_row_count": len(frame),
+                "dagster/column_lineage": lineage(types.names),
+            },
+        )
+
+
+def lineage(columns: Iterable[str]) -> dg.TableColumnLineage:
+    """Of which columns what was learnt is made, as Dagster shows it."""
+    outcome, draw = (
+        dg.TableColumnDep(asset_key("treatment_outcomes"), name)
+        for name in ("orders_after", "treated")
+    )
+    customer = dg.TableColumnDep(asset_key("treatment_features"), "customer_id")
+    tactic = dg.TableColumnDep(asset_key("plan_by_reason"), "tactic")
+    own = {"customer_id": [customer], "tactic": [tactic], "policy": [], "outcome": []}
+    return dg.TableColumnLineage({name: own.get(name, [outcome, draw]) for name in columns})
