@@ -3,12 +3,11 @@
     python -m benchmarks.policy --seeds 20 --customers 20000 [--homes DIR]
 
 For each seed a sample company is made and brought in, and dbt builds the features and outcomes of
-treatments that a run builds; what is learnt from its randomised campaigns decides, as in a run, on
-customers who are late, each with the plan for what the signs point to. Three choices spend the same
-budget: most expected profit per unit of cost first, most at risk first, and chance. The truth folder
-says what each choice brings within 90 days; nothing that chooses reads it. Beside it stands what
-the randomised campaigns alone say of the same three ways of choosing (table policy_value), over all
-seeds.
+treatments that a run builds. What is learnt from its randomised campaigns decides, as in a run, on
+customers who are late, each with the plan for what the signs point to. Three choices spend the
+same budget: most expected profit per unit of cost first, most at risk first, and chance. The truth
+folder says what each choice brings within 90 days; nothing that chooses reads it. Beside it stands
+what the randomised campaigns alone say of the same ways of choosing (table policy_value).
 """
 
 from __future__ import annotations
