@@ -8,7 +8,6 @@ import pyarrow as pa
 from pipelines.dbt import asset_key
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
-from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 
@@ -75,7 +74,6 @@ def effects(
     settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     lake: dg.ResourceParam[Lake],
-    session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
     """Learn effects from all campaigns whose windows are over by the day."""
     from models import treatment_effects  # noqa: PLC0415  numpy and pandas can wait

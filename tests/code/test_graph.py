@@ -20,7 +20,16 @@ from pipelines.defs.backtest import MONTHLY
 from pipelines.sources.contract import load_contract
 
 STEPS = {
-    *("extract", "tables", "train", "train_forecasts", "score", "score_outlook", "monitor", "effects"),
+    *(
+        "extract",
+        "tables",
+        "train",
+        "train_forecasts",
+        "score",
+        "score_outlook",
+        "monitor",
+        "effects",
+    ),
     *("retention", "published__version"),
 }
 BESIDE = {"feedback__backtests"}  # not part of the daily way
