@@ -225,8 +225,8 @@ def _between_levels(forecast: Forecast, today: FeatureMatrix) -> dict[str, float
     """Move the level of the mean half of the way, in logarithms, to the purchase model's.
 
     The level learnt is that of past windows, with their season and their customers; the purchase
-    model's is that of the day, and knows neither season nor trend. On CDNOW one states 1.08 of
-    what was earned and the other 0.95, on Online Retail 1.90 and 1.55.
+    model's is that of the day, and knows neither season nor trend. `benchmarks.forecasts` prints
+    which share of what was earned the mean of both states.
     """
     numbers: dict[str, float] = dict(forecast.numbers)
     if forecast.view is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -36,7 +37,7 @@ def _table(
     console.print(title, markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
-        numeric = any(isinstance(row[index], int | float) for row in rows)
+        numeric = any(isinstance(row[index], int | float | Decimal) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_text(value) for value in row))
@@ -49,7 +50,7 @@ def _text(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
+    if isinstance(value, int | Decimal):
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.3f}"
@@ -126,7 +127,7 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
             group by list_code
         )
         select list_code, treated, held_out, heads.customer_id, heads.lifecycle_stage,
-               heads.priority::double, heads.reason_code, heads.plan_code, heads.place
+               heads.priority, heads.reason_code, heads.plan_code, heads.place
         from counts
         left join heads using (list_code)
         order by list_code, heads.place
@@ -244,7 +245,8 @@ def _switched_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         from reasons
         join delivered using (table_name)
         group by table_name
-        order by 2 desc, 1
+        -- that nobody was asked for consent is to be read first
+        order by 2 desc, table_name <> 'consents', 1
         """
     ).fetchall()
     if not off:
