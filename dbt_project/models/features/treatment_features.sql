@@ -130,7 +130,7 @@ weighed as (
         seen.snapshot_on,
         seen.reason_code,
         sum(cast(ln(evidence_rule.seen_share / evidence_rule.seen_otherwise) as decimal(18, 9)))
-        + max(cast(ln(churn_reason.prior_share) as decimal(18, 9))) as log_weight
+        + max(cast(ln(greatest(churn_reason.prior_share, 0.000000001)) as decimal(18, 9))) as log_weight
     from seen
     inner join evidence_rule on seen.rule_code = evidence_rule.rule_code
     inner join churn_reason on seen.reason_code = churn_reason.reason_code
