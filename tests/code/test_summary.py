@@ -93,7 +93,7 @@ def test_a_list_is_headed_by_whom_to_contact_first_not_by_a_control_row(
         """,
     )
     text = printed(version)
-    assert re.search(r"save +1 +1 +TREATED +watch +40.500", text)
+    assert re.search(r"save +1 +1 +TREATED +watch +40\.50 ", text)
     assert "CONTROLLED" not in text
 
 

@@ -316,8 +316,20 @@ def test_without_a_fresh_delivery_of_consents_nothing_may_be_published(
     assert may_publish(DAY + timedelta(days=8))
 
 
-def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
-    """The declarations, the one table that reads them and one stranger, without all the rest."""
+@pytest.mark.parametrize(
+    ("learnt", "basis", "gain"),
+    [
+        ("where false", "assumed", "5.00"),
+        ("", "average", "10.00"),
+        ("", "individual", "30.00"),
+    ],
+)
+def test_a_new_list_is_one_new_file(tmp_path: Path, learnt: str, basis: str, gain: str) -> None:
+    """The declarations, the one table that reads them and one stranger, without all the rest.
+
+    The gain of acting rests on the assumption of the plan (0.05), that assumption scaled by what
+    past campaigns measured, or what they say of this customer.
+    """
     models = tmp_path / "models"
     retention = PROJECT_DIR / "models" / "retention"
     shutil.copytree(retention / "lists", models / "lists")
@@ -331,6 +343,7 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     declared = yaml.safe_load((retention / "mechanism" / "customer_situation.yml").read_text())
     types = {column["name"]: column["data_type"] for column in declared["models"][0]["columns"]}
     somebody = dict.fromkeys(types, "null") | {
+        "customer_id": "'C1'",
         "lifecycle_stage": "'prospect'",
         "value_tier": "'core'",
         "reason_code": "'unknown'",
@@ -338,11 +351,19 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     }
     values = (f"cast({value} as {types[name]}) as {name}" for name, value in somebody.items())
     (models / "customer_situation.sql").write_text("select " + ", ".join(values))
+    (models / "fed_back_treatment_effects.sql").write_text(
+        f"""
+        select 'C1' as customer_id, tactic, '{basis}' as effect_basis,
+            2.0 as factor, 0.3 as effect
+        from (select distinct tactic from {{{{ ref('plan_by_reason') }}}} where tactic is not null)
+        {learnt}
+        """
+    )
     (models / "lists" / "list_lucky.sql").write_text(
         """
         {% call retention_list(
             title='Seven misses', who='Whoever missed seven times', goal='save', cadence='save',
-            at_stake='100', gain='assumed_effect * 100', redemption='1', holdout=false
+            at_stake='100', worth='100', anyway='0', acted='effect', holdout=false
         ) %}
             missed_intervals = 7
         {% endcall %}
@@ -363,8 +384,8 @@ def test_a_new_list_is_one_new_file(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stdout
 
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as con:
-        qualified = con.sql("select list_code, expected_gain from list_qualified")
-        assert qualified.fetchall() == [("lucky", Decimal("5.00"))]
+        qualified = con.sql("select list_code, effect_basis, expected_gain from list_qualified")
+        assert qualified.fetchall() == [("lucky", basis, Decimal(gain))]
         declared = con.sql(
             "select who, list_kind, has_holdout from list_declarations where list_code = 'lucky'"
         )
