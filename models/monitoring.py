@@ -18,7 +18,7 @@ probabilities are; whether they were, is measured once the horizon is over.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -195,17 +195,20 @@ def drift_alerts(drift: pd.DataFrame, sources: pd.Series[Any]) -> list[Alert]:
     return alerts
 
 
-def separation_alerts(today: pd.DataFrame, tested: Sequence[float | None] | None) -> list[Alert]:
-    """Whether the scores of today tell customers apart as well as in the test.
+def separation_alerts(today: pd.DataFrame, trained: pd.DataFrame) -> list[Alert]:
+    """Whether the scores of today tell customers apart as well as those of the day of training.
+
+    Both figures come from the scores themselves: what was measured in the test has another
+    customer base, and of probabilities that are too cautious more comes true than they say.
 
     Args:
         today: of `expected`.
-        tested: AUC of the served predictor in the test: value, lower, upper.
+        trained: of `expected`, of the day on which the model was trained; no rows: unknown.
     """
-    auc = today.loc[today["metric"] == "auc"]
-    if not len(auc) or tested is None or tested[1] is None:
+    auc, then = (each.loc[each["metric"] == "auc"] for each in (today, trained))
+    if not len(auc) or not len(then):
         return []
-    best, floor = float(auc["upper"].iloc[0]), float(tested[1])
+    best, floor = float(auc["upper"].iloc[0]), float(then["lower"].iloc[0])
     if best >= floor:
         return []
     return [
@@ -214,9 +217,9 @@ def separation_alerts(today: pd.DataFrame, tested: Sequence[float | None] | None
             "auc",
             float(auc["value"].iloc[0]),
             floor,
-            f"retrain: the scores tell customers apart less than in the test: AUC "
-            f"{auc['value'].iloc[0]:.3f} is expected (at most {best:.3f}), {floor:.3f} at least "
-            "was measured",
+            f"retrain: the scores tell customers apart less than when they were learnt: AUC "
+            f"{auc['value'].iloc[0]:.3f} is expected (at most {best:.3f}), it was {floor:.3f} at "
+            "least",
         )
     ]
 

@@ -148,8 +148,10 @@ def monitor(
                 horizon_days=model.horizon_days,
             )
         )
-        tested = model.card.get("metrics", {}).get(model.card.get("served_role"), {}).get("auc")
-        alerts += monitoring.separation_alerts(stated, tested)
+        of_training = batch_of(lake, "monitoring", model.as_of) if model.as_of < as_of else None
+        if of_training is not None:
+            then = read(lake, of_training).query("kind == 'expected'")
+            alerts += monitoring.separation_alerts(stated, then)
 
     judged = latest_judgeable(lake, as_of, model.horizon_days)
     if judged is not None:
@@ -171,11 +173,11 @@ def monitor(
                 horizon_days=model.horizon_days,
             )
         )
-        then = batch_of(lake, "monitoring", judged.as_of)
-        if then is not None:
-            stated = read(lake, then).query("kind == 'expected'")
+        stated_then = batch_of(lake, "monitoring", judged.as_of)
+        if stated_then is not None:
+            foreseen = read(lake, stated_then).query("kind == 'expected'")
             alerts += monitoring.outcome_alerts(
-                stated[["metric", "value", "lower", "upper"]],
+                foreseen[["metric", "value", "lower", "upper"]],
                 seen,
                 judged.as_of,
                 model.horizon_days,
