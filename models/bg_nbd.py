@@ -9,7 +9,7 @@ both counted from the first purchase. Why not a library: docs/adr/0003-own-bg-nb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -45,22 +45,10 @@ class BgNbd:
         Raises:
             ValueError: when no customer has a usable history.
         """
-        histories, weights = distinct_histories(order_days, recency, tenure, MAX_HISTORIES)
-        x, t_x, age = histories
-        scale = max(float(weights @ age), 1.0)
-
-        def loss(log_parameters: FloatArray) -> float:
-            return -float(weights @ _log_likelihood(log_parameters, x, t_x / scale, age / scale))
-
-        found = optimize.minimize(
-            loss,
-            np.zeros(4),
-            method="L-BFGS-B",
-            bounds=[(-LOG_BOUND, LOG_BOUND)] * 4,
-            options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 1_000, "maxfun": 10_000},
-        )
-        r, alpha, a, b = np.exp(found.x)
-        return cls(float(r), float(alpha * scale), float(a), float(b))
+        histories = distinct_histories(order_days, recency, tenure, MAX_HISTORIES)
+        options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 1_000, "maxfun": 10_000}
+        (r, alpha, a, b), scale = greatest_likelihood(_log_likelihood, *histories, options)
+        return cls(r, alpha * scale, a, b)
 
     def probability_alive(
         self, order_days: FloatArray, recency: FloatArray, tenure: FloatArray
@@ -124,6 +112,39 @@ class BgNbd:
     def from_json(cls, parameters: Mapping[str, float]) -> BgNbd:
         """Read the four parameters back."""
         return cls(**{name: float(parameters[name]) for name in ("r", "alpha", "a", "b")})
+
+
+def greatest_likelihood(
+    log_likelihood: Callable[[FloatArray, FloatArray, FloatArray, FloatArray], FloatArray],
+    histories: tuple[FloatArray, FloatArray, FloatArray],
+    weights: FloatArray,
+    options: Mapping[str, float],
+) -> tuple[list[float], float]:
+    """The four parameters of a purchase model at its greatest likelihood, time in units of a scale.
+
+    Args:
+        log_likelihood: of each history, from the parameters' logarithms, x, t_x and T.
+        histories: x, t_x and T.
+        weights: share of each history.
+        options: of L-BFGS-B.
+
+    Returns:
+        The parameters, and the days that one unit of their time is.
+    """
+    x, t_x, age = histories
+    scale = max(float(weights @ age), 1.0)
+
+    def loss(log_parameters: FloatArray) -> float:
+        return -float(weights @ log_likelihood(log_parameters, x, t_x / scale, age / scale))
+
+    found = optimize.minimize(
+        loss,
+        np.zeros(4),
+        method="L-BFGS-B",
+        bounds=[(-LOG_BOUND, LOG_BOUND)] * 4,
+        options=dict(options),
+    )
+    return [float(each) for each in np.exp(found.x)], scale
 
 
 def distinct_histories(

@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
-from models.bg_nbd import LOG_BOUND, distinct_histories, purchase_history
+from models.bg_nbd import distinct_histories, greatest_likelihood, purchase_history
 from models.features import FloatArray
 
 # Enough for six digits of the log-likelihood (a test).
@@ -52,22 +52,15 @@ class ParetoNbd:
         Raises:
             ValueError: when no customer has a usable history.
         """
-        histories, weights = distinct_histories(order_days, recency, tenure, MAX_HISTORIES)
-        x, t_x, age = histories
-        scale = max(float(weights @ age), 1.0)
 
-        def loss(log_parameters: FloatArray) -> float:
-            process = cls(*map(float, np.exp(log_parameters)))
-            return -float(weights @ process._log_likelihood(x, t_x / scale, age / scale))
+        def log_likelihood(
+            log_parameters: FloatArray, x: FloatArray, t_x: FloatArray, age: FloatArray
+        ) -> FloatArray:
+            return cls(*map(float, np.exp(log_parameters)))._log_likelihood(x, t_x, age)
 
-        found = optimize.minimize(
-            loss,
-            np.zeros(4),
-            method="L-BFGS-B",
-            bounds=[(-LOG_BOUND, LOG_BOUND)] * 4,
-            options={"ftol": 1e-12, "gtol": 1e-7, "maxiter": 500, "maxfun": 5_000},
-        )
-        r, alpha, s, beta = (float(each) for each in np.exp(found.x))
+        histories = distinct_histories(order_days, recency, tenure, MAX_HISTORIES)
+        options = {"ftol": 1e-12, "gtol": 1e-7, "maxiter": 500, "maxfun": 5_000}
+        (r, alpha, s, beta), scale = greatest_likelihood(log_likelihood, *histories, options)
         return cls(r, alpha * scale, s, beta * scale)
 
     def log_likelihood(

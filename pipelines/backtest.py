@@ -10,13 +10,12 @@ import sys
 
 import duckdb
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipelines.errors import HomingError
 from pipelines.resources.lake import Lake
 from pipelines.resources.warehouse import literal
-from pipelines.run import LINE_WIDTH, execute, resolve_as_of
+from pipelines.run import command_line, execute, resolve_as_of
 from pipelines.settings import Settings
 
 METRICS = ("auc", "average_precision", "log_loss", "brier", "ece", "lift_at_10", "lift_at_10_cap")
@@ -41,10 +40,9 @@ def backtest(settings: Settings, console: Console) -> int:
     console.print(f"Backtest of {settings.home} as of {as_of}")
     result = execute("backtest", settings, as_of, console)
     [told] = result.asset_materializations_for_node("feedback__backtests")
-    manifest = next(m for m in lake.manifests("backtests") if m.as_of == as_of)
-    if manifest.rows:
+    if batch := lake.batch_of("backtests", as_of):
         with duckdb.connect() as con:
-            file = literal(lake.data_file(manifest))
+            file = literal(lake.data_file(batch))
             con.execute(f"create view figures as from read_parquet({file})")
             _print(con, console)
     console.print(str(told.metadata["summary"].value), soft_wrap=True, markup=False)
@@ -82,19 +80,5 @@ def _figure(figure: tuple[float | None, float | None, float | None] | None) -> s
     return f"{value:.4f}{interval}"
 
 
-def main() -> int:
-    """The command line."""
-    console = Console(
-        file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else LINE_WIDTH
-    )
-    try:
-        return backtest(Settings.read(), console)
-    except HomingError as error:
-        Console(stderr=True, highlight=False).print(
-            f"\n[red]Stopped:[/] {escape(str(error))}", soft_wrap=True
-        )
-        return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(backtest))

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -233,19 +234,28 @@ def _names_of(kind: type[BaseException]) -> set[str]:
     return {kind.__name__}.union(*map(_names_of, kind.__subclasses__()))
 
 
-def main() -> int:
-    """The command line."""
+def command_line(command: Callable[[Settings, Console], int]) -> int:
+    """Call a command with the settings and a console; what a user can mend is one message.
+
+    Returns:
+        The exit status: the command's own, or 1.
+    """
     # The stream as it is now: a run sends what its tools print into the log.
     console = Console(
         file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else LINE_WIDTH
     )
     try:
-        return run(Settings.read(), console)
+        return command(Settings.read(), console)
     except HomingError as error:
         Console(stderr=True, highlight=False).print(
             f"\n[red]Stopped:[/] {escape(str(error))}", soft_wrap=True
         )
         return 1
+
+
+def main() -> int:
+    """The command line of `make run`."""
+    return command_line(run)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def monitor(
         alerts += monitoring.drift_alerts(drift, drift["source"])
 
     figures = []
-    today = batch_of(lake, "scores", as_of)
+    today = lake.batch_of("scores", as_of)
     if today is not None and model.score_kind != "rule":
         scores = read(lake, today)
         stated = monitoring.expected(
@@ -148,7 +148,7 @@ def monitor(
                 horizon_days=model.horizon_days,
             )
         )
-        of_training = batch_of(lake, "monitoring", model.as_of) if model.as_of < as_of else None
+        of_training = lake.batch_of("monitoring", model.as_of) if model.as_of < as_of else None
         if of_training is not None:
             then = read(lake, of_training).query("kind == 'expected'")
             alerts += monitoring.separation_alerts(stated, then)
@@ -173,7 +173,7 @@ def monitor(
                 horizon_days=model.horizon_days,
             )
         )
-        stated_then = batch_of(lake, "monitoring", judged.as_of)
+        stated_then = lake.batch_of("monitoring", judged.as_of)
         if stated_then is not None:
             foreseen = read(lake, stated_then).query("kind == 'expected'")
             alerts += monitoring.outcome_alerts(
@@ -258,11 +258,6 @@ def lineage(
             for column in columns
         }
     )
-
-
-def batch_of(lake: Lake, name: str, day: date) -> Manifest | None:
-    """The batch that a day wrote; None if it wrote none, or one without rows."""
-    return next((m for m in lake.manifests(name) if m.as_of == day and m.rows), None)
 
 
 def latest_judgeable(lake: Lake, as_of: date, horizon_days: int) -> Manifest | None:

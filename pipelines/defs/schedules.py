@@ -43,10 +43,11 @@ backtest = dg.define_asset_job(
 )
 
 
-def _last_finished_day(context: dg.ScheduleEvaluationContext) -> str:
-    """The day before the tick, in the business time zone."""
+def _of_the_day_before(job: str, context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """A run for the day before the tick, in the business time zone; a repeated tick is harmless."""
     tick = context.scheduled_execution_time.astimezone(ZoneInfo(DAILY.timezone))
-    return (tick.date() - timedelta(days=1)).isoformat()
+    day = (tick.date() - timedelta(days=1)).isoformat()
+    return dg.RunRequest(run_key=f"{job}-{day}", partition_key=day)
 
 
 @dg.schedule(
@@ -57,9 +58,8 @@ def _last_finished_day(context: dg.ScheduleEvaluationContext) -> str:
     description="Every morning for the day that has just ended.",
 )
 def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """One run a day; the run key makes a repeated tick harmless."""
-    day = _last_finished_day(context)
-    return dg.RunRequest(run_key=f"daily-{day}", partition_key=day)
+    """One run a day."""
+    return _of_the_day_before("daily", context)
 
 
 @dg.schedule(
@@ -71,8 +71,7 @@ def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 )
 def retrain_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """One run a week."""
-    day = _last_finished_day(context)
-    return dg.RunRequest(run_key=f"retrain-{day}", partition_key=day)
+    return _of_the_day_before("retrain", context)
 
 
 @dg.schedule(
@@ -84,8 +83,7 @@ def retrain_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 )
 def backtest_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """One run a month."""
-    day = _last_finished_day(context)
-    return dg.RunRequest(run_key=f"backtest-{day}", partition_key=day)
+    return _of_the_day_before("backtest", context)
 
 
 @dg.run_failure_sensor(

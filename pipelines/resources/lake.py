@@ -152,6 +152,10 @@ class Lake:
         paths = sorted(self.root.glob(f"{table or '*'}/*.json"))
         return [Manifest.from_json(path.read_bytes()) for path in paths]
 
+    def batch_of(self, table: str, day: date) -> Manifest | None:
+        """The batch of a table for a day; None if there is none, or one without rows."""
+        return next((m for m in self.manifests(table) if m.as_of == day and m.rows), None)
+
     def data_file(self, manifest: Manifest) -> Path:
         """Where the rows of a batch are."""
         return self.root / manifest.file

@@ -17,6 +17,14 @@
     ), 6)
 {%- endmacro -%}
 
+{# Condition of a join: the customer's last order day up to the day of a row. That day's row of int_customer_days knows
+   all that was ordered so far, and which order day comes next. #}
+{%- macro is_last_order_day(row) -%}
+    {{ row }}.customer_id = customer_days.customer_id
+    and {{ row }}.snapshot_on >= customer_days.ordered_on
+    and (customer_days.next_ordered_on is null or {{ row }}.snapshot_on < customer_days.next_ordered_on)
+{%- endmacro -%}
+
 {# Mean and standard deviation of a customer's gaps so far, from exact sums: n gaps add up to the days between the
    first and the last order day, and n * (sum of squares) - (sum)^2 is a whole number that cannot fall below zero. #}
 {%- macro mean_gap_days() -%}

@@ -180,10 +180,7 @@ final as (
         opportunities.days_since_quotation
     from population
     cross join starts
-    inner join customer_days
-        on population.customer_id = customer_days.customer_id
-        and population.snapshot_on >= customer_days.ordered_on
-        and (customer_days.next_ordered_on is null or population.snapshot_on < customer_days.next_ordered_on)
+    inner join customer_days on {{ is_last_order_day('population') }}
     left join customers
         on population.customer_id = customers.customer_id and population.snapshot_on >= customers.created_on
     {% for part in parts -%}

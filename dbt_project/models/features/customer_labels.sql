@@ -31,11 +31,7 @@ final as (
         end as churned
     from features
     inner join snapshots on features.snapshot_on = snapshots.snapshot_on
-    -- The last order day before the snapshot knows the next one.
-    inner join customer_days
-        on features.customer_id = customer_days.customer_id
-        and features.snapshot_on >= customer_days.ordered_on
-        and (customer_days.next_ordered_on is null or features.snapshot_on < customer_days.next_ordered_on)
+    inner join customer_days on {{ is_last_order_day('features') }}
 )
 
 select * from final

@@ -57,10 +57,7 @@ final as (
         cast(customer_days.discounted_orders_so_far as double) / customer_days.orders_so_far as discounted_order_share,
         customer_days.categories_so_far as categories
     from states
-    inner join customer_days
-        on states.customer_id = customer_days.customer_id
-        and states.snapshot_on >= customer_days.ordered_on
-        and (customer_days.next_ordered_on is null or states.snapshot_on < customer_days.next_ordered_on)
+    inner join customer_days on {{ is_last_order_day('states') }}
     inner join first_days on states.customer_id = first_days.customer_id
     left join purchases
         on states.snapshot_on = purchases.snapshot_on and states.customer_id = purchases.customer_id

@@ -66,11 +66,7 @@ final as (
         {% endfor %}
     from features
     inner join snapshots on features.snapshot_on = snapshots.snapshot_on
-    -- The last order day before the snapshot knows the next one.
-    inner join customer_days
-        on features.customer_id = customer_days.customer_id
-        and features.snapshot_on >= customer_days.ordered_on
-        and (customer_days.next_ordered_on is null or features.snapshot_on < customer_days.next_ordered_on)
+    inner join customer_days on {{ is_last_order_day('features') }}
     left join earned
         on features.snapshot_on = earned.snapshot_on and features.customer_id = earned.customer_id
 )

@@ -68,10 +68,7 @@ stood as (
         cast({{ days_between('customer_days.ordered_on', 'points.snapshot_on') }} as integer) as recency_days,
         cast({{ days_between('customer_days.first_ordered_on', 'customer_days.ordered_on') }} as integer) as active_days
     from points
-    inner join customer_days
-        on points.customer_id = customer_days.customer_id
-        and points.snapshot_on >= customer_days.ordered_on
-        and (customer_days.next_ordered_on is null or points.snapshot_on < customer_days.next_ordered_on)
+    inner join customer_days on {{ is_last_order_day('points') }}
 ),
 
 bought as (
