@@ -16,6 +16,14 @@ members as (
     select * from {{ ref('stg_campaign_members') }}
 ),
 
+interactions as (
+    select * from {{ ref('stg_interactions') }}
+),
+
+contact_channel as (
+    select * from {{ ref('contact_channel') }}
+),
+
 purchases as (
     select * from {{ ref('int_purchases') }}
 ),
@@ -24,16 +32,25 @@ spent as (
     select
         members.customer_id,
         members.assigned_on as spent_on,
-        coalesce(members.cost, case when members.arm = 'control' then 0 else campaigns.unit_cost end) as campaign_cost,
-        cast(null as decimal(18, 2)) as discount_cost
+        'campaign' as purse,
+        coalesce(members.cost, case when members.arm = 'control' then 0 else campaigns.unit_cost end) as amount
     from members
     left join campaigns on members.campaign_id = campaigns.campaign_id
     union all
     select
+        interactions.customer_id,
+        interactions.occurred_on as spent_on,
+        'contact' as purse,
+        coalesce(contact_channel.contact_cost, {{ var('default_contact_cost') }}) as amount
+    from interactions
+    left join contact_channel on interactions.channel = contact_channel.channel
+    where coalesce(interactions.direction, 'outbound') = 'outbound'
+    union all
+    select
         customer_id,
         ordered_on as spent_on,
-        cast(null as decimal(18, 2)) as campaign_cost,
-        discount_amount as discount_cost
+        'discount' as purse,
+        discount_amount as amount
     from purchases
     where discount_amount > 0
 ),
@@ -43,8 +60,8 @@ sorted as (
     select
         {{ month_start('spent.spent_on') }} as month,
         case history.stage when 'churned' then 'returned' when 'prospect' then 'new' else 'kept' end as kind,
-        spent.campaign_cost,
-        spent.discount_cost
+        spent.purse,
+        spent.amount
     from spent
     inner join history
         on
@@ -56,8 +73,8 @@ sorted as (
     select
         {{ month_start('spent.spent_on') }} as month,
         'new' as kind,
-        spent.campaign_cost,
-        spent.discount_cost
+        spent.purse,
+        spent.amount
     from spent
     inner join (
         select
@@ -73,8 +90,10 @@ costs as (
     select
         month,
         kind,
-        sum(campaign_cost) as campaign_cost,
-        sum(discount_cost) as discount_cost
+        sum(amount) filter (where purse = 'campaign') as campaign_cost,
+        sum(amount) filter (where purse = 'contact') as contact_cost,
+        sum(amount) filter (where purse = 'discount') as discount_cost,
+        sum(amount) as cost
     from sorted
     group by month, kind
 ),
@@ -109,8 +128,9 @@ monthly as (
         counted.is_finished,
         counted.customers,
         coalesce(costs.campaign_cost, 0) as campaign_cost,
+        coalesce(costs.contact_cost, 0) as contact_cost,
         coalesce(costs.discount_cost, 0) as discount_cost,
-        coalesce(costs.campaign_cost, 0) + coalesce(costs.discount_cost, 0) as cost
+        coalesce(costs.cost, 0) as cost
     from counted
     left join costs on counted.month = costs.month and counted.kind = costs.kind
 ),
@@ -120,7 +140,8 @@ rolling as (
         *,
         sum(cost) over last_year as cost_12m,
         sum(campaign_cost) over last_year as campaign_cost_12m,
-        sum(customers) over last_year as customers_12m,
+        -- who is won or won back is so once, who is kept is kept all the year
+        sum(customers) over last_year / case when kind = 'kept' then 12 else 1 end as customers_12m,
         count(*) over last_year as months
     from monthly
     window last_year as (partition by kind order by month rows between 11 preceding and current row)
@@ -133,14 +154,15 @@ final as (
         is_finished,
         cast(case when is_finished then customers end as integer) as customers,
         cast(case when is_finished then campaign_cost end as decimal(18, 2)) as campaign_cost,
+        cast(case when is_finished then contact_cost end as decimal(18, 2)) as contact_cost,
         cast(case when is_finished then discount_cost end as decimal(18, 2)) as discount_cost,
         cast(case when is_finished then cost end as decimal(18, 2)) as cost,
         case when is_finished then {{ ratio('cost', 'customers') }} end as cost_per_customer,
-        cast(case when is_finished and months = 12 then customers_12m end as integer) as customers_12m,
+        case when is_finished and months = 12 then round(cast(customers_12m as double), 2) end as customers_12m,
         cast(case when is_finished and months = 12 then cost_12m end as decimal(18, 2)) as cost_12m,
         case when is_finished and months = 12 then {{ ratio('cost_12m', 'customers_12m') }} end as cost_per_customer_12m,
         case
-            when is_finished and months = 12 and campaign_cost_12m = 0 then 'discounts alone: no campaign on record reached such people'
+            when is_finished and months = 12 and campaign_cost_12m = 0 then 'no campaign on record reached such people: advertising is not in here'
         end as caveat
     from rolling
 )

@@ -1,5 +1,6 @@
-{#- what the headline promises (客户续存率, 流失率), and the outcome that shows it -#}
+{#- what the headline promises (客户续存率, 流失率), the outcome that shows it, and the metric under which kpi_target promises it -#}
 {%- set measures = {'retention_rate': 'bought', 'churn_rate': 'churned'} -%}
+{%- set promises = {'retention_rate': 'retention_change', 'churn_rate': 'churn_change'} -%}
 {%- set keys = ['month', 'activity_kind', 'measure'] -%}
 
 with assignments as (
@@ -10,6 +11,22 @@ with assignments as (
 activity_outcomes as (
     select * from {{ ref('activity_outcomes') }}
     where is_over
+),
+
+kpi_target as (
+    select * from {{ ref('kpi_target') }}
+),
+
+promised as (
+    {%- for measure, metric in promises.items() %}
+    select
+        '{{ measure }}' as promised_measure,
+        cast(target as double) as target,
+        higher_is_better
+    from kpi_target
+    where metric = '{{ metric }}'
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 month_cells as (
@@ -89,6 +106,18 @@ reasoned as (
     from judged
 ),
 
+stated as (
+    select
+        reasoned.*,
+        promised.target,
+        promised.higher_is_better,
+        ratio - 1 as relative_change,
+        ratio * exp(-ratio_margin) - 1 as relative_lower_95,
+        ratio * exp(ratio_margin) - 1 as relative_upper_95
+    from reasoned
+    left join promised on reasoned.measure = promised.promised_measure
+),
+
 final as (
     select
         {{ as_of() }} as as_of_date,
@@ -106,12 +135,23 @@ final as (
         {%- for figure in ['difference', 'lower_95', 'upper_95', 'adjusted_difference', 'adjusted_lower_95', 'adjusted_upper_95'] %}
         case when why_not is null then round({{ figure }}, 6) end as {{ figure }},
         {%- endfor %}
-        case when why_not is null then round(ratio - 1, 6) end as relative_change,
-        case when why_not is null then round(ratio * exp(-ratio_margin) - 1, 6) end as relative_lower_95,
-        case when why_not is null then round(ratio * exp(ratio_margin) - 1, 6) end as relative_upper_95,
+        {%- for figure in ['relative_change', 'relative_lower_95', 'relative_upper_95'] %}
+        case when why_not is null then round({{ figure }}, 6) end as {{ figure }},
+        {%- endfor %}
+        target,
+        case
+            -- nobody of the control did: a ratio to nothing
+            when why_not is not null or relative_lower_95 is null or relative_upper_95 is null then 'not_measurable'
+            when target is null then 'no_target'
+            when higher_is_better and relative_lower_95 >= target then 'reached'
+            when higher_is_better and relative_upper_95 < target then 'missed'
+            when not higher_is_better and relative_upper_95 <= target then 'reached'
+            when not higher_is_better and relative_lower_95 > target then 'missed'
+            else 'open'
+        end as verdict,
         why_not is null as is_measurable,
         why_not
-    from reasoned
+    from stated
 )
 
 select * from final

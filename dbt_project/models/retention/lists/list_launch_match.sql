@@ -1,6 +1,6 @@
 {% call retention_list(
     title='Something new for who bought or asked for the like',
-    who='Customers who bought of a category, or asked for it, in which something new came within launch_days',
+    who='Customers who keep buying of a category in which something new came within launch_days, or, unless churned, who asked for it',
     goal='launch_match',
     cadence='news',
     precedence=85,
@@ -11,5 +11,6 @@
     rank='value_score',
     ranked_by='value of the customer (0-100)'
 ) %}
-    launch_category is not null
+    launch_basis = 'bought'
+    or (launch_basis = 'asked' and lifecycle_stage <> 'churned')
 {% endcall %}

@@ -143,20 +143,43 @@ bought as (
         count(*) as orders
     from purchases
     inner join latest_launches on purchases.category = latest_launches.category
-    where purchases.ordered_on < latest_launches.launched_on
+    where
+        purchases.ordered_on < latest_launches.launched_on
+        and purchases.ordered_on >= {{ days_after('latest_launches.launched_on', '-' ~ var('preference_days')) }}
     group by all
+    -- once may be chance
+    having count(*) >= {{ var('launch_min_orders') }}
 ),
 
-asked as (
+-- a tag is quickly set: of those who carry it, those whom the offer fits best; all of them where no fit is known
+wished as (
     select
         customers.customer_id,
         latest_launches.category,
         latest_launches.title,
-        latest_launches.launched_on,
-        0 as orders
+        latest_launches.launched_on
     from customers
     inner join latest_launches
         on ',' || replace(lower(customers.demand_tags), ' ', '') || ',' like '%,' || lower(latest_launches.category) || ',%'
+    qualify
+        percent_rank() over (partition by latest_launches.category order by customers.fit_score desc nulls last)
+        < {{ var('launch_wish_share') }}
+),
+
+asked as (
+    select
+        tickets.customer_id,
+        latest_launches.category,
+        latest_launches.title,
+        latest_launches.launched_on
+    from tickets
+    inner join products on tickets.product_id = products.product_id
+    inner join latest_launches on products.category = latest_launches.category
+    where
+        tickets.kind in ('question', 'suggestion')
+        and tickets.opened_on > {{ days_after(as_of(), '-' ~ var('needs_days')) }}
+    union
+    select * from wished
 ),
 
 matches as (
@@ -167,6 +190,7 @@ matches as (
     union all
     select
         *,
+        0 as orders,
         'asked' as basis
     from asked
 ),

@@ -18,8 +18,8 @@
     'new_customers': ('new_customers', none),
     'list_completion_rate': ('list_tasks_done', 'list_tasks'),
 } -%}
-{#- metric: the measure of controlled_comparison, and the outcome under which headline_target promises it -#}
-{%- set compared_metrics = {'retention_change': ('retention_rate', 'bought'), 'churn_change': ('churn_rate', 'churned')} -%}
+{#- metric: the measure of controlled_comparison -#}
+{%- set compared_metrics = {'retention_change': 'retention_rate', 'churn_change': 'churn_rate'} -%}
 
 with monthly as (
     select * from {{ ref('retention_metrics_monthly') }}
@@ -34,10 +34,6 @@ controlled_comparison as (
     where activity_kind = 'all'
 ),
 
-headline_target as (
-    select * from {{ ref('headline_target') }}
-),
-
 long as (
     {%- for metric, (numerator, denominator) in metrics.items() %}
     select
@@ -46,23 +42,20 @@ long as (
         '{{ metric }}' as metric,
         cast({{ numerator }} as decimal(18, 2)) as numerator,
         cast({{ denominator or 'null' }} as decimal(18, 2)) as denominator,
-        cast({{ metric }} as double) as value,
-        cast(null as double) as promised
+        cast({{ metric }} as double) as value
     from monthly
     union all
     {%- endfor %}
-    {%- for metric, (measure, outcome) in compared_metrics.items() %}
+    {%- for metric, measure in compared_metrics.items() %}
     select
-        controlled_comparison.month,
+        month,
         true as is_finished,
         '{{ metric }}' as metric,
         null as numerator,
         null as denominator,
-        controlled_comparison.relative_change as value,
-        cast(headline_target.wanted_change as double) as promised
+        relative_change as value
     from controlled_comparison
-    left join headline_target on headline_target.outcome = '{{ outcome }}'
-    where controlled_comparison.measure = '{{ measure }}'
+    where measure = '{{ measure }}'
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -78,7 +71,6 @@ compared as (
         case kpi_target.target_kind
             when 'level' then cast(kpi_target.target as double)
             when 'year_before' then round(cast(kpi_target.target as double) * year_before.value, 6)
-            when 'headline' then long.promised
         end as target
     from long
     inner join kpi_target on long.metric = kpi_target.metric
