@@ -9,8 +9,16 @@ orders as (
     select * from {{ ref('int_orders') }}
 ),
 
+usage_kind as (
+    select * from {{ ref('usage_kind') }}
+),
+
 usage_events as (
-    select * from {{ ref('stg_usage_events') }}
+    select
+        usage_events.*,
+        coalesce(usage_kind.usage_group = 'visit', false) as is_visit
+    from {{ ref('stg_usage_events') }} as usage_events
+    left join usage_kind on lower(usage_events.kind) = usage_kind.kind
 ),
 
 supplied as (
@@ -60,6 +68,11 @@ used as (
             where occurred_on > {{ days_after(as_of(), -180) }} and occurred_on <= {{ days_after(as_of(), -90) }}
         ) as usage_previous_90d,
         count(*) filter (where occurred_on > {{ days_after(as_of(), -365) }}) as usage_365d,
+        count(*) filter (where is_visit and occurred_on > {{ days_after(as_of(), -90) }}) as visits_90d,
+        count(*) filter (
+            where
+                is_visit and occurred_on > {{ days_after(as_of(), -180) }} and occurred_on <= {{ days_after(as_of(), -90) }}
+        ) as visits_previous_90d,
         sum(quantity) filter (where occurred_on > {{ days_after(as_of(), -90) }}) as usage_quantity_90d,
         max(occurred_on) as last_used_on
     from usage_events
@@ -83,6 +96,12 @@ final as (
         cast(case when supplied.has_usage then coalesce(used.usage_365d, 0) end as integer) as usage_events_365d,
         cast(case when supplied.has_usage then coalesce(used.usage_quantity_90d, 0) end as decimal(18, 3))
             as usage_quantity_90d,
+        cast(case when supplied.has_usage then coalesce(used.visits_90d, 0) end as integer) as visits_90d,
+        cast(case when supplied.has_usage then coalesce(used.visits_previous_90d, 0) end as integer) as visits_previous_90d,
+        case
+            when supplied.has_usage
+                then {{ trend('coalesce(used.visits_90d, 0)', 'coalesce(used.visits_previous_90d, 0)') }}
+        end as visit_trend,
         cast({{ days_between('used.last_used_on', as_of()) }} as integer) as days_since_usage,
         case
             when supplied.has_usage

@@ -24,6 +24,10 @@ grouped as (
         count(*) filter (where is_open) as open_complaints,
         cast(coalesce(sum(resolution_hours), 0) as decimal(18, 2)) as resolution_hours,
         count(resolution_hours) as timed_complaints,
+        count(is_answered_in_time) as response_due_complaints,
+        count(*) filter (where is_answered_in_time) as answered_in_time,
+        count(is_resolved_in_time) as resolution_due_complaints,
+        count(*) filter (where is_resolved_in_time) as resolved_in_time,
         count(satisfaction) as rated_complaints,
         count(*) filter (where satisfaction >= 4) as satisfied_ratings
     from complaints
@@ -47,6 +51,12 @@ final as (
         timed_complaints,
         resolution_hours,
         {{ ratio('resolution_hours', 'timed_complaints') }} as average_resolution_hours,
+        response_due_complaints,
+        answered_in_time,
+        {{ ratio('answered_in_time', 'response_due_complaints') }} as answered_in_time_share,
+        resolution_due_complaints,
+        resolved_in_time,
+        {{ ratio('resolved_in_time', 'resolution_due_complaints') }} as resolved_in_time_share,
         rated_complaints,
         satisfied_ratings
     from grouped

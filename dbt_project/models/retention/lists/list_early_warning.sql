@@ -8,6 +8,7 @@
     topic='warning',
     occasion='warning_kind',
     precedence=55,
+    acted='1 - churn_probability',
     rank='coalesce(churn_probability, 0) * coalesce(expected_profit_12m, 0)',
     ranked_by='profit of 12 months at risk (home currency)'
 ) %}

@@ -5,7 +5,7 @@
     kind='care',
     goal='keep_in_touch',
     cadence='in_touch',
-    topic="'Thank you for ' || cast(extract(year from as_of_date) - extract(year from first_order_on) as string) || ' years'",
+    topic="'Thank you for being with us since ' || cast(extract(year from first_order_on) as string)",
     cooling_days=90,
     rank='gross_profit_12m',
     ranked_by='profit of the last 12 months (home currency)'
