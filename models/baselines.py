@@ -40,6 +40,8 @@ RECENCY_TILT = 0.01
 # Inverse ridge of the logistic regression, for standardised columns: on CDNOW and Online Retail
 # the log-loss is flat from 0.01 to 1, and worse at the upper end on small snapshots.
 LOGISTIC_C = 0.05
+# Many rows, few columns: Newton's steps need a third of the time of L-BFGS.
+SOLVER = "newton-cholesky"
 MIN_ROWS_OF_CATEGORY = 20
 MAX_STANDARD_SCORE = 6.0
 
@@ -135,7 +137,7 @@ class Logistic:
             for term in _terms(feature, matrix.values[:, at].astype(np.float64))
         ]
         design = _design(terms, matrix)
-        fitted = logistic_regression(C=LOGISTIC_C, max_iter=500).fit(design, churned)
+        fitted = logistic_regression(C=LOGISTIC_C, solver=SOLVER).fit(design, churned)
         weights = fitted.coef_[0]
         return cls(
             float(fitted.intercept_[0]),

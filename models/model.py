@@ -27,7 +27,7 @@ from models.features import FeatureMatrix, FeatureSchema, FloatArray
 from models.predictors import Predictor, probability_of
 from models.version import canonical_json, sha256, version_of
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 TREES_FILE: Final = "model.ubj"
 CALIBRATION_FILE: Final = "calibration.json"
 BASELINES_FILE: Final = "baselines.json"
@@ -144,13 +144,19 @@ class ChurnModel:
             schema = FeatureSchema.from_json(card.pop("features"))
             if schema.sha256 != card.pop("schema_sha256"):
                 raise StoreError("the card's features do not have the hash that the card states")
-            predictors: dict[str, Predictor] = {
+            baselines: dict[str, Any] = {
                 role: BASELINES[role].from_json(stored)
                 for role, stored in json.loads(files[BASELINES_FILE]).items()
             }
+            predictors: dict[str, Predictor] = dict(baselines)
             stored_trees = card.pop("trees")
             if stored_trees is not None:
-                trees = ChurnTrees.from_json(stored_trees, files[TREES_FILE])
+                trees = ChurnTrees.from_json(
+                    stored_trees,
+                    files[TREES_FILE],
+                    purchases=baselines[ParetoPurchaseModel.role].process,
+                    regression=baselines[Logistic.role],
+                )
                 trees.require_sound()
                 predictors[ChurnTrees.role] = trees
             calibrations = {

@@ -338,9 +338,10 @@ def _fit(
     histories_by_now = _purchase_histories(history, as_of)
     pareto_nbd = ParetoNbd.fit(*histories_by_now)
     few = slice(None, None, -(-len(churned) // LOGISTIC_ROWS))
+    logistic = Logistic.fit(finished.matrix.columns(learnable).rows(few), churned[few])
     predictors: dict[str, Predictor] = {
         Recency.role: Recency.fit(finished.matrix, churned),
-        Logistic.role: Logistic.fit(finished.matrix.columns(learnable).rows(few), churned[few]),
+        Logistic.role: logistic,
         PurchaseModel.role: PurchaseModel(BgNbd.fit(*histories_by_now), horizon_days),
         ParetoPurchaseModel.role: ParetoPurchaseModel(pareto_nbd, horizon_days),
     }
@@ -350,6 +351,7 @@ def _fit(
         growing.matrix.columns(learnable),
         growing.outcomes,
         purchases=pareto_nbd,
+        regression=logistic,
         horizon_days=horizon_days,
         seed=seed,
         threads=threads,
