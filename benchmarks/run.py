@@ -20,15 +20,18 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from dagster._core.events.log import EventLogEntry
 from rich.console import Console
 
 from pipelines import run as runner
+from pipelines.dbt import manifest
 from pipelines.settings import PROJECT_ROOT, Settings
 
 FIRST_DAY, NEXT_DAY = date(2026, 6, 28), date(2026, 6, 29)
@@ -182,7 +185,7 @@ def _measured(home: Path, files: Path, as_of: date) -> Day:
                 phase, cpu_now = json.loads(line)
                 end_phase(cpu_now)
                 if day.phase == "tables":
-                    day.compared_seconds = compared_seconds(home / "dbt")
+                    day.compared_seconds = compared_seconds(manifest(), home / "dbt")
                 day.phase = phase
             status = process.wait()
         finally:
@@ -194,9 +197,13 @@ def _measured(home: Path, files: Path, as_of: date) -> Day:
     return day
 
 
-def compared_seconds(target: Path) -> float:
-    """Seconds in which dbt worked on the compared table or on what it is made of."""
-    manifest = json.loads((target / "manifest.json").read_bytes())
+def compared_seconds(manifest: Mapping[str, Any], target: Path) -> float:
+    """Seconds in which dbt worked on the compared table or on what it is made of.
+
+    Args:
+        manifest: the project, as dbt has parsed it.
+        target: where the run's dbt wrote what it measured.
+    """
     [wanted] = [id for id, node in manifest["nodes"].items() if node["name"] == COMPARED]
     nodes, found = [wanted], {wanted}
     while nodes:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +23,10 @@ import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
-    DbtCliResource,
+    DbtCliInvocation,
     DbtProject,
 )
+from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
 from packaging.version import Version
 
 from pipelines.errors import HomingError
@@ -30,7 +35,7 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
-PARSED_DBT = PROJECT_ROOT / "pipelines" / "parsed_dbt.py"  # called by a step in place of `dbt`
+PARSED_DBT = PROJECT_ROOT / "pipelines" / "parsed_dbt.py"  # started in place of `dbt`
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
 Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]
@@ -62,20 +67,93 @@ class Translator(DagsterDbtTranslator):
         return "\n".join([*lists, "", description])
 
 
-class Dbt(DbtCliResource):
-    """The dbt of this environment.
+class Dbt:
+    """The dbt of a run, which reads the project before a step asks for anything.
 
-    dagster-dbt would first start dbt to ask for its version, then load every macro into this
-    process for an adapter that counts rows: five seconds a call. The version is known to the
-    environment, and `build` counts for itself.
+    That takes it four seconds of a core, and the steps around leave one idle. dagster-dbt's own
+    resource would start it when it is needed, after another one that is asked for its version,
+    and load every macro into this process for an adapter that counts rows, which `build` does.
+
+    Args:
+        target: folder where dbt may write.
+        project_dir: the project and its profiles.
     """
 
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(importlib.metadata.version("dbt-core"))
+    def __init__(self, target: Path, project_dir: Path = PROJECT_DIR) -> None:
+        self.target = target
+        self.project_dir = project_dir
+        self._ready: subprocess.Popen[bytes] | None = None
 
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
-        return None
+    def start(self) -> None:
+        """Have the next call's dbt read the project."""
+        self._ready = self._ready or self._started(self.project_dir)
+
+    def stop(self) -> None:
+        """End what was started and not called."""
+        if self._ready:
+            self._ready.kill()
+            self._ready.communicate()
+            self._ready = None
+
+    def cli(
+        self, arguments: Sequence[str], *, context: dg.AssetExecutionContext | None
+    ) -> DbtCliInvocation:
+        """Call dbt for the tables that a step is to make.
+
+        Args:
+            arguments: of `build_arguments`.
+            context: of the step; without one, the arguments alone select.
+        """
+        asked = get_updated_cli_invocation_params_for_context(context, {}, Translator())
+        folder = asked.dbt_project.project_dir if asked.dbt_project else self.project_dir
+        if folder != self.project_dir:  # a copy, in which a long selection is written down
+            self.stop()
+        process, self._ready = self._ready or self._started(folder), None
+        # What dbt says goes to the run's log; its own file would hold every event once more.
+        words = ["--log-level-file", "none", *arguments, *asked.selection_args]
+        with suppress(BrokenPipeError), process.stdin as told:  # ended already: its output says why
+            told.write(json.dumps(words).encode())
+        return DbtCliInvocation(
+            process=process,
+            manifest=asked.manifest,
+            dagster_dbt_translator=asked.dagster_dbt_translator,
+            project_dir=folder,
+            target_path=self.target,
+            raise_on_error=True,
+            cli_version=Version(importlib.metadata.version("dbt-core")),
+            project=asked.dbt_project,
+            context=context,
+        )
+
+    def _started(self, folder: Path) -> subprocess.Popen[bytes]:
+        places = {
+            "DBT_PROJECT_DIR": str(folder),
+            "DBT_PROFILES_DIR": str(folder),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.target),
+            "DBT_LOG_FORMAT": "json",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "PYTHONUNBUFFERED": "1",
+        }
+        return subprocess.Popen(
+            [sys.executable, "-P", str(PARSED_DBT)],
+            cwd=folder,
+            env=os.environ | places,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@contextmanager
+def open_dbt(target: Path, project_dir: Path = PROJECT_DIR) -> Iterator[Dbt]:
+    """The dbt of a run, started; nothing of it is left afterwards."""
+    dbt = Dbt(target, project_dir)
+    dbt.start()
+    try:
+        yield dbt
+    finally:
+        dbt.stop()
 
 
 @cache
@@ -159,13 +237,13 @@ def build_arguments(
 
 
 def build(
-    dbt: DbtCliResource,
+    dbt: Dbt,
     arguments: Sequence[str],
     *,
     context: dg.AssetExecutionContext,
-    target_path: Path,
     warehouse: Warehouse,
     pictures: Mapping[str, Picture] | None = None,
+    another_follows: bool = False,
 ) -> Iterator[Any]:
     """Run one dbt call, and yield its tables and tests with rows, columns and lineage.
 
@@ -178,14 +256,14 @@ def build(
         dbt: how dbt is called.
         arguments: of `build_arguments`.
         context: of the step.
-        target_path: where dbt keeps what it parsed, compiled and did.
         warehouse: what dbt writes.
         pictures: by table, what draws it for the table's metadata.
+        another_follows: whether a later step calls dbt again, which then starts meanwhile.
 
     Raises:
         Exception: dbt failed; what it built and tested before that was yielded.
     """
-    invocation = dbt.cli(arguments, context=context, target_path=target_path)
+    invocation = dbt.cli(arguments, context=context)
     results: list[Any] = []
     failure: Exception | None = None
     try:
@@ -199,6 +277,8 @@ def build(
         # asked: a signal that this process ignores is ignored by its children, too.
         invocation.process.kill()
         invocation.process.wait()
+    if another_follows and not failure:
+        dbt.start()
     described = _described(warehouse, pictures or {}) if results else {}
     for result in results:
         if isinstance(result, dg.Output):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -10,7 +9,7 @@ import dagster as dg
 
 from models.store import ModelStore
 from pipelines import defs as steps
-from pipelines.dbt import PARSED_DBT, Dbt, project
+from pipelines.dbt import Dbt, open_dbt
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.lock import RunLock
@@ -56,6 +55,14 @@ def defs() -> dg.Definitions:
         ) as opened:
             yield opened
 
+    @dg.resource(
+        description="dbt, which reads the project while other steps work.",
+        required_resource_keys={"session"},  # who does not get the home starts nothing
+    )
+    def dbt() -> Iterator[Dbt]:
+        with open_dbt(settings.dbt_target) as opened:
+            yield opened
+
     resources = {
         "settings": settings,
         "lake": Lake(settings.lake, timezone=settings.timezone, memory_limit=settings.memory_limit),
@@ -64,12 +71,7 @@ def defs() -> dg.Definitions:
         "publisher": Publisher(settings.published, keep=settings.keep_versions),
         "journal": journal,
         "session": session,
-        "dbt": Dbt(
-            project_dir=project(),
-            dbt_executable=sys.executable,
-            # What dbt says goes to the run's log; its own file would hold every event once more.
-            global_config_flags=["-P", str(PARSED_DBT), "--log-level-file", "none"],
-        ),
+        "dbt": dbt,
     }
     loaded = dg.load_definitions_from_package_module(steps)
     return dg.Definitions(

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import dbt_assets
 
-from pipelines.dbt import Translator, build, build_arguments, manifest, project
+from pipelines.dbt import Dbt, Translator, build, build_arguments, manifest, project
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -25,7 +25,7 @@ from pipelines.settings import Settings
 )
 def retention(
     context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
+    dbt: dg.ResourceParam[Dbt],
     settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     session: dg.ResourceParam[Session],
@@ -35,6 +35,5 @@ def retention(
         dbt,
         build_arguments(settings, as_of=as_of_day(context), training=session.training),
         context=context,
-        target_path=settings.dbt_target,
         warehouse=warehouse,
     )

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import dbt_assets
 
 from models.store import ModelStore
-from pipelines.dbt import Translator, build, build_arguments, manifest, project
+from pipelines.dbt import Dbt, Translator, build, build_arguments, manifest, project
 from pipelines.defs.training import training_is_due
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.partitions import DAILY, as_of_day
@@ -29,7 +29,7 @@ from pipelines.settings import Settings
 )
 def tables(
     context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
+    dbt: dg.ResourceParam[Dbt],
     settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     model_store: dg.ResourceParam[ModelStore],
@@ -45,7 +45,7 @@ def tables(
             settings, as_of=as_of, training=session.training, tests_of_later_stages=True
         ),
         context=context,
-        target_path=settings.dbt_target,
         warehouse=warehouse,
         pictures={"lifecycle_transitions": stage_flow_of_last_month},
+        another_follows=True,
     )

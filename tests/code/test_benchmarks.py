@@ -32,9 +32,8 @@ def test_compared_tables_that_overlap_count_once(tmp_path: Path) -> None:
         for table, span in spans.items()
         for edges in [dict(zip(("started", "completed"), span, strict=True))]
     ]
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
-    assert compared_seconds(tmp_path) == 5 + 1
+    assert compared_seconds(manifest, tmp_path) == 5 + 1
 
 
 def test_a_share_of_a_day_leaves_a_phase_out_of_both() -> None:

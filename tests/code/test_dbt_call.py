@@ -13,10 +13,11 @@ from typing import Any
 
 import duckdb
 import pytest
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from pipelines import parsed_dbt
-from pipelines.dbt import build, manifest
+from pipelines.dbt import build, manifest, open_dbt
 from pipelines.resources.warehouse import Warehouse
 
 
@@ -36,9 +37,7 @@ def test_dbt_has_let_go_of_the_warehouse_when_the_step_fails(tmp_path: Path) -> 
     call = Unreadable()
     dbt = SimpleNamespace(cli=lambda *_, **__: call)
     warehouse = Warehouse(tmp_path / "warehouse.duckdb", memory_limit="1GB")
-    results = build(
-        dbt, ["build"], context=SimpleNamespace(), target_path=tmp_path, warehouse=warehouse
-    )
+    results = build(dbt, ["build"], context=SimpleNamespace(), warehouse=warehouse)
     with pytest.raises(KeyError, match="unknown"):
         list(results)
     assert call.process.poll() is not None
@@ -64,7 +63,9 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def figures(*arguments: str) -> tuple[int, list[tuple[int]]]:
     """What dbt's command line returned, and what stands in the table."""
-    status = parsed_dbt.main(["--quiet", "--log-level-file", "none", "run", *arguments])
+    project, target = Path(os.environ["DBT_PROJECT_DIR"]), Path(os.environ["DBT_TARGET_PATH"])
+    words = ["--quiet", "--log-level-file", "none", "run", *arguments]
+    status = parsed_dbt.call(parsed_dbt.parsed(project, target), words, target)
     DuckDBConnectionManager._ENV = None  # held for the life of the process, which a step's dbt ends
     with duckdb.connect(Path(os.environ["HOMING_HOME"], "small.duckdb"), read_only=True) as con:
         return status, con.sql("from one").fetchall()
@@ -85,6 +86,32 @@ def test_what_dbt_says_of_its_end_is_handed_on(project: Path) -> None:
     assert figures()[0] == 0
     assert figures("--vars", "{figure: nonsense}") == (parsed_dbt.FAILED, [(1,)])
     assert figures("--no-such-option") == (parsed_dbt.BROKEN, [(1,)])
+
+
+def test_dbt_starts_before_it_is_called_and_says_what_a_run_reads(project: Path) -> None:
+    target = project.parent / "target"
+    with open_dbt(target, project) as dbt:
+        ready = dbt._ready
+        call = dbt.cli(["run"], context=None)
+        assert call.process is ready
+        said = [event.raw_event for event in call.stream_raw_events()]
+        dbt.start()
+        unused = dbt._ready
+        assert unused.poll() is None
+    assert unused.poll() is not None  # nothing is left behind
+    assert {event["info"]["level"] for event in said} == {"info"}
+    [built] = [event for event in said if event["info"]["name"] == "LogModelResult"]
+    assert built["data"]["node_info"]["unique_id"] == "model.small.one"
+    results = json.loads((target / parsed_dbt.RESULTS).read_bytes())["results"]
+    assert [result["unique_id"] for result in results] == ["model.small.one"]
+
+
+def test_a_project_that_cannot_be_read_fails_the_call_and_says_so(project: Path) -> None:
+    (project / "models" / "one.sql").write_text("select {{ oops(")
+    with open_dbt(project.parent / "target", project) as dbt:
+        call = dbt.cli(["run"], context=None)
+        with pytest.raises(DagsterDbtCliRuntimeError, match=r"one\.sql"):
+            call.wait()
 
 
 def test_what_was_parsed_knows_no_day() -> None:
