@@ -1,0 +1,169 @@
+"""Training and scoring of a million customers: seconds and peak memory.
+
+    python -m benchmarks.scale HOME [CUSTOMERS]
+
+The features are those of a home (any that a run has left), each row many times over, so that a
+million customers stand in eight month-ends. Training and scoring call what the steps of a run call,
+each in a process of its own. Scoring stands beside the bare calls of XGBoost on the same rows,
+already encoded: the probability alone, and the contributions that the drivers are made of.
+Needs Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from models import scoring, training
+from models.churn import PURCHASE_FEATURES, ChurnTrees
+from models.native import xgboost
+from pipelines.defs.training import SEED, training_frame
+from pipelines.resources.warehouse import Engine, Warehouse, literal
+
+CUSTOMERS = 1_000_000
+SNAPSHOTS = 8
+GIGABYTE = 1 << 20  # in kilobytes, as the kernel counts what a process held
+ENGINE = Engine()
+THREADS = 2
+REPEATS = 3
+
+COPIED = """
+    create table {table} as
+    select
+        'C' || lpad(i::varchar, 9, '0') as customer_id,
+        rows.* exclude (customer_id, number)
+    from range({customers}) as copies(i)
+    inner join (
+        select *, row_number() over (order by customer_id) - 1 as number
+        from source.{table}
+        where snapshot_on = '{day}'
+    ) as rows
+        on copies.i % (select count(*) from source.{table} where snapshot_on = '{day}')
+            = rows.number
+"""
+
+
+def enlarge(home: Path, target: Path, customers: int) -> tuple[date, int]:
+    """Write features and labels of so many customers; the day to train for, and the horizon."""
+    with duckdb.connect(str(target), config={"memory_limit": "4GB", "threads": THREADS}) as con:
+        con.execute(f"attach {literal(home / 'warehouse.duckdb')} as source (read_only)")
+        snapshots = con.sql(
+            "select snapshot_on, horizon_ends_on from source.snapshots where is_finished"
+            f" order by snapshot_on desc limit {SNAPSHOTS}"
+        ).fetchall()
+        for table in ("customer_features", "customer_labels"):
+            for at, (day, _) in enumerate(snapshots):
+                statement = COPIED.format(table=table, customers=customers, day=day)
+                if at:
+                    statement = statement.replace("create table", "insert into").replace(
+                        f"{table} as", f"{table} by name", 1
+                    )
+                con.execute(statement)
+    day, ends = snapshots[0]
+    return ends, (ends - day).days
+
+
+def train(warehouse: Path, as_of: date, horizon_days: int, home: Path) -> str:
+    """What the step `train` does, from the warehouse to a judged version."""
+    frame = training_frame(Warehouse(warehouse, threads=THREADS))
+    result = training.train(
+        frame, as_of=as_of, horizon_days=horizon_days, seed=SEED, threads=THREADS
+    )
+    for name, data in result.model.files().items():
+        (home / name).write_bytes(data)
+    return f"{len(frame):,} rows taught, {result.served_role} served"
+
+
+def measured(work: Callable[..., str], *arguments: object) -> None:
+    """Run it in a process of its own, and say how long it took and how much it held."""
+    told = multiprocessing.get_context("spawn").SimpleQueue()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_tell, args=(told, work, *arguments)
+    )
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(process.exitcode)
+    print(told.get(), flush=True)
+
+
+def _tell(
+    told: multiprocessing.SimpleQueue[str], work: Callable[..., str], *arguments: object
+) -> None:
+    started = time.perf_counter()
+    said = work(*arguments)
+    seconds = time.perf_counter() - started
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIGABYTE
+    told.put(f"{work.__name__:<6} {seconds:7.1f} s  {held:5.2f} GiB  {said}")
+
+
+def score(warehouse: Path, day: date, home: Path) -> str:
+    """What the step `score` does, beside the bare calls on the same rows."""
+    from models.model import ChurnModel  # noqa: PLC0415
+
+    model = ChurnModel.from_files({path.name: path.read_bytes() for path in home.iterdir()})
+    trees = model.predictors[ChurnTrees.role]
+    assert isinstance(trees, ChurnTrees)
+    frame = Warehouse(warehouse, threads=THREADS).frame(
+        "select * from customer_features where snapshot_on = ? order by customer_id", [day]
+    )
+    scored = timed(lambda: scoring.score(model, frame))
+    matrix = model.schema.encode(frame)
+    snapshots = frame["snapshot_on"].to_numpy()
+    probability = timed(lambda: model.probability(matrix, snapshots))
+    values = matrix.columns(trees.names).values
+    wide = np.column_stack([values, values[:, : len(PURCHASE_FEATURES)]])
+
+    def bare(**options: bool) -> object:
+        # A matrix of its own each time: XGBoost remembers what it said of one.
+        names, types = trees.booster.feature_names, trees.booster.feature_types
+        data = xgboost().DMatrix(
+            wide, feature_names=names, feature_types=types, enable_categorical=True, nthread=THREADS
+        )
+        return trees.booster.predict(data, **options)
+
+    predicted = timed(bare)
+    explained = timed(lambda: bare(pred_contribs=True, approx_contribs=True))
+    return (
+        f"{len(frame):,} customers: {scored:.1f} s with reasons in words; bare predict {predicted:.2f} s,"
+        f" with contributions {explained:.1f} s; probability {probability:.2f} s"
+        f" ({probability / predicted:.2f} of bare; all {scored / (predicted + explained):.2f} of both)"
+    )
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Median seconds of some repeats."""
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Enlarge, train, score."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("home", type=Path)
+    parser.add_argument("customers", type=int, nargs="?", default=CUSTOMERS)
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        warehouse, version = Path(folder) / "warehouse.duckdb", Path(folder) / "version"
+        version.mkdir()
+        as_of, horizon_days = enlarge(chosen.home, warehouse, chosen.customers)
+        print(f"{chosen.customers:,} customers at {SNAPSHOTS} month-ends", flush=True)
+        measured(train, warehouse, as_of, horizon_days, version)
+        measured(score, warehouse, as_of - timedelta(days=horizon_days), version)
+
+
+if __name__ == "__main__":
+    main()
