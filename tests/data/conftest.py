@@ -26,6 +26,8 @@ from pipelines.parsed_dbt import parsed
 from pipelines.resources.lake import Lake
 from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import load_contract
+from tests.conftest import SAMPLE_DAYS
+from tests.data.lake_in_pandas import LakeInPandas
 
 PROJECT_DIR = Path(__file__).parents[2] / "dbt_project"
 AS_OF = "2024-06-30"
@@ -165,6 +167,20 @@ def new_company(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 def company(new_company: Callable[..., Company]) -> Company:
     """An empty company for one test."""
     return new_company()
+
+
+@pytest.fixture(scope="session")
+def lake(sample_home: Path) -> LakeInPandas:
+    """The sample company on its last day, as pandas reads it from the lake."""
+    return LakeInPandas(sample_home, date.fromisoformat(SAMPLE_DAYS[-1]))
+
+
+@pytest.fixture
+def marts_and_lake(
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas
+) -> duckdb.DuckDBPyConnection:
+    """The warehouse, and beside its tables as `lake_<table>` what pandas reads from the lake."""
+    return lake.beside(sample_marts)
 
 
 Build = Callable[..., duckdb.DuckDBPyConnection]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
 import duckdb
 import pytest
 
+from tests.data.lifecycle_by_hand import Asset, Order, OrderDay, Rules, order_days, walk
+
 AS_OF = date(2024, 6, 30)
 FIRST_DAY = date(2022, 11, 1)
 # less than the defaults, so that a small company has segments of its own
-SEGMENT_MIN_GAPS, SEGMENT_FOLLOW_UP_DAYS = 5, 150
-SHRINKAGE, DEFAULT_DAYS, BOUNDS, WON_BACK_DAYS = 2, 90, (7, 730), 90
+RULES = Rules(
+    segment_min_gaps=5,
+    segment_follow_up_days=150,
+    interval_shrinkage=2,
+    default_interval_days=90,
+    min_interval_days=7,
+    max_interval_days=730,
+    won_back_window_days=90,
+)
 SERVICE_DAYS = {"boiler": 180, "van": None}
 
 Rows = list[dict[str, Any]]
@@ -82,98 +88,21 @@ def random_company(seed: int) -> dict[str, Rows]:
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class OrderDay:
-    day: date
-    interval: int
-
-
-Unit = tuple[str, str]
-
-
-def order_days(company: Mapping[str, Rows]) -> dict[Unit, list[OrderDay]]:
-    """Every unit's order days with the interval expected after each, from what was known on it."""
+def orders_of(company: Mapping[str, Rows]) -> list[Order]:
+    """What the hand needs to know of the completed orders; each has one line."""
     products = {row["product_id"]: row for row in company["products"]}
-    assets = {row["asset_id"]: row for row in company["assets"]}
-    product_of = {row["order_id"]: row["product_id"] for row in company["order_items"]}
-    days: dict[Unit, dict[date, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for order in company["orders"]:
-        if order["status"] == "completed":
-            unit = (order["customer_id"], order["asset_id"] or order["customer_id"])
-            days[unit][order["ordered_at"].date()].append(order["order_id"])
-
-    def category(order: str) -> Any:
-        return products.get(product_of.get(order, ""), {}).get("category")
-
-    segment = {
-        unit: assets[unit[1]]["kind"] if unit[1] in assets else category(of[min(of)][0])
-        for unit, of in days.items()
+    bought = {
+        row["order_id"]: products.get(row["product_id"], {}) for row in company["order_items"]
     }
-    # first gaps, each known from the day on which its unit has been followed to the end
-    gaps: list[tuple[date, Any, int]] = []
-    for unit, of in days.items():
-        first, *later = sorted(of)
-        if later and (gap := (later[0] - first).days) <= SEGMENT_FOLLOW_UP_DAYS:
-            gaps.append((first + timedelta(days=SEGMENT_FOLLOW_UP_DAYS), segment[unit], gap))
-
-    def segment_days(unit: Unit, day: date) -> float:
-        before = [(s, gap) for on, s, gap in gaps if on <= day.replace(day=1)]
-        for known in (
-            [gap for s, gap in before if s and s == segment[unit]],
-            [g for _, g in before],
-        ):
-            if len(known) >= SEGMENT_MIN_GAPS:
-                return median(known)
-        return DEFAULT_DAYS
-
-    def expected(unit: Unit, day: date, own: Sequence[int]) -> int:
-        asset_days = assets.get(unit[1], {}).get("service_interval_days")
-        product_days = [
-            due
-            for order in days[unit][day]
-            if (due := products.get(product_of.get(order, ""), {}).get("service_interval_days"))
-        ]
-        if asset_days or product_days:
-            interval = float(asset_days or min(product_days))
-        else:
-            own_part = len(own) * median(own) if own else 0
-            interval = (own_part + SHRINKAGE * segment_days(unit, day)) / (len(own) + SHRINKAGE)
-        interval = max(BOUNDS[0], min(BOUNDS[1], interval))
-        return int(interval + 0.5)
-
-    result: dict[Unit, list[OrderDay]] = {}
-    for unit, of in days.items():
-        ordered = sorted(of)
-        own = [(b - a).days for a, b in pairwise(ordered)]
-        result[unit] = [
-            OrderDay(day, expected(unit, day, own[:n])) for n, day in enumerate(ordered)
-        ]
-    return result
-
-
-def walk(units: Sequence[Sequence[OrderDay]], rollup: str) -> Iterator[tuple[date, str]]:
-    """The stage of each day from the first order to as_of, by the day and the day before."""
-    buying_days = sorted({order.day for unit in units for order in unit})
-    missed_before, special, since = 0, "new", buying_days[0]
-    day = buying_days[0]
-    while day <= AS_OF:
-        missed = []
-        for unit in units:
-            past = [order for order in unit if order.day <= day]
-            if past:
-                missed.append((day - past[-1].day).days // past[-1].interval)
-        now = min(3, min(missed) if rollup == "all" else max(missed))
-        if now == 0 and missed_before == 3:
-            special, since = "won_back", day
-        elif (
-            now > 0
-            or (special == "new" and day in buying_days[1:])
-            or (special == "won_back" and (day - since).days >= WON_BACK_DAYS)
-        ):
-            special = "active"
-        yield day, special if now == 0 else ("watch", "quasi_churned", "churned")[now - 1]
-        missed_before = now
-        day += timedelta(days=1)
+    return [
+        Order(
+            order["customer_id"], order["asset_id"], order["ordered_at"].date(),
+            bought.get(order["order_id"], {}).get("category"),
+            bought.get(order["order_id"], {}).get("service_interval_days"),
+        )
+        for order in company["orders"]
+        if order["status"] == "completed"
+    ]  # fmt: skip
 
 
 def stages_by_day(rows: Sequence[tuple[date, date | None, str]]) -> dict[date, str]:
@@ -196,18 +125,22 @@ def test_history_agrees_with_a_walk_through_every_day(build: Any, seed: int, rol
         vars={
             "as_of": AS_OF.isoformat(),
             "lifecycle_rollup": rollup,
-            "segment_min_gaps": SEGMENT_MIN_GAPS,
-            "segment_follow_up_days": SEGMENT_FOLLOW_UP_DAYS,
+            "segment_min_gaps": RULES.segment_min_gaps,
+            "segment_follow_up_days": RULES.segment_follow_up_days,
         },
     )
-    expected = order_days(company)
+    assets = {
+        row["asset_id"]: Asset(row["kind"], row["service_interval_days"])
+        for row in company["assets"]
+    }
+    expected = order_days(orders_of(company), assets, RULES)
     units: dict[str, list[list[OrderDay]]] = defaultdict(list)
     for unit, days in expected.items():
         units[unit[0]].append(days)
 
     found = spells(warehouse, "lifecycle_history", "customer_id")
     for customer, of in units.items():
-        walked = dict(walk(of, rollup))
+        walked = dict(walk(of, rollup, AS_OF, RULES.won_back_window_days))
         spread = {
             day: stage
             for day, stage in stages_by_day(found[(customer,)]).items()
@@ -217,9 +150,17 @@ def test_history_agrees_with_a_walk_through_every_day(build: Any, seed: int, rol
     of_units = spells(warehouse, "lifecycle_history_unit", "customer_id, unit_id")
     assert of_units.keys() == expected.keys()
     for unit, days in expected.items():
-        assert stages_by_day(of_units[unit]) == dict(walk([days], rollup)), unit
+        assert stages_by_day(of_units[unit]) == dict(
+            walk([days], rollup, AS_OF, RULES.won_back_window_days)
+        ), unit
 
-    statement(warehouse, {customer: dict(walk(of, rollup)) for customer, of in units.items()})
+    statement(
+        warehouse,
+        {
+            customer: dict(walk(of, rollup, AS_OF, RULES.won_back_window_days))
+            for customer, of in units.items()
+        },
+    )
 
 
 def spells(

@@ -1,7 +1,7 @@
 """Churn, win-back, the identity and the key nodes, counted once more in pandas over a company.
 
-The pandas side starts from the orders and the stage spells of the warehouse and shares no SQL with
-the tables it checks; the spells themselves are checked day by day in test_lifecycle.py.
+The pandas side starts from the lake: its orders, and the stages that a walk through every day of
+every customer gives (test_second_opinion_lifecycle.py holds these against the tables of stages).
 """
 
 from __future__ import annotations
@@ -13,30 +13,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.data.lake_in_pandas import LakeInPandas
+
 CUSTOMER_STAGES = ["new", "active", "watch", "quasi_churned"]
 
 
 @pytest.fixture
-def as_of(sample_marts: duckdb.DuckDBPyConnection) -> pd.Timestamp:
-    return pd.Timestamp(
-        sample_marts.sql("select max(as_of_date) from churn_reasons").fetchall()[0][0]
-    )
+def as_of(lake: LakeInPandas) -> pd.Timestamp:
+    return lake.as_of
 
 
 @pytest.fixture
-def spells(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    frame = sample_marts.sql("select * from lifecycle_history where stage <> 'prospect'").df()
-    frame["until"] = frame["valid_to"].fillna(pd.Timestamp.max.normalize())
-    return frame
+def spells(lake: LakeInPandas) -> pd.DataFrame:
+    return lake.stages.assign(until=lake.stages.valid_to.fillna(pd.Timestamp.max.normalize()))
 
 
 @pytest.fixture
-def months(sample_marts: duckdb.DuckDBPyConnection, as_of: pd.Timestamp) -> pd.DatetimeIndex:
+def months(lake: LakeInPandas) -> pd.DatetimeIndex:
     """The first days of the months that are over."""
-    first = sample_marts.sql("select min(ordered_on) from fct_orders where status = 'completed'")
-    start = pd.Timestamp(first.fetchall()[0][0]).to_period("M").to_timestamp()
-    all_months = pd.date_range(start, as_of, freq="MS")
-    return all_months[(all_months + pd.offsets.MonthEnd(0)) <= as_of]
+    start = lake.purchases.ordered_on.min().to_period("M").to_timestamp()
+    all_months = pd.date_range(start, lake.as_of, freq="MS")
+    return all_months[(all_months + pd.offsets.MonthEnd(0)) <= lake.as_of]
 
 
 def table(con: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
@@ -57,12 +54,12 @@ def same(found: pd.Series, expected: list[Any]) -> None:
 
 
 def test_service_churn_counts_units_silent_for_twelve_months_per_unit_settled(
-    sample_marts: duckdb.DuckDBPyConnection, months: pd.DatetimeIndex
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas, months: pd.DatetimeIndex
 ) -> None:
-    orders = sample_marts.sql(
-        "select coalesce(asset_id, customer_id) as unit, asset_id is not null as is_asset, "
-        "ordered_on from fct_orders where status = 'completed'"
-    ).df()
+    orders = lake.purchases.assign(
+        unit=lake.purchases.asset_id.fillna(lake.purchases.customer_id),
+        is_asset=lake.purchases.asset_id.notna(),
+    )
     orders["month"] = orders.ordered_on.dt.to_period("M").dt.to_timestamp()
     silent, settled, silent_assets = [], [], []
     for month in months:
@@ -131,29 +128,27 @@ def test_won_back_counts_the_stock_of_a_month_and_the_window_of_a_cohort(
 
 
 def test_active_is_previous_and_new_and_resurrected_less_lost(
-    sample_marts: duckdb.DuckDBPyConnection, spells: pd.DataFrame, months: pd.DatetimeIndex
+    sample_marts: duckdb.DuckDBPyConnection,
+    lake: LakeInPandas,
+    spells: pd.DataFrame,
+    months: pd.DatetimeIndex,
 ) -> None:
     found = table(sample_marts, "lifecycle_statement").loc[months]
     not_churned = [*CUSTOMER_STAGES, "won_back"]
     tomorrow = [m + pd.offsets.MonthEnd(0) + pd.Timedelta(days=1) for m in months]
     same(found.closing, [len(present(spells, day, not_churned)) for day in tomorrow])
-    orders = sample_marts.sql(
-        "select customer_id, min(ordered_on) as first_on from fct_orders "
-        "where status = 'completed' group by 1"
-    ).df()
-    first_month = orders.first_on.dt.to_period("M").dt.to_timestamp()
+    first_month = (
+        lake.purchases.groupby("customer_id").ordered_on.min().dt.to_period("M").dt.to_timestamp()
+    )
     same(found.new, [int((first_month == month).sum()) for month in months])
     balance = found.opening + found.new + found.resurrected - found.lost
     same(balance, list(found.closing))
 
 
 def test_key_nodes_count_who_gets_there_and_who_does_not_get_past(
-    sample_marts: duckdb.DuckDBPyConnection, spells: pd.DataFrame
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas, spells: pd.DataFrame
 ) -> None:
-    days = sample_marts.sql(
-        "select distinct customer_id, ordered_on from fct_orders where status = 'completed'"
-    ).df()
-    days = days.sort_values(["customer_id", "ordered_on"])
+    days = lake.purchases[["customer_id", "ordered_on"]].drop_duplicates()
     falls = spells[spells.stage == "churned"].sort_values("valid_from")
     by_customer = {key: list(group.valid_from) for key, group in falls.groupby("customer_id")}
     nodes: dict[tuple[str, int], list[int]] = {}

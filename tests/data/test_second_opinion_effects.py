@@ -47,10 +47,10 @@ def least_squares(
 
 
 @pytest.fixture
-def orders(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Completed orders straight from staging, with the profit of their lines' costs."""
-    return sample_marts.sql(
-        "select customer_id, cast(ordered_on as timestamp) as day, profit_amount from int_purchases"
+def orders(marts_and_lake: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Completed orders straight from the lake."""
+    return marts_and_lake.sql(
+        "select customer_id, cast(ordered_on as timestamp) as day from lake_purchases"
     ).df()
 
 
@@ -71,25 +71,25 @@ def followed(assigned: pd.DataFrame, orders: pd.DataFrame, as_of: pd.Timestamp) 
     ("kind", "code"), [("campaign", "all"), ("campaign_tactic", "voucher"), ("list", "all")]
 )
 def test_a_difference_within_draws_is_least_squares(
-    sample_marts: duckdb.DuckDBPyConnection, orders: pd.DataFrame, kind: str, code: str
+    marts_and_lake: duckdb.DuckDBPyConnection, orders: pd.DataFrame, kind: str, code: str
 ) -> None:
     tactic = "and tactic = 'voucher'" if kind == "campaign_tactic" else ""
-    assigned = sample_marts.sql(
+    assigned = marts_and_lake.sql(
         f"""
         select customer_id, cast(assigned_on as timestamp) as assigned_on, arm, stratum
         from activity_assignments
-        left join stg_campaigns on activity_code = campaign_id
+        left join lake_campaigns on activity_code = campaign_id
         where activity_kind = '{kind.removesuffix("_tactic")}' {tactic}
         """
     ).df()
-    as_of = sample_marts.sql(
+    as_of = marts_and_lake.sql(
         "select distinct cast(as_of_date as timestamp) from list_effect"
     ).fetchall()[0][0]
     rows = followed(assigned, orders, pd.Timestamp(as_of))
     treated = (rows["arm"] == "treatment").to_numpy()
     y, x = (rows[name].to_numpy(float) for name in ("orders", "orders_before"))
 
-    found = sample_marts.execute(
+    found = marts_and_lake.execute(
         """
         select
             treated_customers, control_customers, treated_total, control_total, is_measurable,
@@ -116,10 +116,10 @@ def test_a_difference_within_draws_is_least_squares(
 
 @pytest.mark.parametrize("kind", ["revisit", "training", "community"])
 def test_matched_groups_differ_before_as_least_squares_says(
-    sample_marts: duckdb.DuckDBPyConnection, kind: str
+    marts_and_lake: duckdb.DuckDBPyConnection, kind: str
 ) -> None:
     """The placebo of matched comparisons and its margin, from the published facts of either."""
-    rows = sample_marts.sql(
+    rows = marts_and_lake.sql(
         f"""
         select stratum_before, orders_before, true as treated
         from activity_assignments
@@ -137,7 +137,7 @@ def test_matched_groups_differ_before_as_least_squares_says(
         None,
     )
 
-    found = sample_marts.execute(
+    found = marts_and_lake.execute(
         """
         select before_difference, before_lower_95, before_upper_95, before_spread, comparison
         from list_effect

@@ -1,4 +1,4 @@
-"""The lists of the sample company, worked out a second time: in pandas, row by row, from staging.
+"""The lists of the sample company, worked out a second time: in pandas, row by row, from the lake.
 
 Who qualifies, what holds whom back, whom the cap and the budgets leave out: said once in SQL over
 sets, and here in loops over people, from the same seeds and settings and from nothing else that the
@@ -25,8 +25,8 @@ Pair = tuple[str, str]
 
 
 @pytest.fixture(name="as_of")
-def _as_of(sample_marts: duckdb.DuckDBPyConnection) -> date:
-    [(day,)] = sample_marts.sql("select distinct as_of_date from retention_list").fetchall()
+def _as_of(marts_and_lake: duckdb.DuckDBPyConnection) -> date:
+    [(day,)] = marts_and_lake.sql("select distinct as_of_date from retention_list").fetchall()
     return day
 
 
@@ -44,25 +44,25 @@ def members(con: duckdb.DuckDBPyConnection, code: str) -> set[str]:
 
 
 def test_who_is_on_the_lists_of_complaints(
-    sample_marts: duckdb.DuckDBPyConnection, as_of: date
+    marts_and_lake: duckdb.DuckDBPyConnection, as_of: date
 ) -> None:
-    tickets = sample_marts.sql("from stg_tickets where kind = 'complaint'").df()
+    tickets = marts_and_lake.sql("from lake_tickets where kind = 'complaint'").df()
     since = pd.Timestamp(as_of - timedelta(days=VARS["badly_solved_days"]))
     is_open = tickets.resolved_at.isna()
     is_bad = (tickets.satisfaction <= VARS["bad_satisfaction"]) & (tickets.resolved_on >= since)
-    assert members(sample_marts, "service_recovery") == set(
+    assert members(marts_and_lake, "service_recovery") == set(
         tickets.customer_id[is_open | is_bad.fillna(False)]
     )
 
 
-def test_who_has_a_birthday(sample_marts: duckdb.DuckDBPyConnection, as_of: date) -> None:
+def test_who_has_a_birthday(marts_and_lake: duckdb.DuckDBPyConnection, as_of: date) -> None:
     ahead = {as_of + timedelta(days=n) for n in range(VARS["birthday_lead_days"] + 1)}
     near = {(day.month, day.day) for day in ahead}
     customers = records(
-        sample_marts,
+        marts_and_lake,
         """
         select customer_id, birth_date
-        from stg_customers join customer_lifecycle using (customer_id)
+        from lake_customers join customer_lifecycle using (customer_id)
         where birth_date is not null and lifecycle_stage not in ('prospect', 'churned')
         """,
     )
@@ -72,39 +72,39 @@ def test_who_has_a_birthday(sample_marts: duckdb.DuckDBPyConnection, as_of: date
         if (row["birth_date"].month, row["birth_date"].day) in near and row["birth_date"] <= as_of
     }
     assert expected
-    assert members(sample_marts, "care_birthday") == expected
+    assert members(marts_and_lake, "care_birthday") == expected
 
 
 def test_the_day_of_a_birthday_is_on_the_restricted_side_alone(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
-    [(listed, told)] = sample_marts.sql(
+    [(listed, told)] = marts_and_lake.sql(
         "select count(*), count(occasion_on) from retention_list where list_code = 'care_birthday'"
     ).fetchall()
-    [(exported, shown)] = sample_marts.sql(
+    [(exported, shown)] = marts_and_lake.sql(
         "select count(*), count(occasion_on) from channel_export where list_code = 'care_birthday'"
     ).fetchall()
     assert (listed > 0, told) == (True, 0)
     assert exported == shown > 0
 
 
-def test_who_is_called_for_two_missed_orders(sample_marts: duckdb.DuckDBPyConnection) -> None:
-    stages = sample_marts.sql("select customer_id, lifecycle_stage from customer_lifecycle").df()
-    assert members(sample_marts, "quasi_churn_call") == set(
+def test_who_is_called_for_two_missed_orders(marts_and_lake: duckdb.DuckDBPyConnection) -> None:
+    stages = marts_and_lake.sql("select customer_id, lifecycle_stage from customer_lifecycle").df()
+    assert members(marts_and_lake, "quasi_churn_call") == set(
         stages.customer_id[stages.lifecycle_stage == "quasi_churned"]
     )
-    rows = records(sample_marts, "from retention_list where list_code = 'quasi_churn_call'")
+    rows = records(marts_and_lake, "from retention_list where list_code = 'quasi_churn_call'")
     assert {(row["channel"], row["asks_reason"], row["reward_step"]) for row in rows} == {
         ("phone", True, None)
     }
 
 
 def test_what_it_is_worth_to_save_somebody(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
     """The expected gain of every customer on the list, from the score, the plan and the value."""
     rows = records(
-        sample_marts,
+        marts_and_lake,
         """
         select
             listed.*, scores.churn_probability, scores.expected_profit_12m,
@@ -131,12 +131,12 @@ def test_what_it_is_worth_to_save_somebody(
 def rules_about_customers(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     """The rules that hold for a customer whatever the list, by customer."""
     rules: dict[str, set[str]] = defaultdict(set)
-    for row in records(con, "select customer_id from stg_customers where is_test"):
+    for row in records(con, "select customer_id from lake_customers where is_test"):
         rules[row["customer_id"]].add("test_account")
-    for row in records(con, "from stg_erasure_requests"):
+    for row in records(con, "from lake_erasure_requests"):
         rules[row["customer_id"]].add("erasure")
     last_word: dict[str, dict[str, Any]] = {}
-    for row in records(con, "from stg_consents where basis = 'profiling'"):
+    for row in records(con, "from lake_consents where basis = 'profiling'"):
         before = last_word.get(row["customer_id"])
         if not before or (row["changed_at"], not row["granted"]) > (
             before["changed_at"],
@@ -146,14 +146,14 @@ def rules_about_customers(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]
     for customer, row in last_word.items():
         if not row["granted"]:
             rules[customer].add("profiling_objection")
-    for row in records(con, "from stg_tickets where kind = 'complaint' and resolved_at is null"):
+    for row in records(con, "from lake_tickets where kind = 'complaint' and resolved_at is null"):
         rules[row["customer_id"]].add("open_complaint")
     return rules
 
 
 def granted_channels(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     """Channels on which marketing is allowed, by customer."""
-    changes = records(con, "from stg_consents where coalesce(basis, 'marketing') = 'marketing'")
+    changes = records(con, "from lake_consents where coalesce(basis, 'marketing') = 'marketing'")
     last: dict[Pair, bool] = {}
     # a withdrawal of the same moment comes last, and counts
     for row in sorted(changes, key=lambda row: (row["changed_at"], not row["granted"])):
@@ -166,16 +166,18 @@ def granted_channels(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
 
 
 def test_every_rule_about_a_customer_holds_where_it_should(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
-    kinds = dict(sample_marts.sql("select list_code, list_kind from list_declarations").fetchall())
-    about, granted = rules_about_customers(sample_marts), granted_channels(sample_marts)
+    kinds = dict(
+        marts_and_lake.sql("select list_code, list_kind from list_declarations").fetchall()
+    )
+    about, granted = rules_about_customers(marts_and_lake), granted_channels(marts_and_lake)
     held: dict[Pair, set[str]] = defaultdict(set)
-    for row in records(sample_marts, "from retention_list_suppressed"):
+    for row in records(marts_and_lake, "from retention_list_suppressed"):
         held[row["list_code"], row["customer_id"]].add(row["rule"])
     listed = {
         (row["list_code"], row["customer_id"]): row
-        for row in records(sample_marts, "from retention_list")
+        for row in records(marts_and_lake, "from retention_list")
     }
     assert not listed.keys() & held.keys()
     seen: Counter[str] = Counter()
@@ -212,16 +214,16 @@ def _by_return(row: dict[str, Any]) -> tuple[bool, float, float]:
 
 
 def test_the_cap_and_the_budgets_leave_out_whom_they_should(
-    sample_marts: duckdb.DuckDBPyConnection, as_of: date
+    marts_and_lake: duckdb.DuckDBPyConnection, as_of: date
 ) -> None:
     """Replay the morning: duties first, then customer by customer, then owner by owner in turns."""
     candidates = records(
-        sample_marts,
+        marts_and_lake,
         "select c.*, s.owner_id"
         " from list_candidates c join customer_situation s using (customer_id)",
     )
     held = defaultdict(set)
-    for row in records(sample_marts, "from retention_list_suppressed"):
+    for row in records(marts_and_lake, "from retention_list_suppressed"):
         held[row["list_code"], row["customer_id"]].add(row["rule"])
     in_turn = {"frequency_cap", "budget"}
     open_to_all = [
@@ -232,7 +234,7 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
     recent = Counter(
         row["customer_id"]
         for row in records(
-            sample_marts,
+            marts_and_lake,
             "select customer_id, list_row_id, min(listed_on) as listed_on"
             " from fed_back_published_lists group by all",
         )
@@ -260,7 +262,7 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
 
     left = {
         row["budget_owner"]: row["left_over"]
-        for row in records(sample_marts, "from owner_month_budget")
+        for row in records(marts_and_lake, "from owner_month_budget")
     }
     lines: dict[Pair, list[dict[str, Any]]] = defaultdict(list)
     for row in affordable:
@@ -288,24 +290,24 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
 
 
 def test_a_day_knows_what_earlier_days_published_and_nothing_else(
-    sample_marts: duckdb.DuckDBPyConnection, as_of: date
+    marts_and_lake: duckdb.DuckDBPyConnection, as_of: date
 ) -> None:
-    days = {row["batch_on"] for row in records(sample_marts, "from fed_back_published_lists")}
+    days = {row["batch_on"] for row in records(marts_and_lake, "from fed_back_published_lists")}
     assert days
     assert all(day < as_of for day in days)
 
 
 def test_an_unfinished_duty_of_an_earlier_day_is_still_on_its_list(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
     """The same occasion, not answered: the task goes on under its name, however late."""
     before = {
         (row["list_code"], row["customer_id"], row["occasion"]): row
-        for row in records(sample_marts, "from past_tasks where list_kind = 'duty'")
+        for row in records(marts_and_lake, "from past_tasks where list_kind = 'duty'")
     }
     today = {
         (row["list_code"], row["customer_id"], row["occasion"]): row
-        for row in records(sample_marts, "from retention_list where list_kind = 'duty'")
+        for row in records(marts_and_lake, "from retention_list where list_kind = 'duty'")
     }
     goes_on = [key for key in today.keys() & before.keys() if before[key]["done_on"] is None]
     assert goes_on
@@ -316,9 +318,9 @@ def test_an_unfinished_duty_of_an_earlier_day_is_still_on_its_list(
 
 
 def test_control_is_held_out_of_what_may_be_held_out_and_never_exported(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
-    shares = sample_marts.sql(
+    shares = marts_and_lake.sql(
         """
         select
             has_holdout, count(*) filter (where arm = 'control') / count(*) as share,
@@ -329,15 +331,15 @@ def test_control_is_held_out_of_what_may_be_held_out_and_never_exported(
     held_out = {has_holdout: share for has_holdout, share, n in shares if n}
     assert held_out[False] == 0
     assert held_out[True] == pytest.approx(VARS["control_share"], abs=0.06)
-    [(exported,)] = sample_marts.sql(
+    [(exported,)] = marts_and_lake.sql(
         "select count(*) from channel_export semi join"
         " (from retention_list where arm = 'control') using (list_row_id)"
     ).fetchall()
     assert exported == 0
 
 
-def test_every_list_can_be_looked_up(sample_marts: duckdb.DuckDBPyConnection) -> None:
-    declared = {row["list_code"] for row in records(sample_marts, "from list_declarations")}
+def test_every_list_can_be_looked_up(marts_and_lake: duckdb.DuckDBPyConnection) -> None:
+    declared = {row["list_code"] for row in records(marts_and_lake, "from list_declarations")}
     in_files = {
         path.stem.removeprefix("list_")
         for path in (PROJECT_DIR / "models" / "retention" / "lists").glob("list_*.sql")
@@ -351,14 +353,14 @@ def test_every_list_can_be_looked_up(sample_marts: duckdb.DuckDBPyConnection) ->
 
 
 def test_the_list_of_a_stage_takes_customers_of_that_stage(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
-    stages = sample_marts.sql(
+    stages = marts_and_lake.sql(
         "select customer_id, stage_growth as growth, stage_journey as journey,"
         " lifecycle_stage as lifecycle from customer_lifecycle"
     ).df()
-    policy = sample_marts.sql("from stage_policy").df()
+    policy = marts_and_lake.sql("from stage_policy").df()
     assert len(policy) == sum(stages[scheme].nunique() for scheme in policy["scheme"].unique())
     for row in policy.itertuples():
-        on_list = stages["customer_id"].isin(members(sample_marts, row.list_code))
+        on_list = stages["customer_id"].isin(members(marts_and_lake, row.list_code))
         assert (stages[row.scheme][on_list] == row.stage).any(), (row.stage, row.list_code)

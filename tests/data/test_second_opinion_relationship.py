@@ -1,4 +1,4 @@
-"""Contacts, revisits, follow-ups, owners and quotations, told again in plain Python from staging.
+"""Contacts, revisits, follow-ups, owners and quotations, told again in plain Python from the lake.
 
 Stages, tiers and values are other subjects: they are taken from their tables.
 """
@@ -18,6 +18,8 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
+
+from tests.data.lake_in_pandas import LakeInPandas
 
 GRACE, PROMISE_EXPIRES, AHEAD, HANDOVER, WINDOW = 14, 365, 90, 30, 90
 INTERVALS = {("core", False): 60, ("potential", False): 120, ("general", False): 240,
@@ -77,20 +79,20 @@ class World:
         self.table = partial(rows, con)
         (self.as_of,) = con.execute("select max(date_on) from dim_date where is_past").fetchone()
         contacts = sorted(
-            self.table("stg_interactions"), key=lambda c: (c.occurred_at, c.interaction_id)
+            self.table("lake_interactions"), key=lambda c: (c.occurred_at, c.interaction_id)
         )
         self.contacts = by("customer_id", contacts)
-        self.opportunities = self.table("stg_opportunities")
-        self.tickets = self.table("stg_tickets")
-        self.surveys = self.table("stg_surveys")
-        self.purchases = by("customer_id", self.table("int_purchases"))
+        self.opportunities = self.table("lake_opportunities")
+        self.tickets = self.table("lake_tickets")
+        self.surveys = self.table("lake_surveys")
+        self.purchases = by("customer_id", self.table("lake_purchases"))
         self.lifecycle = {c.customer_id: c for c in self.table("customer_lifecycle")}
         self.value = {c.customer_id: c for c in self.table("customer_value")}
         self.reps = {rep.rep_id: rep for rep in self.table("dim_rep")}
-        self.stages = by("customer_id", self.table("lifecycle_history"))
+        self.stages = by("customer_id", self.table("lake_stages"))
         self.tiers = by("customer_id", self.table("tier_history"))
-        self.customers = {c.customer_id: c for c in self.table("stg_customers")}
-        erased = {request.customer_id for request in self.table("stg_erasure_requests")}
+        self.customers = {c.customer_id: c for c in self.table("lake_customers")}
+        erased = {request.customer_id for request in self.table("lake_erasure_requests")}
         tests = {c.customer_id for c in self.customers.values() if c.is_test}
         self.workable = set(self.lifecycle) - erased - tests
         self.owner_spells = self._owner_spells()
@@ -100,8 +102,7 @@ class World:
         versions = self.con.execute(
             """
             select customer_id, owner_id, coalesce(updated_at, _batch) as written_at, created_on
-            from checked_customers
-            where _rule is null and not _duplicate
+            from lake_customer_versions
             order by written_at, _batch, _row
             """
         ).fetchall()
@@ -141,9 +142,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(sample_home: Path) -> Iterator[World]:
+def world(sample_home: Path, lake: LakeInPandas) -> Iterator[World]:
     with duckdb.connect(str(sample_home / "warehouse.duckdb"), read_only=True) as con:
-        yield World(con)
+        yield World(lake.beside(con))
 
 
 def test_contacts(world: World) -> None:
@@ -303,7 +304,7 @@ def test_milestones(world: World) -> None:
         if quote.closed_on is None and quote.won is None and quote.expected_close_on:
             node = ("signing_expected", quote.opportunity_id, quote.expected_close_on)
             expected.add((*node, quote.quoted_amount, quote.customer_id))
-    for order in world.table("stg_orders"):
+    for order in world.table("lake_orders"):
         if order.status == "completed" and order.due_on and order.paid_on is None:
             node = ("payment_due", order.order_id, order.due_on)
             expected.add((*node, order.net_amount, order.customer_id))

@@ -1,4 +1,4 @@
-"""Service, satisfaction and quality of the sample company, recomputed in pandas from staging."""
+"""Service, satisfaction and quality of the sample company, recomputed in pandas from the lake."""
 
 from __future__ import annotations
 
@@ -60,23 +60,23 @@ def same(published: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 @pytest.fixture
-def surveys(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def surveys(marts_and_lake: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Surveys with the answers that count."""
-    rows = frame(sample_marts, "stg_surveys")
+    rows = frame(marts_and_lake, "lake_surveys")
     scale = rows["survey"].map({"csat": (1, 5), "nps": (0, 10)})
     low, high = (scale.map(lambda bounds, i=i: bounds[i]) for i in (0, 1))
     rows["answered"] = rows["score"].notna() & rows["score"].ge(low) & rows["score"].le(high)
     rows["answered_on"] = rows["responded_on"].fillna(rows["sent_on"]).where(rows["answered"])
-    tiers = frame(sample_marts, "customer_value").set_index("customer_id")["value_tier"]
+    tiers = frame(marts_and_lake, "customer_value").set_index("customer_id")["value_tier"]
     rows["value_tier"] = rows["customer_id"].map(tiers).fillna("unknown")
     return rows
 
 
 @pytest.fixture
-def tickets(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+def tickets(marts_and_lake: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Tickets timed, followed and judged one by one."""
-    rows = frame(sample_marts, "stg_tickets").sort_values(["opened_at", "ticket_id"])
-    teams = frame(sample_marts, "stg_reps").set_index("rep_id")["team"]
+    rows = frame(marts_and_lake, "lake_tickets").sort_values(["opened_at", "ticket_id"])
+    teams = frame(marts_and_lake, "lake_reps").set_index("rep_id")["team"]
     rows["team"] = rows["handler_id"].map(teams).fillna("none")
     answered_at = rows[["first_response_at", "resolved_at"]].min(axis=1)
     rows["minutes"] = (answered_at - rows["opened_at"]).dt.total_seconds() // 60
@@ -105,9 +105,9 @@ def tickets(sample_marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 
 
 def test_satisfaction_by_month_and_tier(
-    sample_marts: duckdb.DuckDBPyConnection, surveys: pd.DataFrame
+    marts_and_lake: duckdb.DuckDBPyConnection, surveys: pd.DataFrame
 ) -> None:
-    published = frame(sample_marts, "satisfaction_monthly")
+    published = frame(marts_and_lake, "satisfaction_monthly")
     answers = surveys[surveys["answered"]].assign(month=month_of(surveys["answered_on"]))
     csat, nps = (answers["survey"] == kind for kind in ("csat", "nps"))
     by_answer = pd.DataFrame({
@@ -143,11 +143,11 @@ def test_satisfaction_by_month_and_tier(
 
 
 def test_coverage_counts_each_customer_once(
-    sample_marts: duckdb.DuckDBPyConnection, surveys: pd.DataFrame
+    marts_and_lake: duckdb.DuckDBPyConnection, surveys: pd.DataFrame
 ) -> None:
-    published = frame(sample_marts, "satisfaction_monthly").dropna(subset=["customers"])
-    value = frame(sample_marts, "customer_value").set_index("customer_id")["value_tier"]
-    orders = frame(sample_marts, "stg_orders")
+    published = frame(marts_and_lake, "satisfaction_monthly").dropna(subset=["customers"])
+    value = frame(marts_and_lake, "customer_value").set_index("customer_id")["value_tier"]
+    orders = frame(marts_and_lake, "lake_orders")
     first = orders[orders["status"] == "completed"].groupby("customer_id")["ordered_on"].min()
     assert len(published) >= 12
     for row in published.itertuples():
@@ -162,9 +162,9 @@ def test_coverage_counts_each_customer_once(
 
 
 def test_every_ticket_is_judged_as_by_hand(
-    sample_marts: duckdb.DuckDBPyConnection, tickets: pd.DataFrame
+    marts_and_lake: duckdb.DuckDBPyConnection, tickets: pd.DataFrame
 ) -> None:
-    published = frame(sample_marts, "fct_tickets").set_index("ticket_id")
+    published = frame(marts_and_lake, "fct_tickets").set_index("ticket_id")
     expected = tickets.set_index("ticket_id").reindex(published.index)
     assert not published["has_implausible_times"].any()
     for ours, theirs in {
@@ -181,9 +181,9 @@ def test_every_ticket_is_judged_as_by_hand(
 
 
 def test_service_by_month_and_team(
-    sample_marts: duckdb.DuckDBPyConnection, tickets: pd.DataFrame
+    marts_and_lake: duckdb.DuckDBPyConnection, tickets: pd.DataFrame
 ) -> None:
-    published = frame(sample_marts, "service_monthly")
+    published = frame(marts_and_lake, "service_monthly")
     by_opening = [month_of(tickets["opened_on"]).rename("month"), tickets["team"]]
     opened = tickets.groupby(by_opening).agg(
         tickets=("ticket_id", "size"),
@@ -223,12 +223,12 @@ def test_service_by_month_and_team(
 
 
 def test_the_teams_add_up_to_the_company_and_to_their_handlers(
-    sample_marts: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
-    service = frame(sample_marts, "service_monthly").groupby("month").sum(numeric_only=True)
-    handlers = frame(sample_marts, "handler_scorecard_monthly")
+    service = frame(marts_and_lake, "service_monthly").groupby("month").sum(numeric_only=True)
+    handlers = frame(marts_and_lake, "handler_scorecard_monthly")
     by_handler = handlers.groupby("month").sum(numeric_only=True)
-    company = frame(sample_marts, "retention_metrics_monthly").set_index("month")
+    company = frame(marts_and_lake, "retention_metrics_monthly").set_index("month")
     company = company.reindex(service.index)
     for ours, theirs in (
         ("complaints", "complaints"),
@@ -238,20 +238,22 @@ def test_the_teams_add_up_to_the_company_and_to_their_handlers(
         assert service[ours].tolist() == company[theirs].fillna(0).tolist()
     for name in ("tickets", "resolved_tickets", "open_tickets", "answered_in_time"):
         assert service[name].tolist() == by_handler[name].tolist()
-    tiers = frame(sample_marts, "satisfaction_monthly").groupby("month").sum(numeric_only=True)
-    answered = frame(sample_marts, "retention_metrics_monthly").set_index("month").loc[tiers.index]
+    tiers = frame(marts_and_lake, "satisfaction_monthly").groupby("month").sum(numeric_only=True)
+    answered = (
+        frame(marts_and_lake, "retention_metrics_monthly").set_index("month").loc[tiers.index]
+    )
     for name in ("nps_answers", "promoters", "detractors", "csat_answers", "satisfied_answers"):
         assert tiers[name].tolist() == answered[name].fillna(0).tolist()
-    complaints = frame(sample_marts, "complaints_monthly").groupby("month")["complaints"].sum()
+    complaints = frame(marts_and_lake, "complaints_monthly").groupby("month")["complaints"].sum()
     had_some = service["complaints"][service["complaints"] > 0]
     assert complaints.to_dict() == had_some.to_dict()
 
 
 def test_how_satisfied_each_customer_is(
-    sample_marts: duckdb.DuckDBPyConnection, surveys: pd.DataFrame, tickets: pd.DataFrame
+    marts_and_lake: duckdb.DuckDBPyConnection, surveys: pd.DataFrame, tickets: pd.DataFrame
 ) -> None:
-    published = frame(sample_marts, "customer_satisfaction").set_index("customer_id")
-    forgotten = set(frame(sample_marts, "stg_erasure_requests")["customer_id"])
+    published = frame(marts_and_lake, "customer_satisfaction").set_index("customer_id")
+    forgotten = set(frame(marts_and_lake, "lake_erasure_requests")["customer_id"])
     heard = set(surveys["customer_id"]) | set(tickets["customer_id"])
     assert set(published.index) == heard - forgotten
 
@@ -291,18 +293,18 @@ def test_how_satisfied_each_customer_is(
 
 @pytest.mark.parametrize("window", [90, 365])
 def test_returns_and_complaints_by_product(
-    sample_marts: duckdb.DuckDBPyConnection, tickets: pd.DataFrame, window: int
+    marts_and_lake: duckdb.DuckDBPyConnection, tickets: pd.DataFrame, window: int
 ) -> None:
-    published = frame(sample_marts, "product_quality")
+    published = frame(marts_and_lake, "product_quality")
     published = published[published["window_days"] == window].set_index("product_id")
-    orders = frame(sample_marts, "stg_orders").set_index("order_id")
-    items = frame(sample_marts, "stg_order_items")
+    orders = frame(marts_and_lake, "lake_orders").set_index("order_id")
+    items = frame(marts_and_lake, "lake_order_items")
     items["status"] = items["order_id"].map(orders["status"])
     items = items[items["status"].isin(["completed", "returned"])]
     since = AS_OF - days(window)
     sold = items[items["ordered_on"] > since].groupby("product_id")["quantity"].sum()
 
-    returns = frame(sample_marts, "stg_returns")
+    returns = frame(marts_and_lake, "lake_returns")
     returns = returns[returns["returned_on"] > since]
     named = returns.dropna(subset=["product_id"])
     others = returns[returns["product_id"].isna()].set_index("order_id")
@@ -332,15 +334,15 @@ def test_returns_and_complaints_by_product(
 
 
 def test_feedback_is_all_that_was_said_and_the_texts_are_restricted(
-    sample_marts: duckdb.DuckDBPyConnection, surveys: pd.DataFrame, tickets: pd.DataFrame
+    marts_and_lake: duckdb.DuckDBPyConnection, surveys: pd.DataFrame, tickets: pd.DataFrame
 ) -> None:
-    feedback = frame(sample_marts, "fct_feedback")
-    said = frame(sample_marts, "stg_churn_feedback")
+    feedback = frame(marts_and_lake, "fct_feedback")
+    said = frame(marts_and_lake, "lake_churn_feedback")
     assert feedback["source"].value_counts().to_dict() == {
         "ticket": len(tickets), "survey": surveys["answered"].sum(), "churn_feedback": len(said)
     }  # fmt: skip
-    forgotten = set(frame(sample_marts, "stg_erasure_requests")["customer_id"])
-    texts = frame(sample_marts, "fct_feedback_texts")
+    forgotten = set(frame(marts_and_lake, "lake_erasure_requests")["customer_id"])
+    texts = frame(marts_and_lake, "fct_feedback_texts")
     written = feedback[feedback["is_text_recorded"] & ~feedback["customer_id"].isin(forgotten)]
     assert set(texts["feedback_id"]) == set(written["feedback_id"])
     hidden = feedback[feedback["customer_id"].isin(forgotten)]
