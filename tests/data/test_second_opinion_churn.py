@@ -76,6 +76,14 @@ def test_service_churn_counts_units_silent_for_twelve_months_per_unit_settled(
     same(found.silent_assets, silent_assets)
     same(found.settled_units, settled)
     same(found.service_churn_rate.round(6), np.round(np.array(silent) / settled, 6))
+    seen = orders.groupby("unit").month.min()
+    units = [int((seen <= month).sum()) for month in months]
+    same(found.known_units, units)
+    same(found.silent_share.round(6), np.round(np.array(silent) / units, 6))
+    brought = orders[orders.is_asset].groupby("month").unit.nunique().reindex(months)
+    same(found.settled_assets, brought.fillna(0).to_list())
+    of_assets = np.array(silent_assets) / brought.to_numpy()
+    same(found.service_churn_rate_of_assets.round(6), list(np.round(of_assets, 6)))
     assert found.service_churn_rate.max() > 1
 
 
@@ -94,6 +102,8 @@ def test_churned_in_a_month_were_customers_when_it_began(
     found = table(sample_marts, "service_churn_monthly").loc[months]
     same(found.customers_at_start, starts)
     same(found.churned_customers, lost)
+    rate = [left / there if there else np.nan for left, there in zip(lost, starts, strict=True)]
+    same(found.churn_rate.round(6), np.round(rate, 6).tolist())
     same(table(sample_marts, "retention_metrics_monthly").loc[months].churned_customers, lost)
     assert sum(lost) > 50
 
@@ -107,22 +117,31 @@ def test_won_back_counts_the_stock_of_a_month_and_the_window_of_a_cohort(
     falls = spells[spells.stage == "churned"]
     away = (falls.valid_to - falls.valid_from).dt.days
     found = table(sample_marts, "win_back_monthly").loc[months]
-    stock, back = [], []
+    stock, back, waited, fell = [], [], [], []
     cohorts: dict[int, list[float]] = {90: [], 180: [], 365: []}
     for month in months:
         end = month + pd.offsets.MonthEnd(0)
         there = present(spells, month, ["churned"])
         returned = falls[(falls.valid_to >= month) & (falls.valid_to <= end)]
         stock.append(len(there))
-        back.append(len(there & set(returned[returned.valid_from < month].customer_id)))
+        returned = returned[returned.valid_from < month]
+        back.append(len(there & set(returned.customer_id)))
+        waited.append(away[returned.index].mean())
         cohort = (falls.valid_from >= month) & (falls.valid_from <= end)
         for days, counts in cohorts.items():
             is_over = end + pd.Timedelta(days=days) <= as_of
             counts.append(int((away[cohort] <= days).sum()) if is_over else np.nan)
+        fell.append(int(cohort.sum()))
     same(found.churned_at_start, stock)
     same(found.won_back_customers, back)
     for days, counts in cohorts.items():
         same(found[f"won_back_{days}d"], counts)
+        share = np.array(counts) / np.where(np.array(fell) > 0, fell, np.nan)
+        same(found[f"win_back_rate_{days}d"].round(6), list(share.round(6)))
+    same(found.churned_in_month, fell)
+    same(found.mean_days_away.round(6), list(np.round(waited, 6)))
+    rate = np.array(back) / np.where(np.array(stock) > 0, stock, np.nan)
+    same(found.win_back_rate.round(6), list(rate.round(6)))
     assert sum(back) > 10
     assert np.isnan(cohorts[90][-1])
 

@@ -127,7 +127,7 @@ def test_transitions_of_the_months(
 
 
 def deciding(units: Mapping[str, list[OrderDay]], day: date) -> OrderDay:
-    """The last order day of the unit by which a customer is judged: the least overdue, or with rollup any the most."""
+    """The last order day of the unit that decides: the least overdue; with rollup any the most."""
     by_ratio = {
         (day - last.day) / timedelta(days=last.interval): last
         for last in sorted((of[-1] for of in units.values()), key=lambda last: last.day)
