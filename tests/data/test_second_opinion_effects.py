@@ -212,15 +212,46 @@ RULES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
 }
 
 
+def ordering(code: str, arm: str, n: int, most: int, **more: Any) -> list[dict[str, Any]]:
+    """Customers of one arm of whom every second one ordered so often, the others not at all."""
+    return [row | {"orders": row["bought"] * most} for row in points(code, arm, n, **more)]
+
+
+# name -> rows, outcome, (difference, lower end, upper end), each worked out on paper
+BY_HAND: dict[str, tuple[list[dict[str, Any]], str, tuple[float, float | None, float | None]]] = {
+    # 56 of 70 against 48 of 80: the first example of Newcombe (1998), method 10 of its table II
+    "newcombe": (
+        points("h", "treatment", 56, bought=1) + points("i", "treatment", 14, bought=0)
+        + points("h", "control", 48, bought=1) + points("i", "control", 32, bought=0),
+        "bought", (0.2, 0.0524, 0.3339),
+    ),
+    # squares about the means 1 and 0.5: 50 x 1 + 50 x 0.25 = 62.5; over 98 degrees of freedom
+    # 0.63776; times 2 / 50, the root: 0.15972; times t = 1.98447: 0.31695
+    "student": (
+        ordering("s", "treatment", 50, 2) + ordering("s", "control", 50, 1),
+        "orders", (0.5, 0.18305, 0.81695),
+    ),
+    # a draw weighs treated x control / both: 20 x 0.5 and 30 x 0, over 50
+    "two_draws": (
+        ordering("x", "treatment", 40, 2) + ordering("x", "control", 40, 1)
+        + ordering("y", "treatment", 120, 1, stratum="second")
+        + ordering("y", "control", 40, 1, stratum="second"),
+        "orders", (0.2, None, None),
+    ),
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
-def verdicts(new_company: Any) -> dict[str, tuple[str | None, float | None]]:
+def judged(new_company: Any) -> pd.DataFrame:
+    """list_effect of the activities above: one row per activity, as its rule or its figure asks."""
     sql = new_company().compiled("list_effect", as_of="2024-06-30")
+    cases = {name: rows for name, (rows, *_) in (RULES | BY_HAND).items()}
     rows = pd.DataFrame(
         {
             "name": name, "kind": "campaign", "day": "2024-01-01", "stratum": "draw",
-            "stratum_before": "facts", "bought_before": i % 2, **row,
+            "stratum_before": "facts", "bought_before": i % 2, "orders": row["bought"], **row,
         }
-        for name, (given, _) in RULES.items()
+        for name, given in cases.items()
         for i, row in enumerate(given)
     )  # fmt: skip
     pairs = ("bought", "orders", "profit", "bought_30", "bought_60", "churned", "complaints")
@@ -250,7 +281,8 @@ def verdicts(new_company: Any) -> dict[str, tuple[str | None, float | None]]:
                 null::date as window_ends_on, bought is not null as is_over,
                 {
                 ", ".join(
-                    f"cast(bought as {'decimal(18,2)' if p == 'profit' else 'integer'}) as {p},"
+                    f"cast({'orders' if p == 'orders' else 'bought'} as"
+                    f" {'decimal(18,2)' if p == 'profit' else 'integer'}) as {p},"
                     f"cast(bought_before as {'decimal(18,2)' if p == 'profit' else 'integer'})"
                     f" as {p}_before"
                     for p in pairs
@@ -266,20 +298,32 @@ def verdicts(new_company: Any) -> dict[str, tuple[str | None, float | None]]:
         )
         found = connection.sql(
             f"""
-            select activity_code, why_not, difference from ({sql})
-            where outcome = 'bought' and window_days = 90 and campaign_cycle = 'all'
+            select * from ({sql})
+            where outcome in ('bought', 'orders') and window_days = 90 and campaign_cycle = 'all'
             """
-        ).fetchall()
-    return {code: (why_not, difference) for code, why_not, difference in found}
+        ).df()
+    return found.set_index(["activity_code", "outcome"])
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_why_an_effect_is_not_stated(
-    verdicts: dict[str, tuple[str | None, float | None]], name: str
-) -> None:
+def test_why_an_effect_is_not_stated(judged: pd.DataFrame, name: str) -> None:
     expected = RULES[name][1]
 
-    why_not, difference = verdicts[name]
+    effect = judged.loc[name, "bought"]
 
-    assert why_not == expected
-    assert (difference is None) == (expected is not None)
+    assert (effect.why_not if pd.notna(effect.why_not) else None) == expected
+    assert pd.isna(effect.difference) == (expected is not None)
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_an_effect_is_what_comes_out_on_paper(judged: pd.DataFrame, name: str) -> None:
+    _, outcome, expected = BY_HAND[name]
+
+    effect = judged.loc[name, outcome]
+
+    for column, figure in zip(("difference", "lower_95", "upper_95"), expected, strict=True):
+        assert figure is None or effect[column] == pytest.approx(figure, abs=5e-5)
+    # every treated customer cost 1
+    if outcome == "bought":
+        assert effect.cost_per_gained == pytest.approx(1 / expected[0], abs=0.005)
+        assert effect.gained_total == pytest.approx(expected[0] * effect.treated_customers)
