@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from tests.data.lake_in_pandas import LakeInPandas
 
@@ -197,4 +198,19 @@ def test_key_nodes_count_who_gets_there_and_who_does_not_get_past(
         for row in found.itertuples()
     }
     assert stands == nodes
+    for kind, rows in found.sort_values("node").groupby("node_kind"):
+        survival, lost, tried = 1.0, rows.lost.sum(), rows.at_risk.sum()
+        for row in rows.itertuples():
+            assert row.overall_hazard == pytest.approx(lost / tried, abs=1e-6), kind
+            if not row.at_risk:
+                assert pd.isna([row.hazard, row.hazard_lower_95, row.hazard_upper_95]).all()
+                continue
+            hazard = row.lost / row.at_risk
+            survival *= 1 - hazard
+            interval = stats.binomtest(row.lost, row.at_risk).proportion_ci(method="wilson")
+            told = (row.hazard, row.hazard_lower_95, row.hazard_upper_95, row.still_there_share)
+            ours = (hazard, interval.low, interval.high, survival)
+            assert told == pytest.approx(ours, abs=1e-6)
+            assert row.is_key_node == (interval.low > lost / tried)
+    assert (found.at_risk == 0).any()
     assert found.is_key_node.any()

@@ -104,8 +104,24 @@ def test_value_scores_tiers_and_dependency_on_discounts(company: Company) -> Non
     same(ours.tier, theirs.value_tier)
     same(ours.vip, theirs.grade_vip)
     same((ours.discounted_total / ours.orders_total).round(6), theirs.discount_dependency)
-    fifth = np.minimum(1 + np.floor(5 * percent_rank(ours["last"])), 5)
-    same(fifth, theirs.recency_score)
+    of = purchases.groupby("customer_id")
+    for column, figures in {
+        "recency_score": ours["last"],
+        "frequency_score": ours.orders,
+        "monetary_score": ours.net,
+        "profit_score": ours.gross_profit,
+    }.items():
+        same(np.minimum(1 + np.floor(5 * percent_rank(figures)), 5), theirs[column])
+    back = company.returns.groupby("customer_id").lost.sum()
+    earned = of.profit.sum() - back.reindex(ours.index, fill_value=0)
+    typical, weight = purchases.profit.sum() / len(purchases), VARS["value_shrinkage_orders"]
+    drawn = (earned + weight * typical) / (of.size() + weight)
+    assert np.allclose(drawn / 100, theirs.average_order_profit.loc[drawn.index], atol=0.0051)
+    never = company.read("select * from customer_value where orders_total = 0")
+    assert (
+        never[[name for name in never if name.endswith(("_score", "_rank"))]].isna().all(axis=None)
+    )
+    assert set(never.value_tier) == {"general"}
     assert {"core", "potential", "general"} == set(theirs.value_tier)
 
 

@@ -19,7 +19,8 @@
         end
 {%- endmacro -%}
 
-{# 1 (lowest fifth) to 5, of a percent rank; equal values share a score, whatever that does to the size of the fifths. #}
+{# 1 (lowest fifth) to 5, of a percent rank; equal values share a score, whatever that does to the size of the fifths.
+   No rank, no score: least() passes over a NULL, and who never ordered came out in the best fifth. #}
 {%- macro fifth(rank) -%}
-    cast(least(1 + floor(5 * {{ rank }}), 5) as integer)
+    case when {{ rank }} is not null then cast(least(1 + floor(5 * {{ rank }}), 5) as integer) end
 {%- endmacro -%}

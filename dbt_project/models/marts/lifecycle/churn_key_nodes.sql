@@ -106,7 +106,8 @@ final as (
         cast(lost as integer) as lost,
         cast(undecided as integer) as undecided,
         round(hazard, 6) as hazard,
-        round(greatest({{ wilson_end('hazard', 'nullif(at_risk, 0)', '-') }}, 0), 6) as hazard_lower_95,
+        -- greatest() passes over a NULL: where nobody got there it would say 0
+        case when at_risk > 0 then round(greatest({{ wilson_end('hazard', 'at_risk', '-') }}, 0), 6) end as hazard_lower_95,
         round({{ wilson_end('hazard', 'nullif(at_risk, 0)', '+') }}, 6) as hazard_upper_95,
         round(overall_hazard, 6) as overall_hazard,
         coalesce({{ wilson_end('hazard', 'nullif(at_risk, 0)', '-') }} > overall_hazard, false) as is_key_node,
