@@ -47,6 +47,9 @@ PULSE_DAYS = 28
 # By how much a level moves with the pulse. To measure it takes more turns of the season than a shop
 # has months: measured ones did worse than any fixed one from 0.2 to 0.5 on Online Retail.
 PULSE_WEIGHT = 0.25
+# What customers did before the first order on record is unknown: until it matters less, levels
+# drift by the age of the records, which is no season.
+SETTLED_DAYS = 180
 # Most of last year's error that is expected again, if none of it is chance.
 SEASON_KEPT = 0.8
 # A published probability is never certain; this is also what bounds the log-loss.
@@ -103,13 +106,18 @@ class Level:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Slopes of the shape, the levels of the finished snapshots and the pulse, oldest first."""
+    """Slopes of the shape, the levels of the finished snapshots and the pulse, oldest first.
+
+    Attributes:
+        since: the day from which orders are on record.
+    """
 
     a: float
     b: float
     levels: tuple[Level, ...]
     pulse: tuple[Level, ...]
     horizon_days: int
+    since: date = date.min
 
     @classmethod
     def fit(
@@ -121,6 +129,7 @@ class Calibration:
         shape_on: Sequence[date],
         pulse: Sequence[Level] = (),
         horizon_days: int,
+        since: date = date.min,
     ) -> Calibration:
         """Fit the shape on some snapshots and a level for each of them all.
 
@@ -131,6 +140,7 @@ class Calibration:
             shape_on: the snapshots that give the shape; without any it stays as it is.
             pulse: the purchase model's levels for `PULSE_DAYS`, up to the day of the fit.
             horizon_days: days until the label of a snapshot is known.
+            since: the day from which orders are on record; long ago unless given.
         """
         shaping = np.isin(snapshots, np.array(shape_on, dtype="datetime64[s]"))
         a, b = _fit_shape(
@@ -140,7 +150,7 @@ class Calibration:
                 if rows.any()
             ]
         )
-        return cls(a, b, (), (), horizon_days).with_levels(margin, churned, snapshots, pulse)
+        return cls(a, b, (), (), horizon_days, since).with_levels(margin, churned, snapshots, pulse)
 
     def with_levels(
         self,
@@ -170,7 +180,12 @@ class Calibration:
                   if forecast is not None]  # fmt: skip
         now = self._now(day)
         assert now is not None  # something is known
-        season = [error for each, error, _ in errors if _same_season(each.snapshot, day)]
+        settled = self.since + timedelta(days=SETTLED_DAYS)
+        season = [
+            error
+            for each, error, _ in errors
+            if _same_season(each.snapshot, day) and each.snapshot >= settled
+        ]
         if not season:
             return now.logit
         squared = float(np.mean([error**2 for _, error, _ in errors]))
@@ -203,10 +218,11 @@ class Calibration:
         return [each for each in levels if each.snapshot + timedelta(days=days) <= day]
 
     def to_json(self) -> dict[str, Any]:
-        """Slopes, levels, pulse and horizon."""
+        """Slopes, levels, pulse, first day and horizon."""
         return {
             "a": self.a,
             "b": self.b,
+            "since": self.since.isoformat(),
             "horizon_days": self.horizon_days,
             "levels": [each.to_json() for each in self.levels],
             "pulse": [each.to_json() for each in self.pulse],
@@ -221,6 +237,7 @@ class Calibration:
             tuple(map(Level.from_json, stored["levels"])),
             tuple(map(Level.from_json, stored["pulse"])),
             int(stored["horizon_days"]),
+            date.fromisoformat(stored["since"]),
         )
 
 

@@ -33,6 +33,7 @@ from models.features import (
     CUSTOMER,
     RHYTHM,
     SNAPSHOT,
+    TENURE,
     FeatureMatrix,
     FeatureSchema,
     FloatArray,
@@ -359,7 +360,7 @@ def _fit(
     predictors[ChurnTrees.role] = trees
 
     tell("calibrating")
-    pulse = _pulse(history, pareto_nbd)
+    pulse, since = _pulse(history, pareto_nbd), _on_record_since(history)
     calibrations = {
         role: Calibration.fit(
             predictor.margin(finished.matrix),
@@ -370,6 +371,7 @@ def _fit(
             shape_on=() if role == ChurnTrees.role else split.shaping,
             pulse=pulse,
             horizon_days=horizon_days,
+            since=since,
         )
         for role, predictor in predictors.items()
     }
@@ -393,6 +395,16 @@ def _pareto_nbd(model: ChurnModel) -> ParetoNbd:
     trees = model.predictors[ChurnTrees.role]
     assert isinstance(trees, ChurnTrees)
     return trees.purchases
+
+
+def _on_record_since(history: _History) -> date:
+    """The day from which orders are on record, but for a hundredth that may be misdated."""
+    tenure = history.matrix.column(TENURE)
+    known = np.isfinite(tenure)
+    if not known.any():
+        return history.days[0]
+    first = history.outcomes.snapshots[known] - tenure[known].astype("timedelta64[D]")
+    return pd.Timestamp(np.sort(first)[len(first) // 100]).date()
 
 
 def _pulse(history: _History, pareto_nbd: ParetoNbd) -> tuple[Level, ...]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from models.calibration import EPSILON, PULSE_PRIOR, Calibration, Level, fit_level
+from models.calibration import EPSILON, PULSE_WEIGHT, Calibration, Level, fit_level
 
 DAY = np.datetime64("2025-01-31")
 
@@ -78,17 +78,8 @@ def test_without_a_year_of_history_the_latest_known_level_is_used():
 def test_a_change_of_the_pulse_moves_the_level_in_part():
     """The level of March is known on 30 June; May has been silent for four weeks by then."""
     calibration = _of_levels(0.0, 0.0, 0.0, pulse=[0.0, 0.0, 0.0, 0.0, 1.0])
-    assert calibration.level_for(date(2024, 6, 29)) == pytest.approx(PULSE_PRIOR)
+    assert calibration.level_for(date(2024, 6, 29)) == pytest.approx(PULSE_WEIGHT)
     assert calibration.level_for(date(2024, 6, 27)) == 0.0
-
-
-def test_the_weight_of_the_pulse_is_measured():
-    """Levels that always moved as the pulse did: more of its next change is believed."""
-    swing = [(-1.0) ** (at // 4) for at in range(14)]
-    moving = _of_levels(*[0.0] * 3, *swing[:8], pulse=[0.0] * 2 + swing[:12])
-    still = _of_levels(*[0.0] * 11, pulse=[0.0] * 2 + swing[:12])
-    day = date(2025, 2, 28)
-    assert moving._pulse_weight(day) > still._pulse_weight(day) + 0.2
 
 
 def test_with_a_year_of_history_the_season_decides():
@@ -96,6 +87,14 @@ def test_with_a_year_of_history_the_season_decides():
     months = [0.0] * 6 + [0.8] + [0.0] * 8
     assert 0.5 < _of_levels(*months).level_for(date(2025, 7, 31)) <= 0.8
     assert _of_levels(*months).level_for(date(2025, 6, 30)) == 0.0
+
+
+def test_records_that_had_just_begun_tell_no_season():
+    """What went before them was unknown for a while: a level's drift in that time is theirs."""
+    months = [0.0] * 6 + [0.8] + [0.0] * 8
+    young = replace(_of_levels(*months), since=date(2024, 2, 3))
+    assert young.level_for(date(2025, 7, 31)) == 0.0
+    assert replace(young, since=date(2024, 2, 1)).level_for(date(2025, 7, 31)) > 0.5
 
 
 def test_what_chance_explains_is_no_season():
