@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tests.data.lake_in_pandas import VARS, LakeInPandas
+
 WINDOW = pd.Timedelta(days=90)
 
 
@@ -44,74 +46,6 @@ def least_squares(
     error = np.sqrt(parts.sum() / weights.sum() ** 2 * degrees / (degrees - estimated))
     margin = stats.t.ppf(0.975, degrees - estimated) * error
     return coefficients[0], coefficients[0] - margin, coefficients[0] + margin
-
-
-@pytest.fixture
-def orders(marts_and_lake: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Completed orders straight from the lake."""
-    return marts_and_lake.sql(
-        "select customer_id, cast(ordered_on as timestamp) as day from lake_purchases"
-    ).df()
-
-
-def followed(assigned: pd.DataFrame, orders: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Orders in the windows before and after each assignment that is over."""
-    over = assigned[assigned["assigned_on"] + WINDOW <= as_of].reset_index(drop=True)
-    joined = over.reset_index().merge(orders, on="customer_id")
-    gap = joined["day"] - joined["assigned_on"]
-    for name, inside in (
-        ("orders", (gap > pd.Timedelta(0)) & (gap <= WINDOW)),
-        ("orders_before", (gap < pd.Timedelta(0)) & (gap >= -WINDOW)),
-    ):
-        over[name] = inside.groupby(joined["index"]).sum().reindex(over.index, fill_value=0)
-    return over
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"), [("campaign", "all"), ("campaign_tactic", "voucher"), ("list", "all")]
-)
-def test_a_difference_within_draws_is_least_squares(
-    marts_and_lake: duckdb.DuckDBPyConnection, orders: pd.DataFrame, kind: str, code: str
-) -> None:
-    tactic = "and tactic = 'voucher'" if kind == "campaign_tactic" else ""
-    assigned = marts_and_lake.sql(
-        f"""
-        select customer_id, cast(assigned_on as timestamp) as assigned_on, arm, stratum
-        from activity_assignments
-        left join lake_campaigns on activity_code = campaign_id
-        where activity_kind = '{kind.removesuffix("_tactic")}' {tactic}
-        """
-    ).df()
-    as_of = marts_and_lake.sql(
-        "select distinct cast(as_of_date as timestamp) from list_effect"
-    ).fetchall()[0][0]
-    rows = followed(assigned, orders, pd.Timestamp(as_of))
-    treated = (rows["arm"] == "treatment").to_numpy()
-    y, x = (rows[name].to_numpy(float) for name in ("orders", "orders_before"))
-
-    found = marts_and_lake.execute(
-        """
-        select
-            treated_customers, control_customers, treated_total, control_total, is_measurable,
-            difference, lower_95, upper_95,
-            adjusted_difference, adjusted_lower_95, adjusted_upper_95
-        from list_effect
-        where activity_kind = ? and activity_code = ? and campaign_cycle = 'all'
-            and outcome = 'orders'
-        """,
-        [kind, code],
-    ).fetchall()
-
-    assert len(found) == 1
-    treated_n, control_n, treated_total, control_total, is_measurable, *figures = found[0]
-    assert (treated_n, control_n) == (treated.sum(), (~treated).sum())
-    assert (treated_total, control_total) == (y[treated].sum(), y[~treated].sum())
-    assert is_measurable == (min(treated_n, control_n) >= 30)
-    if is_measurable:
-        strata = rows["stratum"].to_numpy()
-        assert figures[:3] == pytest.approx(least_squares(y, treated, strata, None), abs=2e-4)
-        assert figures[3:] == pytest.approx(least_squares(y, treated, strata, x), abs=2e-4)
-    assert is_measurable or kind != "campaign"
 
 
 @pytest.mark.parametrize("kind", ["revisit", "training", "community"])
@@ -156,6 +90,153 @@ def test_matched_groups_differ_before_as_least_squares_says(
     assert found[0] == pytest.approx(difference, abs=1e-4)
     if found[1] is not None:
         assert found[1:3] == pytest.approx((lower, upper), abs=2e-4)
+
+
+# -- from the lake alone: who was assigned, and what they did before and after --
+
+
+def assigned(lake: LakeInPandas) -> pd.DataFrame:
+    """Members of campaigns and customers of lists from the first time in a quarter on."""
+    members = lake.rows["campaign_members"]
+    campaigns = pd.DataFrame({
+        "kind": "campaign", "code": members.campaign_id, "stratum": members.campaign_id,
+        "customer_id": members.customer_id, "day": members.assigned_on,
+        "arm": members.arm.fillna("treatment"),
+    })  # fmt: skip
+    listed = lake.batches("published_lists")
+    listed = listed[pd.to_datetime(listed._batch) < lake.as_of].sort_values("_batch")
+    tasks = listed.drop_duplicates("list_row_id").sort_values(["listed_on", "list_row_id"])
+    tasks = tasks.drop_duplicates(["list_code", "campaign_cycle", "customer_id"])
+    lists = pd.DataFrame({
+        "kind": "list", "code": tasks.list_code,
+        "stratum": tasks.list_code + tasks.campaign_cycle,
+        "customer_id": tasks.customer_id, "day": pd.to_datetime(tasks.listed_on), "arm": tasks.arm,
+    })  # fmt: skip
+    both = pd.concat([campaigns, lists], ignore_index=True)
+    both = both[~both.customer_id.isin(lake.rows["erasure_requests"].customer_id)]
+    return both.reset_index(drop=True).assign(treated=lambda rows: rows.arm == "treatment")
+
+
+@pytest.fixture(scope="module")
+def lived(lake: LakeInPandas) -> pd.DataFrame:
+    """All assignments with each outcome and the same of the days before (`x_...`)."""
+    rows = assigned(lake)
+    tickets = lake.rows["tickets"]
+    events = {
+        "orders": (lake.purchases.ordered_on, lake.purchases.customer_id, None),
+        "earned": (lake.purchases.ordered_on, lake.purchases.customer_id, lake.purchases.profit),
+        "lost": (lake.returns.returned_on, lake.returns.customer_id, lake.returns.lost),
+        "complaints": (tickets.opened_on, tickets.customer_id, tickets.kind == "complaint"),
+    }
+    joined = {
+        name: rows.reset_index().merge(
+            pd.DataFrame({"on": on, "customer_id": who, "value": 1 if what is None else what}),
+            on="customer_id",
+        )
+        for name, (on, who, what) in events.items()
+    }
+
+    def within(name: str, window: int, sign: int) -> pd.Series:
+        gap = (joined[name]["on"] - joined[name]["day"]).dt.days * sign
+        inside = joined[name][(gap > 0) & (gap <= window)]
+        return inside.groupby("index").value.sum().reindex(rows.index, fill_value=0).astype(float)
+
+    days = WINDOW.days
+    for prefix, sign in (("", 1), ("x_", -1)):
+        for window in (30, 60, days):
+            rows[f"{prefix}bought_{window}"] = (within("orders", window, sign) > 0).astype(float)
+        rows[f"{prefix}orders_{days}"] = within("orders", days, sign)
+        profit = within("earned", days, sign) - within("lost", days, sign)
+        rows[f"{prefix}profit_{days}"] = profit / 100
+        rows[f"{prefix}complaints_{days}"] = within("complaints", days, sign)
+        gone = lake.stages[lake.stages.stage == "churned"]
+        then = rows.day + (WINDOW if sign > 0 else pd.Timedelta(days=-1))
+        spells = rows.assign(then=then).reset_index().merge(gone, on="customer_id")
+        inside = (spells.valid_from <= spells.then) & ~(spells.valid_to <= spells.then)
+        rows[f"{prefix}churned_{days}"] = rows.index.isin(spells["index"][inside]).astype(float)
+    return rows.assign(ends=rows.day + WINDOW)
+
+
+@pytest.mark.parametrize(
+    "kind", ["campaign", "campaign_purpose", "campaign_tactic", "campaign_channel", "list"]
+)
+def test_effects_from_the_lake_alone(
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas, lived: pd.DataFrame, kind: str
+) -> None:
+    """Every campaign and list, all of a kind, and campaigns of a sort: counts, totals, effects."""
+    found = sample_marts.execute(
+        "from list_effect where activity_kind = ? and campaign_cycle = 'all'"
+        " and outcome not in ('net_profit', 'satisfaction')",
+        [kind],
+    ).df()
+    base, _, sort = kind.partition("_")
+    rows = lived[lived.kind == base]
+    if sort:
+        sorts = lake.rows["campaigns"].set_index("campaign_id")[sort]
+        rows = rows.assign(code=rows.code.map(sorts)).dropna(subset="code")
+    assert set(found.activity_code) == {*rows.code} | ({"all"} if not sort else set())
+    measured = 0
+    for told in found.itertuples():
+        of_code = rows if told.activity_code == "all" else rows[rows.code == told.activity_code]
+        over = of_code[of_code.day + pd.Timedelta(days=told.window_days) <= lake.as_of]
+        y = over[f"{told.outcome}_{told.window_days}"].to_numpy()
+        treated = over.treated.to_numpy()
+        assert told.waiting_customers == len(of_code) - len(over)
+        assert (told.treated_customers, told.control_customers) == (treated.sum(), (~treated).sum())
+        totals = (float(told.treated_total), float(told.control_total))
+        assert totals == pytest.approx((y[treated].sum(), y[~treated].sum()), abs=0.006)
+        if told.is_measurable and told.interval_method == "least_squares":
+            before = over[f"x_{told.outcome}_{told.window_days}"].to_numpy()
+            strata, scale = over.stratum.to_numpy(), max(1.0, np.abs(y).max() / 10)
+            ours = least_squares(y, treated, strata, None)
+            assert ours == pytest.approx(
+                (told.difference, told.lower_95, told.upper_95), abs=2e-4 * scale
+            )
+            within = before - pd.Series(before).groupby(strata).transform("mean").to_numpy()
+            if np.allclose(within, 0):  # nothing to hold equal
+                assert pd.isna(told.adjusted_difference)
+            else:
+                ours = least_squares(y, treated, strata, before)
+                assert ours == pytest.approx(
+                    (told.adjusted_difference, told.adjusted_lower_95, told.adjusted_upper_95),
+                    abs=2e-4 * scale,
+                )
+            measured += 1
+    assert measured > 2
+
+
+def test_retention_and_churn_of_the_treated_against_the_held_out(
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas, lived: pd.DataFrame
+) -> None:
+    """Windows that ended in twelve months, compared within their draws, month by month."""
+    # an activity that holds nobody out, ever, is no experiment
+    with_control = lived.groupby(["kind", "code"]).treated.transform("nunique") == 2
+    rows = lived[with_control & (lived.ends <= lake.as_of)]
+    months = VARS["comparison_months"]
+    measured = 0
+    for told in sample_marts.sql("from controlled_comparison").df().itertuples():
+        month_end = told.month + pd.offsets.MonthEnd(0)
+        inside = (rows.ends <= month_end) & (
+            rows.ends >= told.month - pd.DateOffset(months=months - 1)
+        )
+        chosen = rows[inside & ((rows.kind == told.activity_kind) | (told.activity_kind == "all"))]
+        outcome = {"retention_rate": "bought_90", "churn_rate": "churned_90"}[told.measure]
+        y, treated = chosen[outcome].to_numpy(), chosen.treated.to_numpy()
+        counts = (treated.sum(), (~treated).sum(), y[treated].sum(), y[~treated].sum())
+        assert counts == (
+            told.treated_customers, told.control_customers, told.treated_total, told.control_total
+        )  # fmt: skip
+        if told.is_measurable:
+            draws = chosen.assign(y=y).groupby(["stratum", "treated"]).y.agg(["mean", "size"])
+            both = draws.unstack().dropna()
+            weight = 1 / (1 / both["size"]).sum(axis=1)
+            means = both["mean"].mul(weight, axis=0).sum() / weight.sum()
+            difference = means[True] - means[False]
+            assert told.difference == pytest.approx(difference, abs=1e-6)
+            assert told.treated_share == pytest.approx(means[True], abs=1e-6)
+            assert told.relative_change == pytest.approx(means[True] / means[False] - 1, abs=1e-5)
+            measured += 1
+    assert measured > 20
 
 
 # -- what can be said at all: the rules, on tables of a few rows --
