@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import policy, uplift
-from models.uplift import FloatArray, Prepared, Trial, Z
+from models.uplift import FloatArray, IntArray, Prepared, Trial, Z
 
 CUSTOMER: Final = "customer_id"
 KEYS: Final = (CUSTOMER, "snapshot_on", "campaign_id")
@@ -77,20 +77,22 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         return Effects(
             "assumed",
             decision,
-            _effects(today, tactics, "assumed", {}, None),
+            _effects(today, "assumed", {tactic: np.ones(len(today)) for tactic in tactics}, None),
             pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
             nothing,
             {},
         )
 
-    kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64), plans)
-    factors = _factors(kept, tactics)
+    plan = _plan_of(trials, trials[TACTIC].to_numpy(object), plans)
+    kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64))
+    kept = kept.assuming(_assumed(plan, kept.mean, plans))
+    factors = _Factors.of(kept, plan, plans, np.ones(len(plan), bool))
     learnt = uplift.learn(kept)
     qini = uplift.held_out_qini(kept, learnt)
     if qini[1] > 0:
         basis = "individual"
         why = "customers for whom more was predicted gained more, out of sample"
-    elif any(factor["weight"] >= 1 / 2 for factor in factors.values()):
+    elif factors.most_weight >= 1 / 2:
         basis = "average"
         why = (
             "the trials do not tell customers apart, but they weigh more than the assumption in "
@@ -103,21 +105,26 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {len(trials):,} customers drawn by lot)."
     )
     anyway = kept.mean_model.of(today)
-    rises = {}
+    rises, factor_of = {}, {}
     for tactic in tactics:
         given = np.full(len(today), tactic, object)
-        assumed = _assumed(today, given, anyway, plans)
-        if basis == "individual":
-            rises[tactic] = learnt.model.effect(today, given, assumed)
-        else:
-            rises[tactic] = assumed * (factors[tactic]["factor"] if basis == "average" else 1.0)
+        own_plan = _plan_of(today, given, plans)
+        assumed = _assumed(own_plan, anyway, plans)
+        factor_of[tactic] = np.ones(len(today))
+        if basis == "average":
+            factor_of[tactic] = factors.of_rows(own_plan, given)
+        rises[tactic] = (
+            learnt.model.effect(today, given, assumed)
+            if basis == "individual"
+            else assumed * factor_of[tactic]
+        )
     # Each policy is judged by what the day would have used, learnt from the other folds.
     effect = {
         "individual": learnt.held_out,
-        "average": kept.trial.assumed * _held_out_factor(kept),
+        "average": kept.trial.assumed * _held_out_factor(kept, plan, plans),
         "assumed": kept.trial.assumed,
     }[basis]
-    values = _values(trials, kept, effect, plans)
+    values = _values(trials, kept, effect)
     card = {
         "decision": decision,
         "qini": list(qini),
@@ -125,14 +132,14 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             uplift.mean_with_interval(kept.scores(learnt.held_out), kept.trial.customer)
         ),
         "variance_explained": 1 - float(np.var(kept.residual) / np.var(kept.trial.outcome)),
-        "factors": factors,
+        "factors": factors.to_json(plans),
         "model": learnt.model.to_json(),
     }
     individual = rises if basis == "individual" else None
     return Effects(
         basis,
         decision,
-        _effects(today, tactics, basis, factors, individual),
+        _effects(today, basis, factor_of, individual),
         _long(today, anyway, rises),
         values,
         card,
@@ -160,97 +167,148 @@ def _features(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=[c for c in (*KEYS, *DRAW, *OUTCOMES) if c in frame.columns])
 
 
-def _prepared(trials: pd.DataFrame, outcome: FloatArray, plans: pd.DataFrame) -> Prepared:
-    trial = Trial.of(
-        _features(trials).drop(columns=["orders_before", "profit_before"]),
-        trials["treated"].to_numpy(np.float64),
-        trials["treated_share"].to_numpy(np.float64),
-        outcome,
-        treatment=trials[TACTIC].to_numpy(object),
-        customer=trials[CUSTOMER].to_numpy(object),
+def _prepared(trials: pd.DataFrame, outcome: FloatArray) -> Prepared:
+    return Prepared.of(
+        Trial.of(
+            _features(trials).drop(columns=["orders_before", "profit_before"]),
+            trials["treated"].to_numpy(np.float64),
+            trials["treated_share"].to_numpy(np.float64),
+            outcome,
+            treatment=trials[TACTIC].to_numpy(object),
+            customer=trials[CUSTOMER].to_numpy(object),
+        )
     )
-    prepared = Prepared.of(trial)
-    assumed = _assumed(trials, trial.treatment, prepared.mean, plans)
-    return Prepared(**{**vars(prepared), "trial": Trial(**{**vars(trial), "assumed": assumed})})
 
 
-def _assumed(
-    frame: pd.DataFrame,
-    tactic: npt.NDArray[np.object_],
-    orders_anyway: FloatArray,
-    plans: pd.DataFrame,
-) -> FloatArray:
-    """The rise of the probability to order that the plans assume of a tactic on each row.
-
-    save: so many of those who would not order are kept; win_back: the odds to order rise by so
-    much. 0 where no plan of that tactic is made for the row's goal and sign.
-    """
+def _plan_of(frame: pd.DataFrame, tactic: npt.NDArray[np.object_], plans: pd.DataFrame) -> IntArray:
+    """Place in `plans` of the plan that is made of a tactic for each row; -1 where none is."""
+    keys = ["goal", "plan_for", TACTIC]
     sought = pd.DataFrame(
         {"goal": frame["goal"].to_numpy(), "plan_for": frame["sign_of"].to_numpy(), TACTIC: tactic}
     )
-    found = sought.merge(
-        plans.drop_duplicates(["goal", "plan_for", TACTIC]),
-        on=["goal", "plan_for", TACTIC],
-        how="left",
-    )
-    share = found["assumed_effect"].to_numpy(np.float64, na_value=np.nan)
-    share = np.nan_to_num(share)
+    places = plans[keys].assign(place=np.arange(len(plans))).drop_duplicates(keys)
+    found = sought.merge(places, on=keys, how="left")["place"]
+    return found.fillna(-1).to_numpy(np.int64)
+
+
+def _assumed(plan: IntArray, orders_anyway: FloatArray, plans: pd.DataFrame) -> FloatArray:
+    """The rise of the probability to order that each row's plan assumes; 0 where there is none.
+
+    save: so many of those who would not order are kept; win_back: the odds to order rise by so
+    much.
+    """
+    share = np.append(plans["assumed_effect"].to_numpy(np.float64), 0.0)[plan]
+    is_save = np.append((plans["goal"] == "save").to_numpy(bool), False)[plan]
     p = np.clip(orders_anyway, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    saved = (1 - p) * share
-    won_back = p * (1 + share) / (1 + p * share) - p
-    rise: FloatArray = np.where((sought["goal"] == "save").to_numpy(bool), saved, won_back)
+    rise: FloatArray = np.where(is_save, (1 - p) * share, p * (1 + share) / (1 + p * share) - p)
     return rise
 
 
-def _factor(prepared: Prepared, rows: npt.NDArray[np.bool_], centre: float) -> dict[str, float]:
-    """Measured effect as a multiple of the assumed one, drawn towards `centre`.
+@dataclass(frozen=True)
+class _Factor:
+    """A measured effect as a multiple of the assumed one, drawn towards `centre`.
 
     Least squares of the residual on assumed effect times contrast, each row weighed by its
-    variance; `weight` is that of the measurement against the assumption.
+    variance; `weight` is that of the measurement against the centre.
     """
-    assumed = prepared.trial.assumed * prepared.contrast
-    information = float((assumed[rows] ** 2 / prepared.variance[rows]).sum())
-    moment = float((assumed * prepared.residual / prepared.variance)[rows].sum())
-    own = 1 / uplift.ASSUMPTION_DEVIATION**2
-    factor = (moment + own * centre) / (information + own)
-    margin = Z / np.sqrt(information + own)
-    return {
+
+    value: float
+    lower: float
+    upper: float
+    weight: float
+
+    @classmethod
+    def of(cls, prepared: Prepared, rows: npt.NDArray[np.bool_], centre: float) -> _Factor:
+        assumed = prepared.trial.assumed[rows] * prepared.contrast[rows]
+        variance = prepared.variance[rows]
+        information = float((assumed**2 / variance).sum())
+        moment = float((assumed * prepared.residual[rows] / variance).sum())
+        own = 1 / uplift.ASSUMPTION_DEVIATION**2
+        value = (moment + own * centre) / (information + own)
+        margin = Z / float(np.sqrt(information + own))
         # Whoever is harmed by acting is left alone; nobody is worth more for being harmed.
-        "factor": max(factor, 0.0),
-        "lower": factor - margin,
-        "upper": factor + margin,
-        "weight": information / (information + own),
-    }
+        return cls(
+            max(value, 0.0), value - margin, value + margin, information / (information + own)
+        )
+
+    def to_json(self) -> dict[str, float]:
+        return {
+            "factor": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "weight": self.weight,
+        }
 
 
-def _factors(prepared: Prepared, tactics: list[str]) -> dict[str, dict[str, float]]:
-    everything = _factor(prepared, np.ones(len(prepared.trial), bool), 1.0)
-    return {
-        ALL: everything,
-        **{
-            tactic: _factor(prepared, prepared.trial.treatment == tactic, everything["factor"])
-            for tactic in tactics
-        },
-    }
+@dataclass(frozen=True)
+class _Factors:
+    """Factors on the assumed effects: of all, of a tactic, of a plan; each drawn to the one above.
+
+    A tactic is not right or wrong as a whole: a voucher that keeps those who left for the price
+    does nothing for those of whom nothing is known, and a common factor would send it to both.
+    """
+
+    everything: _Factor
+    tactics: Mapping[str, _Factor]
+    plans: tuple[_Factor, ...]
+
+    @classmethod
+    def of(
+        cls, prepared: Prepared, plan: IntArray, plans: pd.DataFrame, rows: npt.NDArray[np.bool_]
+    ) -> _Factors:
+        everything = _Factor.of(prepared, rows, 1.0)
+        tactics = {
+            tactic: _Factor.of(
+                prepared, rows & (prepared.trial.treatment == tactic), everything.value
+            )
+            for tactic in sorted(set(plans[TACTIC]))
+        }
+        return cls(
+            everything,
+            tactics,
+            tuple(
+                _Factor.of(prepared, rows & (plan == place), tactics[tactic].value)
+                for place, tactic in enumerate(plans[TACTIC])
+            ),
+        )
+
+    def of_rows(self, plan: IntArray, tactic: npt.NDArray[np.object_]) -> FloatArray:
+        """Factor of each row: of its plan, else of its tactic, else of all."""
+        of_plan = np.array([*(each.value for each in self.plans), np.nan])[plan]
+        of_tactic = np.array([self.tactics.get(str(t), self.everything).value for t in tactic])
+        return np.where(np.isnan(of_plan), of_tactic, of_plan)
+
+    @property
+    def most_weight(self) -> float:
+        """Weight of the measurement against the assumption where it weighs most."""
+        return max(each.weight for each in (self.everything, *self.tactics.values(), *self.plans))
+
+    def to_json(self, plans: pd.DataFrame) -> dict[str, Any]:
+        keys = plans[["goal", "plan_for", TACTIC]].itertuples(index=False)
+        return {
+            ALL: self.everything.to_json(),
+            "tactics": {name: each.to_json() for name, each in self.tactics.items()},
+            "plans": [
+                {"goal": goal, "plan_for": sign, TACTIC: tactic, **each.to_json()}
+                for (goal, sign, tactic), each in zip(keys, self.plans, strict=True)
+            ],
+        }
 
 
-def _held_out_factor(prepared: Prepared) -> FloatArray:
+def _held_out_factor(kept: Prepared, plan: IntArray, plans: pd.DataFrame) -> FloatArray:
     """Factor on the assumed effect of each row, learnt from the other folds."""
-    factor = np.ones(len(prepared.trial))
+    factor = np.ones(len(plan))
     for fold in range(uplift.FOLDS):
-        others = prepared.folds != fold
-        centre = _factor(prepared, others, 1.0)["factor"]
-        for tactic in set(prepared.trial.treatment):
-            own = prepared.trial.treatment == tactic
-            factor[~others & own] = _factor(prepared, others & own, centre)["factor"]
+        out = kept.folds == fold
+        others = _Factors.of(kept, plan, plans, ~out)
+        factor[out] = others.of_rows(plan[out], kept.trial.treatment[out])
     return factor
 
 
 def _effects(
     today: pd.DataFrame,
-    tactics: list[str],
     basis: str,
-    factors: Mapping[str, Mapping[str, float]],
+    factor_of: Mapping[str, FloatArray],
     individual: Mapping[str, FloatArray] | None,
 ) -> pd.DataFrame:
     parts = [
@@ -259,19 +317,17 @@ def _effects(
                 CUSTOMER: today[CUSTOMER].to_numpy(),
                 TACTIC: tactic,
                 "effect_basis": basis,
-                "factor": round(factors[tactic]["factor"], DECIMALS) if basis == "average" else 1.0,
+                "factor": np.round(factor, DECIMALS),
                 "effect": np.round(individual[tactic], DECIMALS) if individual else np.nan,
             }
         )
-        for tactic in tactics
+        for tactic, factor in factor_of.items()
     ]
     empty = pd.DataFrame({name: pd.Series(dtype="float64") for name in EFFECT_COLUMNS})
     return pd.concat(parts, ignore_index=True) if parts else empty
 
 
-def _values(
-    trials: pd.DataFrame, kept: Prepared, effect: FloatArray, plans: pd.DataFrame
-) -> pd.DataFrame:
+def _values(trials: pd.DataFrame, kept: Prepared, effect: FloatArray) -> pd.DataFrame:
     worth = trials[WORTH].to_numpy(np.float64)
     # The control group cost nothing; had it been treated, it would have cost as much.
     paid = trials["cost"].to_numpy(np.float64)
@@ -295,7 +351,7 @@ def _values(
         "everybody": np.ones(n),
         "nobody": np.zeros(n),
     }
-    profit = _prepared(trials, trials["profit_after"].to_numpy(np.float64), plans)
+    profit = _prepared(trials, trials["profit_after"].to_numpy(np.float64))
     frames = [
         policy.policy_values(kept, effect, given, np.zeros(n)).assign(outcome="kept"),
         policy.policy_values(profit, effect * worth, given, unit).assign(outcome="profit"),

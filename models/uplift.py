@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -260,6 +260,10 @@ class Prepared:
             np.maximum(variance, least),
             Mean(basis, numbers, weights),
         )
+
+    def assuming(self, assumed: FloatArray) -> Prepared:
+        """The same with the effect that was assumed of each row, which the means need not know."""
+        return replace(self, trial=replace(self.trial, assumed=assumed))
 
     @property
     def residual(self) -> FloatArray:
