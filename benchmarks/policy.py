@@ -227,9 +227,11 @@ class Candidates:
                 # Untreated: the mean, put right by those whom the lot left untreated.
                 seen.mean + (1 - treated) / (1 / 2) * seen.residual,
             ]
-        seen = Prepared.of(Trial.of(features, treated, 1 / 2, profit))
+        measure = policy.own_measure(self.known["average_order_profit"].to_numpy(np.float64))
+        seen = Prepared.of(Trial.of(features, treated, 1 / 2, profit / measure))
+        earned = measure * seen.scores(np.zeros(len(treated)))
         cost = self.known["unit_cost"].to_numpy(np.float64)
-        return [*rows, seen.scores(np.zeros(len(treated))) - cost, np.ones(len(cost)), cost]
+        return [*rows, earned - cost, np.ones(len(cost)), cost]
 
 
 def candidates(world: World) -> tuple[Candidates, treatment_effects.Effects]:
@@ -241,6 +243,8 @@ def candidates(world: World) -> tuple[Candidates, treatment_effects.Effects]:
     )
     late = late[late["tactic"].isin(list(REACH))]
     late = late.merge(found.rises, on=["customer_id", "tactic"])
+    # Bad rows among the orders name customers who are not.
+    late = late[late["customer_id"].isin(world.truth["customer_id"])]
     late["unit_cost"] = late["tactic"].map(cost)
     truth = late[["customer_id", "tactic"]].merge(world.truth, on="customer_id")
     for tactic, channels in REACH.items():
@@ -390,7 +394,7 @@ def main() -> int:
                     world.save(folder)
             results.append(judge(world, seed))
             profits = ", ".join(
-                f"{choice} {results[-1].true.figure(lambda of, c=choice: of[c]['profit'])[0]:,.0f}"  # type: ignore[misc]
+                f"{choice} {results[-1].true.figure(lambda of, c=choice: of[c]['profit'])[0]:,.0f}"
                 for choice in CHOICES
             )
             console.print(f"seed {seed}: {results[-1].basis} effects; true profit: {profits}")
@@ -418,13 +422,12 @@ def _print_choices(console: Console, measured: Totals, true: Totals) -> None:
     console.print("\nWithin 90 days, all seeds together: measured by lot (95%), and in truth")
     for choice in CHOICES:
         treated, cost = (
-            true.figure(lambda of, c=choice, n=name: of[c][n])[0]  # type: ignore[misc]
-            for name in ("treated", "cost")
+            true.figure(lambda of, c=choice, n=name: of[c][n])[0] for name in ("treated", "cost")
         )
         console.print(f"{choice}: treats {treated:,.0f} for {cost:,.0f}")
         for title, (form, of_one) in figures.items():
-            value, lower, upper = measured.figure(lambda of, c=choice, f=of_one: f(of[c]))  # type: ignore[misc]
-            truth = true.figure(lambda of, c=choice, f=of_one: f(of[c]))[0]  # type: ignore[misc]
+            value, lower, upper = measured.figure(lambda of, c=choice, f=of_one: f(of[c]))
+            truth = true.figure(lambda of, c=choice, f=of_one: f(of[c]))[0]
             console.print(
                 f"  {title:<38} {value:{form}} ({lower:{form}} to {upper:{form}}), {truth:{form}}"
             )

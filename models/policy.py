@@ -17,6 +17,8 @@ from models.uplift import FloatArray, Prepared, mean_with_interval
 
 # Part of what treating everybody would cost that the policies may spend, each the same.
 BUDGET_SHARE: Final = 0.2
+# Part of the average below which no customer's order is taken as his measure.
+LEAST_MEASURE: Final = 0.05
 COLUMNS: Final = ("policy", "value", "lower", "upper", "treated_share", "cost", "customers")
 
 
@@ -42,23 +44,39 @@ def priority_of(gain: FloatArray, cost: FloatArray) -> FloatArray:
     return (gain - cost) / np.maximum(cost, 1e-6)
 
 
+def own_measure(worth: FloatArray) -> FloatArray:
+    """A measure of each customer's own, home currency, in which profit differs less: his order.
+
+    What a trial shows of profit in units that were known before it is as unbiased, and what one
+    large customer orders by chance no longer hides what all others do.
+    """
+    least = LEAST_MEASURE * float(np.abs(worth).mean())
+    return np.maximum(worth, least) if least > 0 else np.ones(len(worth))
+
+
 def policy_values(
-    profit: Prepared, effect: FloatArray, given: Mapping[str, FloatArray], cost: FloatArray
+    outcome: Prepared,
+    effect: FloatArray,
+    given: Mapping[str, FloatArray],
+    *,
+    measure: FloatArray,
+    cost: FloatArray,
 ) -> pd.DataFrame:
-    """Value of each policy, home currency per customer of the trial, nobody treated being 0.
+    """Value of each policy per customer of the trial, nobody treated being 0.
 
     Args:
-        profit: the trial with profit, before the cost of treating, as outcome.
-        effect: effect on profit expected of each row, held out; makes the figures vary less.
+        outcome: the trial with what is to be raised as outcome, each row in its own measure.
+        effect: effect on the outcome expected of each row, held out; makes the figures vary less.
         given: by policy, the probability with which it treats each row.
-        cost: of treating each row.
+        measure: what one of the outcome is on each row, such as the profit of an order.
+        cost: of treating each row, in the measure's unit.
 
     Returns:
         One row per policy with the columns of `COLUMNS`; `cost` is per customer, too.
     """
-    score = profit.scores(effect) - cost
+    score = measure * outcome.scores(effect) - cost
     rows = []
     for policy, share in given.items():
-        value, lower, upper = mean_with_interval(share * score, profit.trial.customer)
+        value, lower, upper = mean_with_interval(share * score, outcome.trial.customer)
         rows.append((policy, value, lower, upper, share.mean(), (share * cost).mean(), len(score)))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -351,10 +351,14 @@ def _values(trials: pd.DataFrame, kept: Prepared, effect: FloatArray) -> pd.Data
         "everybody": np.ones(n),
         "nobody": np.zeros(n),
     }
-    profit = _prepared(trials, trials["profit_after"].to_numpy(np.float64))
+    measure = policy.own_measure(worth)
+    profit = _prepared(trials, trials["profit_after"].to_numpy(np.float64) / measure)
+    nothing, one = np.zeros(n), np.ones(n)
     frames = [
-        policy.policy_values(kept, effect, given, np.zeros(n)).assign(outcome="kept"),
-        policy.policy_values(profit, effect * worth, given, unit).assign(outcome="profit"),
+        policy.policy_values(kept, effect, given, measure=one, cost=nothing).assign(outcome="kept"),
+        policy.policy_values(profit, effect, given, measure=measure, cost=unit).assign(
+            outcome="profit"
+        ),
     ]
     values = pd.concat(frames, ignore_index=True)[list(VALUE_COLUMNS)]
     figures = ["value", "lower", "upper", "treated_share", "cost"]

@@ -122,7 +122,9 @@ def test_a_policy_is_worth_what_it_gives_to_whom_it_gains(differing: Prepared) -
     own = (differing.trial.features["kind"] == "own").to_numpy(float)
     cost = np.full(ROWS, 0.02)
     given = {"own": own, "others": 1 - own, "nobody": np.zeros(ROWS)}
-    values = policy.policy_values(differing, held_out, given, cost).set_index("policy")
+    values = policy.policy_values(
+        differing, held_out, given, measure=np.ones(ROWS), cost=cost
+    ).set_index("policy")
     assert values.loc["own", "lower"] > 0
     # Half of them times (effect less cost).
     margin = (values["upper"] - values["lower"]) / 2
