@@ -30,6 +30,7 @@ from models.errors import StoreError
 from models.version import canonical_json, sha256, version_of
 
 if TYPE_CHECKING:
+    from models.effect_version import EffectVersion
     from models.forecast import Forecast
     from models.model import ChurnModel
 
@@ -310,6 +311,15 @@ class ForecastStore(VersionStore["Forecast"]):
         from models.forecast import Forecast  # noqa: PLC0415
 
         return Forecast.from_files(files)
+
+
+class EffectStore(VersionStore["EffectVersion"]):
+    """The versions of what acting does."""
+
+    def _read(self, files: Mapping[str, bytes]) -> EffectVersion:
+        from models.effect_version import EffectVersion  # noqa: PLC0415
+
+        return EffectVersion.from_files(files)
 
 
 def _by_preference(history: tuple[Promotion, ...], as_of: date) -> Iterator[Promotion]:

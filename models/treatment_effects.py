@@ -5,7 +5,7 @@ Frames in, frames out: the learner stands in uplift.py, the value of policies in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +28,10 @@ LEAST_PROBABILITY: Final = 0.01
 DECIMALS: Final = 6
 ALL: Final = "all"
 EFFECT_COLUMNS: Final = (CUSTOMER, TACTIC, "effect_basis", "factor", "effect")
+EVIDENCE: Final = (
+    TACTIC, "goal", "plan_for", "treated", "held_out", "rise", "rise_lower", "rise_upper",
+    "assumed_effect", "factor", "factor_lower", "factor_upper",
+)  # fmt: skip
 VALUE_COLUMNS: Final = ("outcome", *policy.COLUMNS)
 
 
@@ -45,7 +49,11 @@ class Effects:
             signs of the day let expect it, and that probability without acting (`orders_anyway`).
         values: one row per outcome and policy: value per customer of the trials (`kept`:
             customers who order because of it; `profit`: home currency, costs taken off).
-        card: the figures that the decision rests on, and the model.
+        evidence: one row per tactic, then one per plan (`EVIDENCE`): customers of past campaigns,
+            treated and held out; how much more of the treated ordered (0-1) with its 95% interval;
+            the multiple of the assumed effect that is used where effects are average, with its.
+        figures: what the decision rests on, by name, each with its 95% interval.
+        numbers: what was learnt, JSON: factors, and the individual model.
     """
 
     basis: str
@@ -53,7 +61,20 @@ class Effects:
     effects: pd.DataFrame
     rises: pd.DataFrame
     values: pd.DataFrame
-    card: Mapping[str, Any]
+    evidence: Sequence[Mapping[str, Any]]
+    figures: Mapping[str, tuple[float, float, float]]
+    numbers: Mapping[str, Any]
+
+    @property
+    def known(self) -> str:
+        """What is known of each tactic and from whom, in a sentence a person can read."""
+        tactics = [row for row in self.evidence if row["plan_for"] == ALL]
+        if not any(row["treated"] for row in tactics):
+            return (
+                "No past campaign drew a control group: what acting does rests on the assumptions "
+                "that the seed plan_by_reason states."
+            )
+        return "What acting does to the share that orders: " + "; ".join(map(_told, tactics)) + "."
 
 
 def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> Effects:
@@ -80,6 +101,8 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             _effects(today, "assumed", {tactic: np.ones(len(today)) for tactic in tactics}, None),
             pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
             nothing,
+            _evidence(trials, plans, None, None, None),
+            {},
             {},
         )
 
@@ -125,16 +148,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         "assumed": kept.trial.assumed,
     }[basis]
     values = _values(trials, kept, effect)
-    card = {
-        "decision": decision,
-        "qini": list(qini),
-        "average_effect": list(
-            uplift.mean_with_interval(kept.scores(learnt.held_out), kept.trial.customer)
-        ),
-        "variance_explained": 1 - float(np.var(kept.residual) / np.var(kept.trial.outcome)),
-        "factors": factors.to_json(plans),
-        "model": learnt.model.to_json(),
-    }
+    scores = kept.scores(learnt.held_out)
     individual = rises if basis == "individual" else None
     return Effects(
         basis,
@@ -142,8 +156,72 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         _effects(today, basis, factor_of, individual),
         _long(today, anyway, rises),
         values,
-        card,
+        _evidence(trials, plans, plan, scores, factors),
+        {"qini": qini, "average_rise": uplift.mean_with_interval(scores, kept.trial.customer)},
+        {"factors": factors.to_json(plans), "individual": learnt.model.to_json()},
     )
+
+
+def _evidence(
+    trials: pd.DataFrame,
+    plans: pd.DataFrame,
+    plan: IntArray | None,
+    scores: FloatArray | None,
+    factors: _Factors | None,
+) -> list[dict[str, Any]]:
+    """Rows of `Effects.evidence`; without scores and factors nothing was learnt."""
+    treated, customer = trials["treated"].to_numpy(bool), trials[CUSTOMER].to_numpy(object)
+    given = trials[TACTIC].to_numpy(object)
+    own_plan = _plan_of(trials, given, plans) if plan is None else plan
+
+    def row(
+        names: tuple[str, str, str],
+        rows: npt.NDArray[np.bool_],
+        assumed: float | None,
+        factor: _Factor | None,
+    ) -> dict[str, Any]:
+        seen = int(rows.sum())
+        rise: tuple[float | None, ...] = (None, None, None)
+        if scores is not None and min(seen, treated[rows].sum(), (~treated[rows]).sum()) > 0:
+            rise = uplift.mean_with_interval(scores[rows], customer[rows])
+        used = (factor.value, factor.lower, factor.upper) if factor else (1.0, None, None)
+        held_out = int((~treated[rows]).sum())
+        figures = (
+            None if each is None else round(float(each), DECIMALS)
+            for each in (*rise, assumed, *used)
+        )
+        return dict(zip(EVIDENCE, (*names, seen - held_out, held_out, *figures), strict=True))
+
+    return [
+        *(
+            row(
+                (tactic, ALL, ALL),
+                given == tactic,
+                None,
+                factors.tactics[tactic] if factors else None,
+            )
+            for tactic in sorted(set(plans[TACTIC]))
+        ),
+        *(
+            row(
+                (each[TACTIC], each["goal"], each["plan_for"]),
+                own_plan == place,
+                each["assumed_effect"],
+                factors.plans[place] if factors else None,
+            )
+            for place, each in enumerate(plans.to_dict("records"))
+        ),
+    ]
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    if not row["treated"] or not row["held_out"]:
+        return f"{row[TACTIC]} is assumed, for want of a control group"
+    who = f"{row['treated']:,} treated, {row['held_out']:,} held out"
+    if row["rise"] is None:
+        return f"{row[TACTIC]} is assumed, for want of more ({who})"
+    rise, lower, upper = (100 * row[name] for name in ("rise", "rise_lower", "rise_upper"))
+    return f"{row[TACTIC]} {rise:+.1f} points ({lower:+.1f} to {upper:+.1f}; {who})"
 
 
 def _long(today: pd.DataFrame, anyway: FloatArray, rises: Mapping[str, FloatArray]) -> pd.DataFrame:

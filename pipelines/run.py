@@ -139,11 +139,14 @@ def run(settings: Settings, console: Console) -> int:
 
     result = execute("daily", settings, as_of, console)
     version = published_version(settings, result)
-    trained = result.asset_materializations_for_node("train")[0].metadata
+    trained, acting = (
+        result.asset_materializations_for_node(step)[0].metadata for step in ("train", "effects")
+    )
     print_summary(
         version,
         console,
         decision=str(trained["decision"].value),
+        known_effects=str(acting["known"].value),
         seconds=time.monotonic() - started,
     )
     return 0

@@ -58,7 +58,12 @@ def _text(value: object) -> str:
 
 
 def print_summary(
-    version: PublishedVersion, console: Console, *, decision: str, seconds: float
+    version: PublishedVersion,
+    console: Console,
+    *,
+    decision: str,
+    known_effects: str,
+    seconds: float,
 ) -> None:
     """Print what a version holds: rows, stages, lists, the model, and what was left out.
 
@@ -66,6 +71,7 @@ def print_summary(
         version: the version that the run published or found published.
         console: where to print.
         decision: why the model that is served is served, one sentence.
+        known_effects: what is known of what acting does, and from whom, one sentence.
         seconds: how long the run took, wall clock.
     """
     console.print()
@@ -74,6 +80,8 @@ def print_summary(
         _stages(console, con)
         _lists(console, con)
         _model(console, con, decision)
+        console.print(known_effects, soft_wrap=True, markup=False)
+        console.print()
         _left_out(console, con)
     _where(console, version, seconds)
 

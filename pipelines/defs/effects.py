@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 import pyarrow as pa
 
+from models.store import EffectStore
 from pipelines.dbt import asset_key
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
@@ -75,15 +76,21 @@ def effects(
     warehouse: dg.ResourceParam[Warehouse],
     lake: dg.ResourceParam[Lake],
 ) -> Iterator[dg.MaterializeResult]:
-    """Learn effects from all campaigns whose windows are over by the day."""
-    from models import treatment_effects  # noqa: PLC0415  numpy and pandas can wait
+    """Learn effects from all campaigns whose windows are over by the day, and keep the version."""
+    from models import effect_version, treatment_effects  # noqa: PLC0415  pandas can wait
     from models.native import thread_limit  # noqa: PLC0415
 
     as_of = as_of_day(context)
+    trials = warehouse.frame(TRIALS)
     with thread_limit(settings.threads):
         found = treatment_effects.estimate(
-            warehouse.frame(TRIALS), warehouse.frame(TODAY, [as_of]), warehouse.frame(PLANS)
+            trials, warehouse.frame(TODAY, [as_of]), warehouse.frame(PLANS)
         )
+    store = store_of(settings)
+    version = store.save(
+        effect_version.version_of_effects(found, trials, as_of=as_of, threads=settings.threads)
+    )
+    store.promote(version)
     for key, frame, types in (
         (EFFECTS, found.effects, EFFECT_TYPES),
         (POLICY_VALUES, found.values, VALUE_TYPES),
@@ -93,12 +100,19 @@ def effects(
         yield dg.MaterializeResult(
             key,
             metadata={
+                "version": version,
                 "basis": found.basis,
                 "decision": found.decision,
+                "known": found.known,
                 "dagster/partition_row_count": len(frame),
                 "dagster/column_lineage": lineage(types.names),
             },
         )
+
+
+def store_of(settings: Settings) -> EffectStore:
+    """The versions of what acting does, in a folder beside those of churn."""
+    return EffectStore(settings.model_store / "effects")
 
 
 def lineage(columns: Iterable[str]) -> dg.TableColumnLineage:

@@ -3,11 +3,13 @@
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
-from models.store import ModelStore
+from models.store import ModelStore, VersionStore
 from pipelines.dbt import asset_key, tables_published
+from pipelines.defs import effects, forecasts
 from pipelines.errors import PublishError
 from pipelines.fingerprint import code_fingerprint, fingerprint, version_id
 from pipelines.list_history import PUBLISHED_LISTS, remember_list
@@ -159,7 +161,8 @@ def publish(
         code=code_fingerprint(),
         audit=audit(tables),
         facts=facts,
-        documents=model_cards(model_store, served["model_version"].to_pylist()),
+        documents=model_cards(model_store, served["model_version"].to_pylist())
+        | cards_of_the_others(settings, as_of),
         still_held=session.held.still_held,
     )
     remember_list(lake, publication.version)
@@ -176,13 +179,24 @@ def publish(
     )
 
 
-def model_cards(store: ModelStore, versions: Iterable[str]) -> dict[str, bytes]:
+def model_cards(store: VersionStore[Any], versions: Iterable[str]) -> dict[str, bytes]:
     """The pages of the model versions that speak in a published version, by path inside it."""
     return {
         f"{MODEL_CARDS}/{version}/{name}": path.read_bytes()
         for version in sorted(versions)
         for name, path in store.pages(version).items()
     }
+
+
+def cards_of_the_others(settings: Settings, as_of: date) -> dict[str, bytes]:
+    """The pages of what speaks beside churn for a day: what acting does, and the forecasts."""
+    from models.outlook import KINDS  # noqa: PLC0415  XGBoost takes seconds to import
+
+    cards: dict[str, bytes] = {}
+    for store in (effects.store_of(settings), *(forecasts.store_of(settings, k) for k in KINDS)):
+        version = store.champion_for(as_of)
+        cards |= model_cards(store, [version] if version else [])
+    return cards
 
 
 def table_rows(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> dict[str, dict[str, int]]:

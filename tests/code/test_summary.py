@@ -63,7 +63,13 @@ def change(version: PublishedVersion, sql: str) -> None:
 def printed(version: PublishedVersion) -> str:
     out = io.StringIO()
     console = Console(file=out, width=120, highlight=False)
-    print_summary(version, console, decision="[beats] recency by 0.02", seconds=61.4)
+    print_summary(
+        version,
+        console,
+        decision="[beats] recency by 0.02",
+        known_effects="voucher [+1.2] points",
+        seconds=61.4,
+    )
     return out.getvalue()
 
 
@@ -75,6 +81,7 @@ def test_a_small_version_is_told_in_full(version: PublishedVersion, tmp_path: Pa
     assert "No customer qualifies for a list" in text
     assert "Served: model 2026-06-30.abc for 2 customers" in text
     assert "[beats] recency by 0.02" in text
+    assert "voucher [+1.2] points" in text
     assert f"Published {version.id} in 61 s" in text
     assert str(tmp_path / "published" / "homing.duckdb") in text
     for silent in ("Quarantined", "Switched off", "read by nothing", "Warning"):

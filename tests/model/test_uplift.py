@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from models import policy, treatment_effects, uplift
+from models.effect_version import version_of_effects
+from models.store import EffectStore
 from models.uplift import EffectModel, Prepared, Trial, held_out_qini, learn, mean_with_interval
 
 ROWS = 4000
@@ -209,3 +213,47 @@ def test_too_few_drawn_by_lot_leave_the_assumption_and_say_so() -> None:
     assert f"{uplift.MIN_ARM} in each are needed" in found.decision
     assert (found.effects["factor"] == 1).all()
     assert found.values.empty
+
+
+def test_a_plan_that_works_and_one_that_does_not_are_told_apart() -> None:
+    """One factor for the tactic would send the voucher to both."""
+    trials = past(8000, effect=0.08)
+    found = treatment_effects.estimate(trials, today(trials), PLANS)
+    by_plan = {(row["goal"], row["plan_for"]): row for row in found.evidence}
+    # Assumed are 0.2 and 0.05 of the 0.7 who would not order; 0.08 and nothing is true.
+    works, does_not = by_plan["save", "price"], by_plan["save", "unknown"]
+    assert 0.4 < works["factor"] < 0.75
+    assert does_not["factor_lower"] < 0 < works["factor_lower"]
+    assert works["treated"] + works["held_out"] + does_not["treated"] + does_not["held_out"] == 8000
+    # Of no trial of its own, a plan is drawn to what the tactic does.
+    tactic = by_plan["all", "all"]
+    assert by_plan["win_back", "price"]["factor"] == tactic["factor"]
+    assert by_plan["win_back", "price"]["rise"] is None
+    assert tactic["rise_lower"] < 0.04 < tactic["rise_upper"]
+    assert "6," in found.known
+    assert "held out" in found.known
+
+
+def test_what_was_learnt_is_kept_as_a_version_with_its_card(tmp_path: Path) -> None:
+    trials = past(4000, effect=0.1)
+    found = treatment_effects.estimate(trials, today(trials), PLANS)
+    day = date(2026, 6, 30)
+    learnt = version_of_effects(found, trials, as_of=day, threads=1)
+    store = EffectStore(tmp_path)
+    store.promote(store.save(learnt))
+    again = store.load_champion(day).model
+    assert again is not None
+    assert again.files() == learnt.files()
+    page = store.pages(learnt.version)["card.html"].read_text()
+    assert "held out" in page
+    assert "churn_risk" in page
+
+
+def test_without_any_campaign_the_card_says_what_the_rank_rests_on() -> None:
+    trials = past(60, effect=0.3).head(0)
+    found = treatment_effects.estimate(trials, today(past(60, 0.3)), PLANS)
+    assert "rests on the assumptions" in found.known
+    card = version_of_effects(found, trials, as_of=date(2026, 6, 30), threads=1).card
+    assert found.known in card.decision
+    assert not card.metrics
+    assert [row["factor"] for row in card.by_segment] == [1.0] * 4
