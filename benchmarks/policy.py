@@ -1,6 +1,7 @@
 """Whether the customers chosen by expected profit are worth more than other choices, truth known.
 
     python -m benchmarks.policy --seeds 20 --customers 20000 [--worlds DIR]
+    python -m benchmarks.policy --listed HOME
 
 For each seed a sample company is made and brought in, and dbt builds the features and outcomes of
 treatments that a run builds. What is learnt from its randomised campaigns decides, as in a run, on
@@ -14,7 +15,8 @@ What a choice brings in the 90 days to come is told twice:
   out (models/uplift.py); the same draw serves all three choices, and the seeds are added up.
 - *in truth*: both lives of every customer, from the truth folder, which nothing that chooses reads.
 
-Exit status 1 when a goal is missed, by either.
+The second form judges the lists that the last run of a home with a sample company published.
+Exit status 1 when a goal is missed, measured or in truth.
 """
 
 from __future__ import annotations
@@ -252,22 +254,85 @@ def candidates(world: World) -> tuple[Candidates, treatment_effects.Effects]:
         truth[f"reach_{tactic}"] = truth[channels].replace(0, np.nan).bfill(axis=1).iloc[:, 0]
     may = ~np.isnan(_of_tactic(truth, "reach"))
     truth, late = truth[may], late[may].reset_index(drop=True)
+    return _with_lives(late, truth, _of_tactic(truth, "reach")), found
+
+
+def _with_lives(known: pd.DataFrame, truth: pd.DataFrame, reach: FloatArray) -> Candidates:
+    """Candidates with their two lives; `truth` row by row, with the tactic that each would get."""
     stays, orders = _of_tactic(truth, "stays"), _of_tactic(truth, "orders")
     anyway = truth["orders_untreated"].to_numpy(np.float64)
     worth = truth["profit_per_order"].to_numpy(np.float64)
     discount = COUPONS * truth["tactic"].map(DISCOUNT).fillna(0) * truth["gross"].fillna(0)
-    return (
-        Candidates(
-            late,
-            _of_tactic(truth, "reach"),
-            {
-                "stays": (truth["stays_untreated"].to_numpy(np.float64), stays),
-                "orders": (anyway, orders),
-                "profit": (anyway * worth, orders * (worth - discount.to_numpy(np.float64))),
-            },
-        ),
-        found,
+    return Candidates(
+        known,
+        reach,
+        {
+            "stays": (truth["stays_untreated"].to_numpy(np.float64), stays),
+            "orders": (anyway, orders),
+            "profit": (anyway * worth, orders * (worth - discount.to_numpy(np.float64))),
+        },
     )
+
+
+def listed(home: Path) -> tuple[Candidates, dict[str, FloatArray]]:
+    """Whom the lists about money of a home's last run name, and what others would have named.
+
+    The others choose among those whom nothing but money kept off these lists, and reserve in all
+    as much of the owners' budgets. Treatment and control rows both count as chosen: which of them
+    is held out, the lot decides. Rows whose tactic or channel the truth does not know are left out.
+    """
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
+        path = str(home / "published" / "homing.duckdb").replace("'", "''")
+        con.execute(f"attach '{path}' as published (read_only)")
+        pool = con.execute(
+            """
+            select rows.customer_id, rows.as_of_date as snapshot_on, rows.list_code, rows.tactic,
+                rows.channel, rows.reserved_cost::double as reserved_cost,
+                situation.lifecycle_stage, situation.value_tier, situation.reason_code,
+                situation.overdue_ratio, situation.days_since_last_order,
+                situation.gross_profit_12m::double as profit_12m,
+                situation.average_order_profit::double as average_order_profit,
+                case when rows.list_code = 'save' then situation.churn_probability
+                    else 1 - situation.return_probability end as risk,
+                coalesce(effects.unit_cost, 0) as unit_cost,
+                listed.list_row_id is not null as is_listed
+            from list_candidates as rows
+            inner join customer_situation as situation using (customer_id)
+            left join (select tactic, avg(cost)::double as unit_cost from treatment_outcomes
+                where treated group by tactic) as effects using (tactic)
+            left join published.retention_list as listed using (list_row_id)
+            where rows.list_code in ('save', 'win_back') and not exists (
+                select 1 from retention_list_suppressed as held
+                where held.list_row_id = rows.list_row_id
+                    and held.rule not in ('budget', 'does_not_pay')
+            )
+            order by rows.list_code, rows.customer_id
+            """
+        ).df()
+    truth = pool[["customer_id", "tactic", "channel"]].merge(
+        truth_of(home), on="customer_id", how="left"
+    )
+    by_channel = [c for c in ("phone", "sms", "email", "wechat") if f"reach_{c}" in truth]
+    reach = np.select(
+        [truth["channel"] == c for c in by_channel],
+        [truth[f"reach_{c}"].to_numpy(np.float64) for c in by_channel],
+        np.nan,
+    )
+    known = ~np.isnan(reach) & truth["tactic"].isin(list(REACH)).to_numpy(bool)
+    pool, truth = pool[known].reset_index(drop=True), truth[known]
+    reserved = pool["reserved_cost"].to_numpy(np.float64)
+    ours = pool["is_listed"].to_numpy(np.float64)
+    budget = float(ours @ reserved)
+    rng = np.random.default_rng(1)
+    chance = [policy.within_budget(rng.random(len(pool)), reserved, budget) for _ in range(DRAWS)]
+    given = {
+        OURS: ours,
+        RISK: policy.within_budget(pool["risk"].to_numpy(np.float64), reserved, budget),
+        CHANCE: np.mean(chance, axis=0),
+    }
+    return _with_lives(
+        pool.drop(columns=["is_listed", "risk", "list_code"]), truth, reach[known]
+    ), given
 
 
 def _of_tactic(truth: pd.DataFrame, what: str) -> FloatArray:
@@ -380,8 +445,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--worlds", type=Path, help="keep them there, and use those that are")
+    parser.add_argument("--listed", type=Path, help="judge the list of that home's last run alone")
     asked = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
+    if asked.listed:
+        late, given = listed(asked.listed)
+        measured = Totals.of(late.measured_rows(np.random.default_rng(1)), given)
+        true = Totals.of(late.true_rows(), given)
+        _print_choices(console, measured, true)
+        return _print_goals(console, measured, true)
     results: list[Result] = []
     with tempfile.TemporaryDirectory() as scratch, thread_limit(1):
         for seed in range(1, asked.seeds + 1):

@@ -4,9 +4,11 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 
-from benchmarks import real_orders
+from benchmarks import policy, real_orders
 from benchmarks.run import COMPARED, Day, compared_seconds
 
 
@@ -53,3 +55,49 @@ def test_real_files_that_are_absent_are_named(
     assert "no online_retail_ii_to_2011_05.parquet in" in said
     assert "cdnow_master" not in said
     assert "make real REAL_DATA=" in said
+
+
+def totals(kept: float, profit: float) -> policy.Totals:
+    """Every choice treats 400 of 1,000, half of whom stay anyway; only ours brings anything."""
+    treated = np.r_[np.ones(400), np.zeros(600)]
+    rows = [np.full(1000, 0.5 if name == "stay" else 1.0) for name in policy.SUMS]
+    ours = policy.Totals.of(rows, dict.fromkeys(policy.CHOICES, treated)).sums
+    by_choice = ours.reshape(len(policy.CHOICES), len(policy.SUMS)).copy()
+    by_choice[:, policy.SUMS.index("kept")] = [kept, 0, 0]
+    by_choice[:, policy.SUMS.index("profit")] = [profit, 0, 0]
+    return policy.Totals(by_choice.ravel(), np.zeros((len(ours), len(ours))))
+
+
+@pytest.mark.parametrize(
+    ("measured", "true", "status"),
+    [
+        (totals(40, 9), totals(40, 9), 0),
+        # Kept by 0.14 of those who stay, in truth; measured, too few; a loss.
+        (totals(40, 9), totals(28, 9), 1),
+        (totals(28, 9), totals(40, 9), 1),
+        (totals(40, -9), totals(40, 9), 1),
+    ],
+)
+def test_a_goal_that_is_missed_measured_or_in_truth_is_a_failure(
+    measured: policy.Totals, true: policy.Totals, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert policy._print_goals(Console(), measured, true) == status
+    assert ("missed" in capsys.readouterr().out) == bool(status)
+
+
+def test_the_interval_of_a_ratio_covers_it_nineteen_times_in_twenty() -> None:
+    rng = np.random.default_rng(8)
+    treated = np.r_[np.ones(400), np.zeros(600)]
+    covered = 0
+    for _ in range(200):
+        shared = rng.normal(0, 0.3, 1000)
+        rows = [np.ones(1000) for _ in policy.SUMS]
+        rows[0] = 0.1 + shared + rng.normal(0, 0.2, 1000)
+        rows[1] = 0.5 + shared
+        added = policy.Totals.of(rows, dict.fromkeys(policy.CHOICES, treated))
+        doubled = added + added
+        _, lower, upper = added.figure(lambda of: of[policy.OURS]["kept"] / of[policy.OURS]["stay"])
+        covered += lower < 0.2 < upper
+        assert doubled.sums[0] == pytest.approx(2 * added.sums[0])
+    # 190 are expected; fewer than 180 or more than 198 in one of a thousand.
+    assert 180 <= covered <= 198
