@@ -74,7 +74,11 @@ class Effects:
                 "No past campaign drew a control group: what acting does rests on the assumptions "
                 "that the seed plan_by_reason states."
             )
-        return "What acting does to the share that orders: " + "; ".join(map(_told, tactics)) + "."
+        return (
+            f"What acting does to the share that orders (lists rank by {self.basis} effects): "
+            + "; ".join(map(_told, tactics))
+            + "."
+        )
 
 
 def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> Effects:
