@@ -252,6 +252,58 @@ def test_points_by_playing_every_queue(company: Company) -> None:
     same(expiring, members.points_expiring)
 
 
+def trend(now: float, before: float) -> str:
+    """How a count moved against the window before."""
+    if not now or not before:
+        return "started" if now else "stopped" if before else "none"
+    change, share = now / before - 1, VARS["trend_share"]
+    return "rising" if change > share else "falling" if change < -share else "steady"
+
+
+def test_what_customers_did_in_the_windows_and_those_before(
+    company: Company, lake: LakeInPandas
+) -> None:
+    told = company.read("from customer_behaviour").set_index("customer_id")
+    used, kinds = lake.rows["usage_events"], company.read("from usage_kind")
+    visits = used[used.kind.isin(kinds.kind[kinds.usage_group == "visit"])]
+    assert set(told.index) == set(company.purchases.customer_id)
+
+    def counted(rows: Frame, day: str, window: int, ends: int = 0) -> pd.Series:
+        age = (lake.as_of - rows[day]).dt.days - ends
+        inside = rows[(age >= 0) & (age < window)]
+        return inside.groupby("customer_id").size().reindex(told.index, fill_value=0)
+
+    for prefix, rows, day, figure in (
+        ("orders", company.purchases, "ordered_on", "order_trend"),
+        ("usage_events", used, "occurred_on", "usage_trend"),
+        ("visits", visits, "occurred_on", "visit_trend"),
+    ):
+        now, before = counted(rows, day, 90), counted(rows, day, 90, ends=90)
+        same(now, told[f"{prefix}_90d"])
+        same(before, told[f"{prefix}_previous_90d"])
+        if prefix != "visits":
+            same(counted(rows, day, 30), told[f"{prefix}_30d"])
+            same(counted(rows, day, 365), told[f"{prefix}_365d"])
+        ours = [trend(*pair) for pair in zip(now, before, strict=True)]
+        same(pd.Series(ours, told.index), told[figure])
+        assert len(set(ours)) == 6
+
+    due = company.purchases.dropna(subset="due_on")
+    due = due[(due.due_on > lake.as_of - timedelta(days=365)) & (due.due_on <= lake.as_of)]
+    delay = (due.paid_on.fillna(lake.as_of) - due.due_on).dt.days
+    late, unpaid = due[delay > 0], due[(delay > 0) & due.paid_on.isna()]
+    for column, rows in (
+        ("invoices_365d", due), ("late_payments_365d", late), ("unpaid_overdue_invoices", unpaid)
+    ):  # fmt: skip
+        same(rows.groupby("customer_id").size(), told[column][told[column] > 0])
+    longest = delay[delay > 0].groupby(due.customer_id).max()
+    same(longest, told.longest_payment_delay_days.dropna())
+    owed = unpaid.groupby("customer_id").net.sum() / 100
+    same(owed, told.unpaid_overdue_amount[told.unpaid_overdue_amount > 0])
+    assert len(late)
+    assert len(unpaid)
+
+
 def test_profiles_tags_and_referrals(company: Company) -> None:
     customers = company.days(company.read("select * from lake_customers"), "updated_on").set_index(
         "customer_id"

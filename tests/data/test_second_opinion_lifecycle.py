@@ -172,6 +172,30 @@ def test_where_every_customer_stands(
         assert told[column].nunique() == {"lifecycle_stage": 7, "stage_growth": 4}[column]
 
 
+def test_where_every_unit_stands(
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas
+) -> None:
+    told = {
+        (row.customer_id, row.unit_id): row
+        for row in sample_marts.sql("from unit_lifecycle").df().itertuples()
+    }
+    kinds = lake.rows["assets"].set_index("asset_id").kind
+    assert told.keys() == lake.order_days.keys()
+    for (customer, unit), days in lake.order_days.items():
+        row, last = told[customer, unit], days[-1]
+        since = (lake.as_of.date() - last.day).days
+        begun, _, stage = lake.spells_of(days)[-1]
+        assert (row.unit_stage, row.stage_since_on.date()) == (stage, begun)
+        assert (row.is_asset, row.order_days) == (unit != customer, len(days))
+        assert (row.last_order_on.date(), row.days_since_last_order) == (last.day, since)
+        assert row.expected_interval_days == last.interval
+        assert (row.missed_intervals, row.overdue_ratio) == (
+            since // last.interval, since / last.interval
+        )  # fmt: skip
+        assert row.asset_kind == kinds.get(unit) or pd.isna(row.asset_kind)
+    assert {row.unit_stage for row in told.values()} >= {"active", "watch", "churned", "won_back"}
+
+
 def test_the_journey_of_every_customer(
     sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas
 ) -> None:

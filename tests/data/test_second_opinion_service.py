@@ -222,6 +222,47 @@ def test_service_by_month_and_team(
             assert row.open_tickets == still.sum()
 
 
+def test_complaints_by_subject_cause_and_product(
+    marts_and_lake: duckdb.DuckDBPyConnection, tickets: pd.DataFrame
+) -> None:
+    published = frame(marts_and_lake, "complaints_monthly")
+    rows = tickets[tickets["kind"] == "complaint"]
+    rows = rows[[over(day) for day in month_of(rows["opened_on"])]].copy()
+    # nobody reads what those complained of who asked to be forgotten
+    forgotten = rows["customer_id"].isin(frame(marts_and_lake, "lake_erasure_requests").customer_id)
+    for told in ("category", "cause"):
+        rows[told] = rows[told].mask(forgotten)
+    is_open = rows["resolved_on"].isna()
+    hours = (rows["solved_minutes"] / 60 + 1e-9).round(2)
+    keys = [
+        month_of(rows["opened_on"]).rename("month"), rows["category"].fillna("unknown"),
+        rows["cause"].fillna("unknown").mask(is_open, "not_found_yet").rename("cause"),
+        rows["product_id"].fillna("none"),
+    ]  # fmt: skip
+    judged = rows.assign(is_open=is_open, hours=hours, is_happy=rows["satisfaction"] >= 4)
+    expected = judged.groupby(keys).agg(
+        complaints=("ticket_id", "size"),
+        customers=("customer_id", "nunique"),
+        repeat_complaints=("is_repeat", "sum"),
+        open_complaints=("is_open", "sum"),
+        timed_complaints=("hours", "count"),
+        resolution_hours=("hours", "sum"),
+        response_due_complaints=("answered_in_time", "count"),
+        answered_in_time=("answered_in_time", "sum"),
+        resolution_due_complaints=("resolved_in_time", "count"),
+        resolved_in_time=("resolved_in_time", "sum"),
+        rated_complaints=("satisfaction", "count"),
+        satisfied_ratings=("is_happy", "sum"),
+    )
+    found = known(published, ["month", "category", "cause", "product_id"], list(expected))
+    pd.testing.assert_frame_equal(
+        found, expected.astype(float).rename_axis(found.index.names), atol=0.02
+    )
+    assert (expected.sum() > 0).all()
+    of_month = expected["complaints"].groupby("month").sum()
+    assert published["complaints_of_month"].tolist() == of_month[published["month"]].tolist()
+
+
 def test_the_teams_add_up_to_the_company_and_to_their_handlers(
     marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
