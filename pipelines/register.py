@@ -3,14 +3,16 @@
 The wishes stand in docs/capabilities.csv; a table or column says with `config.meta.capabilities`
 which of them it shows: a list of numbers, or, where the rows of one table show several of them, for
 each number the condition of its rows. `config.meta.needs_earlier_days` lists those that it cannot
-show until lists of days before were published. Here: bringing all this together, the page made of
-it (`make docs`), and which places are empty in a published version. Not here: whether what stands
-there is right, which the tests of the tables say. The register is a map, not the proof.
+show until lists of days before were published. How to look it up is told beside the wish, with the
+names of published tables and columns in backticks. Here: bringing all this together, the page made
+of it (`make docs`), and which places are empty in a published version. Not here: whether what
+stands there is right, which the tests of the tables say. The register is a map, not the proof.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +31,7 @@ from pipelines.resources.warehouse import Engine, quoted
 from pipelines.settings import PROJECT_ROOT
 
 CAPABILITIES_PATH = PROJECT_ROOT / "docs" / "capabilities.csv"
+_NAME = re.compile("`([^`]*)`")
 PAGE_PATH = dbt.PROJECT_DIR / "target" / "docs" / "register.html"
 
 
@@ -43,6 +46,7 @@ class Capability:
         phrase: the words it was asked for with.
         missing: `all` where nothing shows it, `part` where a part of it is not there.
         missing_because: why.
+        look_up: how to look it up, with names of published tables and columns in backticks.
     """
 
     number: int
@@ -51,6 +55,7 @@ class Capability:
     phrase: str
     missing: Literal["", "part", "all"] = ""
     missing_because: str = ""
+    look_up: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -106,6 +111,7 @@ def read_capabilities(path: Path = CAPABILITIES_PATH) -> list[Capability]:
                 phrase=row["phrase"],
                 missing=missing,
                 missing_because=row["missing_because"],
+                look_up=row["look_up"],
             )
         )
     return sorted(found, key=lambda capability: capability.number)
@@ -124,11 +130,14 @@ def places(
         own_tables: published tables that dbt does not build.
 
     Raises:
-        HomingError: a table or column names a number that is not in the register.
+        HomingError: a table or column names a number that is not in the register, or the register
+            a table or column that is not published.
     """
+    published: set[str] = set()
     found: dict[int, set[Place]] = {capability.number: set() for capability in capabilities}
 
     def put(meta: Mapping[str, Any], place: Place) -> None:
+        published.add(place.name)
         shown = meta.get("capabilities", ())
         conditions = shown if isinstance(shown, Mapping) else dict.fromkeys(shown, "")
         waiting = meta.get("needs_earlier_days", ())
@@ -161,6 +170,15 @@ def places(
             {"capabilities": table.capabilities},
             Place(table.name, None, table.description, side=table.side),
         )
+        published.update(f"{table.name}.{column}" for column in table.columns)
+    for capability in capabilities:
+        for name in _NAME.findall(capability.look_up):
+            if name not in published:
+                raise HomingError(
+                    f"{CAPABILITIES_PATH.name} sends whoever looks for capability"
+                    f" {capability.number} to {name}, which is no published table or column;"
+                    " correct its `look_up`"
+                )
     return {number: sorted(there, key=lambda place: place.name) for number, there in found.items()}
 
 
@@ -249,6 +267,7 @@ td:nth-child(2) {width: 20rem}
 ul {margin: 0; padding: 0; list-style: none}
 .phrase {color: #777}
 .why {color: #a40}
+.how {margin-top: .4rem; font-style: italic}
 """
 
 
@@ -281,6 +300,9 @@ def _row(capability: Capability, there: Sequence[Place]) -> str:
         side = " <em>restricted</em>" if place.side == "restricted" else ""
         past = " <em>needs earlier days</em>" if place.needs_earlier_days else ""
         items.append(f"<li>{link}{side}{past} {escape(place.description)}</li>")
+    if capability.look_up:
+        told = _NAME.sub(r"<code>\1</code>", escape(capability.look_up))
+        items.append(f'<li class="how">{told}</li>')
     if capability.missing_because:
         items.append(f'<li class="why">{escape(capability.missing_because)}</li>')
     elif not there:

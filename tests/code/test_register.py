@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,29 @@ def test_a_number_that_nobody_asked_for_is_refused() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("look_up", "unknown"),
+    [
+        ("See `customers` and `customers.city`, or `log.id`.", ""),
+        ("Plain words.", ""),
+        ("See `customers.colour`.", r"capability 1 to customers\.colour"),
+        ("See `drafts`.", "capability 1 to drafts"),
+    ],
+)
+def test_how_to_look_it_up_names_what_is_published(look_up: str, unknown: str) -> None:
+    wishes = [replace(WISHES[0], look_up=look_up)]
+    tables = manifest(
+        {"name": "customers", "columns": {"city": {}}},
+        {"name": "drafts", "meta": {"published": False}},
+    )
+    own = [PublishedTable("log", ("id",), columns={"id": "The id"})]
+    if unknown:
+        with pytest.raises(HomingError, match=unknown):
+            places(tables, wishes, own)
+    else:
+        assert places(tables, wishes, own) == {1: []}
+
+
 @pytest.fixture
 def version(tmp_path: Path) -> Callable[[str], PublishedVersion]:
     """A published version with one table, made of a query."""
@@ -163,8 +187,10 @@ def test_a_condition_that_cannot_be_asked_names_its_table(
 
 
 def test_the_page_escapes_links_and_explains() -> None:
-    text = page(WISHES, {1: [Place("a", "b", "x & y", page="index.html#!/model/a")], 2: [], 3: []})
+    wishes = [replace(WISHES[0], look_up="Sort by `a.b` & c."), *WISHES[1:]]
+    text = page(wishes, {1: [Place("a", "b", "x & y", page="index.html#!/model/a")], 2: [], 3: []})
     assert '<a href="index.html#!/model/a"><code>a.b</code></a> x &amp; y' in text
+    assert "Sort by <code>a.b</code> &amp; c." in text
     assert "A &lt;history&gt;" in text
     assert "Not shown yet." in text
     assert "Comes later." in text
