@@ -24,6 +24,8 @@ TELLS_NOTHING = {
     "contact_data_quality.verdict": "a code",
     "handover_pack.contact_data_verdict": "a code",
     "customer_contactability.blocked_by": "a code",
+    "customer_profile.contact_data_verdict": "a code",
+    "customer_profile.identity_id": "the id of a customer with the same address or number",
     "customer_xref.identity_id": "the id of a customer with the same address or number",
     "customer_xref.matched_by": "a code",
     "retention_list.occasion": "which year's birthday, not the day",
