@@ -20,9 +20,9 @@ supplied as (
     {{ columns_given(ref('source_inventory'), 'customers', {'has_emails': 'email', 'has_phones': 'phone'}) }}
 ),
 
--- A source that keeps no consents says nothing about any customer.
+-- a source that keeps no consents says nothing about any customer; one that keeps them and has none says no
 kept as (
-    select count(*) > 0 as has_consents from consents
+    {{ columns_given(ref('source_inventory'), 'consents', {'has_consents': 'granted'}) }}
 ),
 
 latest_consents as (
@@ -55,7 +55,6 @@ routes as (
     left join latest_consents
         on customers.customer_id = latest_consents.customer_id and contact_channel.channel = latest_consents.channel
     left join erasure_requests on customers.customer_id = erasure_requests.customer_id
-    where contact_channel.position is not null or contact_channel.channel = customers.preferred_channel
 ),
 
 judged as (

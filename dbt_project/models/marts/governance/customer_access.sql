@@ -18,9 +18,9 @@ erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
--- a source that keeps no consents says nothing about any customer
+-- a source that keeps no consents says nothing about any customer; one that keeps them and has none says no
 supplied as (
-    select count(*) > 0 as has_consents from consents
+    {{ columns_given(ref('source_inventory'), 'consents', {'has_consents': 'granted'}) }}
 ),
 
 latest_consents as (

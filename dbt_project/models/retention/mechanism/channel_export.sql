@@ -19,8 +19,8 @@ contact_channel as (
     select * from {{ ref('contact_channel') }}
 ),
 
-customer_channels as (
-    select * from {{ ref('customer_channels') }}
+contactability as (
+    select * from {{ ref('customer_contactability') }}
 ),
 
 final as (
@@ -37,7 +37,7 @@ final as (
             when 'phone' then contacts.phone
         end as address,
         listed.consent_state,
-        customer_channels.consent_on,
+        contactability.consent_changed_on as consent_on,
         listed.owner_id,
         listed.actor,
         listed.due_on,
@@ -52,8 +52,8 @@ final as (
     inner join candidates on listed.list_row_id = candidates.list_row_id
     inner join contact_channel on listed.channel = contact_channel.channel
     left join contacts on listed.customer_id = contacts.customer_id
-    left join customer_channels
-        on listed.customer_id = customer_channels.customer_id and listed.channel = customer_channels.channel
+    left join contactability
+        on listed.customer_id = contactability.customer_id and listed.channel = contactability.channel
     where
         case contact_channel.needs
             when 'email' then contacts.email is not null

@@ -6,8 +6,8 @@ declared as (
     select * from {{ ref('list_declarations') }}
 ),
 
-customer_channels as (
-    select * from {{ ref('customer_channels') }}
+contactability as (
+    select * from {{ ref('customer_contactability') }}
 ),
 
 contact_channel as (
@@ -18,30 +18,31 @@ routes as (
     select
         qualified.list_code,
         qualified.customer_id,
-        customer_channels.channel,
+        contactability.channel,
         contact_channel.contact_cost,
         contact_channel.position,
         declared.needs_consent,
-        customer_channels.consent,
-        not declared.needs_consent or customer_channels.consent in ('granted', 'not_supplied') as is_permitted,
-        customer_channels.is_reachable,
-        case customer_channels.channel
+        contactability.consent_state as consent,
+        not declared.needs_consent or contactability.consent_state in ('granted', 'not_supplied') as is_permitted,
+        -- a source that delivers no addresses may well have them
+        coalesce(contactability.has_address, true) as is_reachable,
+        case contactability.channel
             when qualified.preferred_channel then 0
             when qualified.plan_channel then 1
             else 2
         end as preference
     from qualified
     inner join declared on qualified.list_code = declared.list_code
-    inner join customer_channels on qualified.customer_id = customer_channels.customer_id
-    inner join contact_channel on customer_channels.channel = contact_channel.channel
+    inner join contactability on qualified.customer_id = contactability.customer_id
+    inner join contact_channel on contactability.channel = contact_channel.channel
     where
         case
             when declared.only_channels is not null
-                then position(', ' || customer_channels.channel || ',' in ', ' || declared.only_channels || ',') > 0
+                then position(', ' || contactability.channel || ',' in ', ' || declared.only_channels || ',') > 0
             else
                 contact_channel.position is not null
-                or customer_channels.channel = qualified.preferred_channel
-                or customer_channels.channel = qualified.plan_channel
+                or contactability.channel = qualified.preferred_channel
+                or contactability.channel = qualified.plan_channel
         end
 ),
 
