@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from models import plots
@@ -84,7 +83,7 @@ def trained_card(
         purpose=PURPOSE.format(horizon=horizon_days),
         decision=decision,
         windows={**facts["windows"], "rows": facts["rows"]},
-        metrics=figures_of(evaluation),
+        metrics=evaluation.for_card(),
         served_role=served_role,
         by_segment=[each.to_json() for each in segments],
         plots=[
@@ -102,17 +101,3 @@ def trained_card(
             "features_without_information": facts["features_without_information"],
         },
     )
-
-
-def figures_of(evaluation: Evaluation) -> dict[str, dict[str, list[float | None]]]:
-    """Value, lower and upper bound by role and metric; null where undefined."""
-    return {
-        role: {
-            metric: [
-                float(figure) if np.isfinite(figure) else None
-                for figure in (value, *evaluation.interval(role, metric))
-            ]
-            for metric, value in figures.items()
-        }
-        for role, figures in evaluation.figures.items()
-    }

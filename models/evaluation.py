@@ -14,9 +14,9 @@ Metrics that are not defined (no customers, or one class only) are NaN, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,9 @@ LIFT_SHARE = 0.1
 ECE_BINS = 10
 CURVE_BINS = 10
 LIFT_POINTS = 100
+
+# Of these a smaller value is the better one.
+LOSSES: Final = frozenset({"log_loss", "brier", "mae", "rmse", "mae_days", "median_error_days"})
 
 # Resamples: enough for a 2.5% quantile, fewer where the snapshot is so large that any
 # difference worth having is many standard errors wide.
@@ -53,26 +56,89 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Figures and resampled figures of every candidate on one snapshot."""
+class Figures:
+    """Figures of every candidate on the same rows, as they are and in resamples of the rows.
+
+    Attributes:
+        figures: role -> metric -> value.
+        resampled: role -> metric -> one value per resample, the same draws for all of them.
+    """
 
     figures: Mapping[str, Mapping[str, float]]
     resampled: Mapping[str, Mapping[str, FloatArray]]
-    probabilities: Mapping[str, FloatArray]
-    churned: BoolArray
 
     def interval(self, role: str, metric: str) -> tuple[float, float]:
         """Bootstrap interval of one figure; NaN where none is sensible."""
-        if metric not in RESAMPLED:
+        if metric not in self.resampled[role]:
             return np.nan, np.nan
         return interval_of(self.resampled[role][metric])
 
+    def for_card(self) -> dict[str, dict[str, list[float | None]]]:
+        """Value, lower and upper bound by role and metric; None where undefined."""
+        return {
+            role: {
+                metric: [
+                    float(figure) if np.isfinite(figure) else None
+                    for figure in (value, *self.interval(role, metric))
+                ]
+                for metric, value in figures.items()
+            }
+            for role, figures in self.figures.items()
+        }
+
     def gain(self, role: str, over: str, metric: str = PRIMARY) -> Difference:
         """By how much `role` is better than `over`, resampled pair by pair."""
-        sign = -1.0 if metric in ("log_loss", "brier") else 1.0
+        sign = -1.0 if metric in LOSSES else 1.0
         value = sign * (self.figures[role][metric] - self.figures[over][metric])
         paired = sign * (self.resampled[role][metric] - self.resampled[over][metric])
         return Difference(value, *interval_of(paired))
+
+
+# The metrics of one candidate: from weights, a row per resample and a column per row judged, to
+# one value per resample.
+Metrics: TypeAlias = Callable[[FloatArray], Mapping[str, FloatArray]]
+
+
+def judge(
+    candidates: Mapping[str, Metrics],
+    rows: int,
+    *,
+    seed: int,
+    counts: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figures:
+    """Judge candidates on the same rows, each row another customer.
+
+    Args:
+        candidates: role to its metrics.
+        rows: how many rows there are.
+        seed: of the bootstrap.
+        counts: role to further figures, which are not resampled.
+    """
+    everybody = np.ones((1, rows))
+    parts: dict[str, dict[str, list[FloatArray]]] = {role: {} for role in candidates}
+    for weights in _weights(rows, rows, seed):
+        for role, metrics in candidates.items():
+            for metric, values in metrics(weights).items():
+                parts[role].setdefault(metric, []).append(values)
+    return Figures(
+        {
+            role: {name: float(values[0]) for name, values in metrics(everybody).items()}
+            | dict((counts or {}).get(role, {}))
+            for role, metrics in candidates.items()
+        },
+        {
+            role: {metric: np.concatenate(values) for metric, values in metrics.items()}
+            for role, metrics in parts.items()
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation(Figures):
+    """Figures and resampled figures of probabilities on one snapshot."""
+
+    probabilities: Mapping[str, FloatArray]
+    churned: BoolArray
 
     def best(self, roles: list[str]) -> str:
         """The role with the smallest primary loss; the first of equals."""
@@ -111,7 +177,7 @@ class Evaluation:
         share = np.linspace(0, 1, LIFT_POINTS + 1)
         weights = np.ones((1, len(self.churned)))
         for role, p in self.probabilities.items():
-            ranking = _Ranking(self.churned, p)
+            ranking = ProbabilityMetrics(self.churned, p)
             found = ranking.captured(*ranking.totals(weights), share)[0]
             frames.append(pd.DataFrame({"role": role, "share": share, "captured": found}))
         return pd.concat(frames, ignore_index=True)
@@ -163,7 +229,7 @@ def evaluate_jointly(samples: Sequence[Sample], *, seed: int) -> list[Evaluation
         seed: of the bootstrap.
     """
     rankings = [
-        {role: _Ranking(sample.churned, p) for role, p in sample.probabilities.items()}
+        {role: ProbabilityMetrics(sample.churned, p) for role, p in sample.probabilities.items()}
         for sample in samples
     ]
     parts: list[dict[str, dict[str, list[FloatArray]]]] = [
@@ -188,7 +254,7 @@ def evaluate_jointly(samples: Sequence[Sample], *, seed: int) -> list[Evaluation
     ]
 
 
-def _all_figures(sample: Sample, role: str, ranking: _Ranking) -> dict[str, float]:
+def _all_figures(sample: Sample, role: str, ranking: ProbabilityMetrics) -> dict[str, float]:
     churned = sample.churned
     resampled = ranking.figures(np.ones((1, len(churned))))
     return {name: float(value[0]) for name, value in resampled.items()} | {
@@ -200,7 +266,9 @@ def _all_figures(sample: Sample, role: str, ranking: _Ranking) -> dict[str, floa
 
 def area_under_curve(churned: BoolArray, probability: FloatArray) -> float:
     """Chance that a churner has a higher probability than a stayer, ties half; NaN without both."""
-    return float(_Ranking(churned, probability).figures(np.ones((1, len(churned))))["auc"][0])
+    return float(
+        ProbabilityMetrics(churned, probability).figures(np.ones((1, len(churned))))["auc"][0]
+    )
 
 
 def expected_calibration_error(churned: BoolArray, probability: FloatArray) -> float:
@@ -269,8 +337,13 @@ def _describe(evaluation: Evaluation, role: str, over: str) -> str:
     )
 
 
-class _Ranking:
-    """One candidate's customers in falling order of p, so that a resample is a few sums."""
+class ProbabilityMetrics:
+    """One candidate's customers in falling order of p, so that a resample is a few sums.
+
+    Args:
+        churned: what happened, one per row.
+        probability: of it, one per row, neither 0 nor 1.
+    """
 
     def __init__(self, churned: BoolArray, probability: FloatArray) -> None:
         self.order = np.argsort(-probability, kind="stable")
@@ -329,13 +402,18 @@ def _resamples(samples: Sequence[Sample], seed: int) -> Iterator[list[FloatArray
         yield [np.zeros((1, 0)) for _ in samples]
         return
     drawn, members = _customers(samples)
-    left = int(np.clip(RESAMPLED_ROWS // rows, MIN_RESAMPLES, MAX_RESAMPLES))
+    for weights in _weights(drawn, rows, seed):
+        yield [weights[:, member] for member in members]
+
+
+def _weights(customers: int, rows: int, seed: int) -> Iterator[FloatArray]:
+    """How often each resample draws each customer; their number and chunks depend on the rows."""
+    left = int(np.clip(RESAMPLED_ROWS // max(rows, 1), MIN_RESAMPLES, MAX_RESAMPLES))
     rng = np.random.default_rng(seed)
     while left:
-        chunk = min(left, max(1, CHUNK_CELLS // rows))
+        chunk = min(left, max(1, CHUNK_CELLS // max(rows, 1)))
         left -= chunk
-        weights = rng.poisson(1.0, (chunk, drawn))
-        yield [weights[:, member].astype(np.float64) for member in members]
+        yield rng.poisson(1.0, (chunk, customers)).astype(np.float64)
 
 
 def _customers(samples: Sequence[Sample]) -> tuple[int, list[npt.NDArray[np.intp]]]:

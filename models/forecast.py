@@ -1,4 +1,4 @@
-"""What the forecasts beyond churn have in common: windows, stored form, and a fair comparison.
+"""What the forecasts beyond churn have in common: windows, snapshots, trees, stored form.
 
 A forecast starts from the purchase model's view of a customer and corrects it with boosted trees.
 It is judged on the latest snapshot whose horizon is over, learnt from snapshots whose outcomes
@@ -8,13 +8,11 @@ were known on that day; what is served is the judged procedure once more, on all
 from __future__ import annotations
 
 import json
-import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from importlib.metadata import version as installed
 from typing import Any, Final
 
 import numpy as np
@@ -23,10 +21,10 @@ import pandas as pd
 from models.calibration import fit_level
 from models.card import CARD_PAGE, Card
 from models.errors import StoreError, TooLittleDataError
-from models.evaluation import Difference
 from models.features import (
     CUSTOMER,
     KEYS,
+    ORDER_DAYS,
     OUTCOME,
     SNAPSHOT,
     TENURE,
@@ -38,14 +36,16 @@ from models.features import (
 )
 from models.native import xgboost
 from models.purchases import PurchaseView
+from models.segments import DIVISIONS
 from models.tree_file import require_sound
 from models.version import canonical_json, sha256, version_of
 
-FORMAT: Final = 1
-TREES_FILE: Final = "model.ubj"
+FORMAT: Final = 2
+TREES_SUFFIX: Final = ".ubj"
 MODEL_FILE: Final = "model.json"
 CARD_FILE: Final = "card.json"
-TREES: Final = "trees"
+# What was learnt is served, and no baseline; the name of the trees where there is one kind of them.
+MODEL: Final = "model"
 
 # Days ahead, the longest that the past allows: a year has every season once.
 HORIZONS = (365, 180, 90)
@@ -64,23 +64,6 @@ PROFIT_OUTCOME = re.compile(r"profit_next_\d+d")
 # is ahead in some season (Online Retail: trees in the months to Christmas, BG/NBD after them);
 # half way they are behind in none by much.
 CORRECTION_KEPT = 0.5
-
-MAX_RESAMPLES = 1_000
-MIN_RESAMPLES = 200
-RESAMPLED_CELLS = 2_000_000
-
-EVALUATION_COLUMNS = (
-    "model_kind",
-    "model_version",
-    "role",
-    "cutoff_on",
-    "horizon_days",
-    "metric",
-    "value",
-    "lower",
-    "upper",
-    "speaks_for_version",
-)
 
 
 @dataclass(frozen=True)
@@ -177,6 +160,19 @@ class Snapshots:
                 ) from error
         return self.views[day]
 
+    def described(self) -> pd.DataFrame:
+        """The columns by which people divide customers (`segments.divide`), in words again."""
+        names = [name for name in (*DIVISIONS, ORDER_DAYS) if name in self.matrix.names]
+        kinds = {each.name: each for each in self.schema.features}
+        columns: dict[str, Any] = {}
+        for name in names:
+            values = self.matrix.column(name)
+            if kinds[name].kind == "category":
+                words = np.array([*kinds[name].categories, None], dtype=object)
+                values = words[np.where(np.isnan(values), -1, values).astype(np.intp)]
+            columns[name] = values
+        return pd.DataFrame(columns, index=range(len(self.matrix)))
+
     @property
     def all_days(self) -> list[date]:
         """The snapshot days, oldest first."""
@@ -252,11 +248,11 @@ class Forecast:
         kind: profit, next_order or return.
         as_of: day of the training; no later day was known to it.
         horizon_days: days ahead that it learnt from.
-        serves: `trees`, the role of a baseline, or `rule`: nothing could be learnt.
+        serves: `model`, the role of a baseline, or the name of a rule: nothing could be learnt.
         schema: the features that every frame must have.
         names: the features that the trees read.
         view: the purchase model as of the training; None for a rule.
-        ubj: the trees; None where there are none.
+        trees: UBJSON by name; none where a baseline or a rule is served.
         numbers: further numbers that were fitted, by name.
         card: for people.
     """
@@ -268,7 +264,7 @@ class Forecast:
     schema: FeatureSchema
     names: tuple[str, ...]
     view: PurchaseView | None
-    ubj: bytes | None
+    trees: Mapping[str, bytes]
     numbers: Mapping[str, Any]
     threads: int
     card: Card
@@ -279,16 +275,21 @@ class Forecast:
         return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
 
     @cached_property
-    def booster(self) -> Any:
-        """The trees in XGBoost's own form."""
-        booster = xgboost().Booster({"nthread": self.threads})
-        booster.load_model(bytearray(self.ubj or b""))
-        return booster
+    def boosters(self) -> dict[str, Any]:
+        """The trees in XGBoost's own form, by name."""
+        boosters = {name: xgboost().Booster({"nthread": self.threads}) for name in self.trees}
+        for name, booster in boosters.items():
+            booster.load_model(bytearray(self.trees[name]))
+        return boosters
 
-    def margin(self, matrix: FeatureMatrix, start: FloatArray | None = None) -> FloatArray:
-        """The trees' sum for each row, on top of `start`."""
-        data = _data(matrix, self.threads, start=start)
-        margin: FloatArray = self.booster.predict(data, output_margin=True).astype(np.float64)
+    def margin(
+        self, matrix: FeatureMatrix, start: FloatArray | None = None, *, trees: str = MODEL
+    ) -> FloatArray:
+        """The sum of the trees of one name for each row, on top of `start`."""
+        data = _data(matrix.columns(self.names), self.threads, start=start)
+        margin: FloatArray = (
+            self.boosters[trees].predict(data, output_margin=True).astype(np.float64)
+        )
         return margin
 
     def corrected(self, matrix: FeatureMatrix, start: FloatArray) -> FloatArray:
@@ -296,11 +297,15 @@ class Forecast:
         return start + CORRECTION_KEPT * (self.margin(matrix, start) - start)
 
     def importance(self) -> dict[str, float]:
-        """Share of the total gain by feature, largest first."""
-        gain: Mapping[str, float] = self.booster.get_score(importance_type="total_gain")
-        total = sum(gain.values()) or 1.0
-        ranked = sorted(gain.items(), key=lambda item: (-item[1], item[0]))
-        return {name: round(value / total, 6) for name, value in ranked}
+        """Share of the total gain by feature, largest first; the mean of all trees' shares."""
+        shares: dict[str, float] = {}
+        for booster in self.boosters.values():
+            gain: Mapping[str, float] = booster.get_score(importance_type="total_gain")
+            total = len(self.boosters) * (sum(gain.values()) or 1.0)
+            for name, value in gain.items():
+                shares[name] = shares.get(name, 0.0) + value / total
+        ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+        return {name: round(share, 6) for name, share in ranked}
 
     def files(self) -> dict[str, bytes]:
         """The version as files, byte for byte the same for the same content."""
@@ -320,9 +325,7 @@ class Forecast:
             MODEL_FILE: canonical_json(stored),
             CARD_FILE: canonical_json(self.card.to_json()),
         }
-        if self.ubj is not None:
-            files[TREES_FILE] = self.ubj
-        return files
+        return files | {f"{name}{TREES_SUFFIX}": ubj for name, ubj in self.trees.items()}
 
     def pages(self) -> dict[str, bytes]:
         """What a person reads, by file name: made of the files, and not part of what they hash."""
@@ -349,7 +352,11 @@ class Forecast:
                 FeatureSchema.from_json(stored["features"]),
                 tuple(map(str, stored["names"])),
                 PurchaseView.from_json(stored["view"]) if stored["view"] else None,
-                files.get(TREES_FILE),
+                {
+                    name.removesuffix(TREES_SUFFIX): data
+                    for name, data in sorted(files.items())
+                    if name.endswith(TREES_SUFFIX)
+                },
                 stored["numbers"],
                 int(stored["threads"]),
                 Card.from_json(json.loads(files[CARD_FILE])),
@@ -358,10 +365,10 @@ class Forecast:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"the forecast is not readable: {error!r}") from error
-        if forecast.serves == TREES and forecast.ubj is None:
-            raise StoreError("the forecast serves trees and does not hold any")
-        if forecast.ubj is not None:
-            require_sound(forecast.ubj, features=len(forecast.names))
+        if forecast.names and not forecast.trees:
+            raise StoreError("the forecast reads features into trees and does not hold any")
+        for ubj in forecast.trees.values():
+            require_sound(ubj, features=len(forecast.names))
         return forecast
 
 
@@ -377,24 +384,6 @@ def at_own_level(
         rows = snapshots == day
         moved[rows] += fit_level(start[rows], happened[rows])
     return moved
-
-
-def gain(loss: FloatArray, over: FloatArray, *, seed: int) -> Difference:
-    """By how much smaller the mean loss is than another one on the same rows, with 95% interval.
-
-    Poisson resamples of the rows, the same for both.
-    """
-    better = over - loss
-    rng = np.random.default_rng(seed)
-    left = int(np.clip(RESAMPLED_CELLS // max(len(better), 1), MIN_RESAMPLES, MAX_RESAMPLES))
-    chunk = max(1, RESAMPLED_CELLS // 4 // max(len(better), 1))
-    means: list[FloatArray] = []
-    while left > 0:
-        weights = rng.poisson(1.0, (min(chunk, left), len(better))).astype(np.float64)
-        left -= len(weights)
-        means.append((weights @ better) / np.maximum(weights.sum(axis=1), 1))
-    lower, upper = np.quantile(np.concatenate(means), [0.025, 0.975])
-    return Difference(float(better.mean()), float(lower), float(upper))
 
 
 def require_judgeable(happened: BoolArray, training_rows: int) -> None:
@@ -413,49 +402,3 @@ def require_judgeable(happened: BoolArray, training_rows: int) -> None:
             f"in the test window {ordered} customers ordered and {len(happened) - ordered} did "
             f"not, at least {MIN_TESTED_OF_EITHER} of either are needed"
         )
-
-
-def evaluations(
-    forecast: Forecast, figures: Mapping[str, Mapping[str, float]], cutoff_on: date
-) -> pd.DataFrame:
-    """One row per role and metric, columns as in `EVALUATION_COLUMNS`; NaN where undefined."""
-    speaking = "challenger" if forecast.serves == TREES else forecast.serves
-    rows = [
-        (
-            forecast.kind,
-            forecast.version,
-            role,
-            pd.Timestamp(cutoff_on),
-            forecast.horizon_days,
-            metric,
-            value,
-            np.nan,
-            np.nan,
-            role == speaking,
-        )
-        for role, metrics in figures.items()
-        for metric, value in metrics.items()
-    ]
-    return pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS))
-
-
-def for_card(
-    figures: Mapping[str, Mapping[str, float]],
-) -> dict[str, dict[str, tuple[float | None, None, None]]]:
-    """Figures as a card holds them; None where undefined."""
-    return {
-        role: {
-            name: (round(float(value), 6) if np.isfinite(value) else None, None, None)
-            for name, value in metrics.items()
-        }
-        for role, metrics in figures.items()
-    }
-
-
-def libraries() -> dict[str, str]:
-    """Versions of what a forecast was made with."""
-    return {
-        "python": platform.python_version(),
-        "xgboost": xgboost().__version__,
-        **{name: installed(name) for name in ("numpy", "pandas", "scipy")},
-    }

@@ -13,7 +13,7 @@ come by `days_50`, and 80% between `days_10` and `days_90`; whether they do at a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -21,8 +21,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from models import metrics
+from models.calibration import EPSILON
 from models.card import Card
-from models.errors import TooLittleDataError
+from models.evaluation import Evaluation, ProbabilityMetrics, judge
 from models.features import (
     INTERVAL,
     NEXT_ORDER,
@@ -35,21 +37,18 @@ from models.features import (
 )
 from models.forecast import (
     ENOUGH_ROWS,
-    TREES,
+    MODEL,
     Forecast,
     Snapshots,
-    Windows,
     at_own_level,
-    evaluations,
-    for_card,
-    gain,
     grow,
-    libraries,
     longest_windows,
     require_judgeable,
 )
-from models.native import thread_limit
+from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
 from models.plots import Plot
+from models.plots import calibration as calibration_plot
+from models.segments import DECIMALS, MIN_OF_EITHER, by_segment, divide, parts
 
 KIND: Final = "next_order"
 BASELINE: Final = "bg_nbd"
@@ -94,36 +93,8 @@ LIMITS = (
 )
 
 
-def train(
-    snapshots: Snapshots, *, as_of: date, seed: int = 0, threads: int = 2
-) -> tuple[Forecast, pd.DataFrame]:
-    """Learn, judge out of time, decide, and learn again on all that is known.
-
-    Args:
-        snapshots: as for `profit.train`.
-        as_of: the day of the training.
-        seed: of sampling in the trees and of the bootstrap.
-        threads: of the native libraries; recorded.
-
-    Returns:
-        The version, and its figures with the columns of `forecast.EVALUATION_COLUMNS`.
-    """
-    try:
-        windows = longest_windows(snapshots.all_days, as_of)
-        with thread_limit(threads):
-            return _learn(snapshots, windows, as_of=as_of, seed=seed, threads=threads)
-    except TooLittleDataError as reason:
-        decision = f"The rule of the expected interval is served, nothing was learnt: {reason}."
-        card = Card("Next order", PURPOSE, decision, limits=LIMITS, libraries=libraries())
-        rule = Forecast(
-            KIND, as_of, EDGES[-1], RULE, snapshots.schema, (), None, None, {}, threads, card
-        )
-        return rule, evaluations(rule, {}, as_of)
-
-
-def _learn(
-    snapshots: Snapshots, windows: Windows, *, as_of: date, seed: int, threads: int
-) -> tuple[Forecast, pd.DataFrame]:
+def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
+    windows = longest_windows(snapshots.all_days, setting.as_of)
     horizon = windows.horizon_days
     tested = snapshots.of_days([windows.test])
     next_order = _next_order(tested)
@@ -140,15 +111,15 @@ def _learn(
         )
         forecast = Forecast(
             KIND,
-            as_of,
+            setting.as_of,
             horizon,
-            TREES,
+            MODEL,
             snapshots.schema,
-            tuple(snapshots.names),
+            (),
             snapshots.view(before),
-            None,
             {},
-            threads,
+            {},
+            setting.threads,
             Card("", ""),
         )
         ends = _ends(horizon)
@@ -165,49 +136,85 @@ def _learn(
             ordered.astype(np.float64),
             PARAMETERS,
             rounds=ROUNDS,
-            seed=seed,
-            threads=threads,
+            seed=setting.seed,
+            threads=setting.threads,
             start=at_own_level(start[at], ordered, rows.days[row]),
         )
-        return replace(forecast, ubj=ubj, names=matrix.names, view=snapshots.view(known_by))
+        return replace(
+            forecast, trees={MODEL: ubj}, names=matrix.names, view=snapshots.view(known_by)
+        )
 
     judged = fitted(windows.test, windows.training[-1])
-    served = fitted(snapshots.all_days[-1], windows.test)
     by = {
-        "challenger": ordered_by(judged, tested.matrix),
+        CHALLENGER: ordered_by(judged, tested.matrix),
         BASELINE: ordered_by(replace(judged, serves=BASELINE), tested.matrix),
     }
-    named = happened & (by["challenger"][:, -1] >= MIN_ORDER_PROBABILITY)
-    figures = {role: _figures(next_order, curve, horizon, named) for role, curve in by.items()}
-    figures[RULE] = _figures_of_rule(next_order, tested.matrix, named)
-    losses = {role: _log_loss(next_order, curve, horizon) for role, curve in by.items()}
-    better = gain(losses["challenger"], losses[BASELINE], seed=seed)
-    said = (
-        f"log-loss smaller by {better.value:.4f} (95% from {better.lower:.4f} to "
-        f"{better.upper:.4f})"
+    named = happened & (by[CHALLENGER][:, -1] >= MIN_ORDER_PROBABILITY)
+    counts = {"n": float(len(next_order)), "named": float(named.sum())}
+    figures = judge(
+        {
+            **{role: _Metrics.of(next_order, curve, horizon, named) for role, curve in by.items()},
+            RULE: _MetricsOfRule.of(next_order, tested.matrix, named),
+        },
+        len(next_order),
+        seed=setting.seed,
+        counts=dict.fromkeys(by, counts | {"positives": float(happened.sum())}) | {RULE: counts},
     )
-    wins = better.lower > 0
-    decision = (
-        f"The hazard trees are served: they beat BG/NBD; {said}."
-        if wins
-        else f"BG/NBD is served: the hazard trees do not beat it; {said}."
+    serves, decision = decide(
+        figures, [BASELINE], what="the hazard trees", metric="log_loss", ranking="auc"
     )
-    card = Card(
-        "Next order",
-        PURPOSE,
+    today = snapshots.all_days[-1]
+    served = (
+        fitted(today, windows.test)
+        if serves == MODEL
+        else replace(judged, serves=serves, view=snapshots.view(today), trees={}, names=())
+    )
+    within = {role: _within(curve) for role, curve in by.items()}
+    divisions = divide(tested.described())
+    segments = by_segment(
+        divisions,
+        happened,
+        within,
+        served=role_of(served),
+        baselines=[role for role in within if role != role_of(served)],
+        seed=setting.seed,
+        event="order",
+    )
+    covered = _covered(next_order, by[role_of(served)], horizon)
+    rows_of = dict(parts(divisions, len(happened)))
+    curve = Evaluation(figures.figures, figures.resampled, within, happened).calibration_curve()
+    return Learnt(
+        served,
+        windows.to_json(),
+        windows.test,
+        figures,
         decision,
-        windows=windows.to_json(),
-        metrics=for_card(figures),
-        served_role="challenger" if wins else BASELINE,
-        plots=(_calibration(next_order, by, horizon),),
-        drivers=served.importance(),
-        limits=LIMITS,
-        parameters=PARAMETERS
-        | {"rounds": ROUNDS, "seed": seed, "threads": threads, "stretches": list(EDGES)},
-        libraries=libraries(),
+        PARAMETERS | {"rounds": ROUNDS, "stretches": list(EDGES)},
+        [
+            each.to_json() | _coverage(covered, named & rows_of[each.division, each.segment])
+            for each in segments
+        ],
+        [sentence for each in segments for sentence in each.failures()],
+        (
+            _calibration(next_order, by, horizon),
+            calibration_plot(
+                curve, f"Probability stated of an order within {horizon} days", "Share that ordered"
+            ),
+        ),
+        judged.importance(),
     )
-    served = replace(served, serves=TREES if wins else BASELINE, card=card)
-    return served, evaluations(served, figures, windows.test)
+
+
+TRAINING: Final = Kind(
+    KIND,
+    "Next order",
+    PURPOSE,
+    LIMITS,
+    RULE,
+    "The rule of the expected interval is served",
+    EDGES[-1],
+    _learn,
+)
 
 
 def predict(forecast: Forecast, matrix: FeatureMatrix) -> pd.DataFrame:
@@ -235,10 +242,10 @@ def ordered_by(forecast: Forecast, matrix: FeatureMatrix) -> FloatArray:
     """Probability of an order by the end of each stretch: customers x stretches."""
     if forecast.view is None:
         raise ValueError("a rule has no distribution")
-    if forecast.serves != TREES:
+    if forecast.serves != MODEL:
         return forecast.view.ordered_by(matrix, _ends(forecast.horizon_days))
     stretches, start = _stretches(forecast, matrix)
-    hazard = special.expit(forecast.corrected(stretches.columns(forecast.names), start))
+    hazard = special.expit(forecast.corrected(stretches, start))
     silent = np.cumprod(1 - hazard.reshape(len(matrix), len(_ends(forecast.horizon_days))), axis=1)
     ordered: FloatArray = 1 - silent
     return ordered
@@ -300,42 +307,98 @@ def _log_loss(next_order: FloatArray, curve: FloatArray, horizon_days: int) -> F
     return loss
 
 
-def _figures(
-    next_order: FloatArray, curve: FloatArray, horizon_days: int, named: BoolArray
-) -> dict[str, float]:
-    """Metrics of a test window: log_loss of all, the others of those named who ordered."""
-    came, of = next_order[named], curve[named]
-    low, middle, high = (
-        np.ceil(_quantile(of, share, horizon_days)) for share in QUANTILES.values()
-    )
+def _within(curve: FloatArray) -> FloatArray:
+    """Probability of an order within the horizon, never certain, for logarithms of it."""
+    within: FloatArray = np.clip(curve[:, -1], EPSILON, 1 - EPSILON)
+    return within
+
+
+def _covered(next_order: FloatArray, curve: FloatArray, horizon_days: int) -> BoolArray:
+    """Whether the next order came within the interval that is stated."""
+    low, _, high = (np.ceil(_quantile(curve, share, horizon_days)) for share in QUANTILES.values())
+    covered: BoolArray = (next_order >= low) & (next_order <= high)
+    return covered
+
+
+def _coverage(covered: BoolArray, chosen: BoolArray) -> dict[str, Any]:
+    """What a segment's row of the card says of the interval."""
+    enough = chosen.sum() >= MIN_OF_EITHER
     return {
-        "log_loss": float(_log_loss(next_order, curve, horizon_days).mean()),
-        **_of_days(came, middle),
-        "coverage_80": float(np.mean((came >= low) & (came <= high))) if len(came) else np.nan,
-        "median_interval_days": float(np.median(high - low)) if len(came) else np.nan,
-        "n": float(len(next_order)),
-        "positives": float((next_order <= horizon_days).sum()),
-        "named": float(named.sum()),
+        "named": int(chosen.sum()),
+        "coverage_80": round(float(covered[chosen].mean()), DECIMALS) if enough else None,
     }
 
 
-def _figures_of_rule(
-    next_order: FloatArray, matrix: FeatureMatrix, named: BoolArray
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Metrics:
+    """Metrics of a distribution: log_loss and auc of all, the others of those named who ordered.
+
+    Attributes:
+        loss: of each row.
+        within: AUC and its kin of the probability of an order within the horizon.
+        named: position of the rows named.
+        error, covered, width: of the rows named: days off, whether within the interval, its days.
+    """
+
+    loss: FloatArray
+    within: ProbabilityMetrics
+    named: np.ndarray[Any, np.dtype[np.intp]]
+    error: FloatArray
+    covered: BoolArray
+    width: FloatArray
+
+    @classmethod
+    def of(
+        cls, next_order: FloatArray, curve: FloatArray, horizon_days: int, named: BoolArray
+    ) -> _Metrics:
+        """What each row adds to the metrics."""
+        low, middle, high = (
+            np.ceil(_quantile(curve[named], share, horizon_days)) for share in QUANTILES.values()
+        )
+        came = next_order[named]
+        return cls(
+            _log_loss(next_order, curve, horizon_days),
+            ProbabilityMetrics(next_order <= horizon_days, _within(curve)),
+            np.flatnonzero(named),
+            np.abs(came - middle),
+            (came >= low) & (came <= high),
+            high - low,
+        )
+
+    def __call__(self, weights: FloatArray) -> dict[str, FloatArray]:
+        """The metrics of each resample."""
+        of_named = weights[:, self.named]
+        return {
+            "log_loss": metrics.mean(self.loss, weights),
+            "auc": self.within.figures(weights)["auc"],
+            **_of_days(self.error, of_named),
+            "coverage_80": metrics.mean(self.covered.astype(np.float64), of_named),
+            "median_interval_days": metrics.median(self.width, of_named),
+        }
+
+
+@dataclass(frozen=True)
+class _MetricsOfRule:
     """The rule: the last order and the expected interval, tomorrow where that day is past."""
-    expected = np.maximum(matrix.column(INTERVAL) - matrix.column(RECENCY), 1.0)
-    return {
-        **_of_days(next_order[named], expected[named]),
-        "n": float(len(next_order)),
-        "named": float(named.sum()),
-    }
+
+    named: np.ndarray[Any, np.dtype[np.intp]]
+    error: FloatArray
+
+    @classmethod
+    def of(cls, next_order: FloatArray, matrix: FeatureMatrix, named: BoolArray) -> _MetricsOfRule:
+        """What each row adds to the metrics."""
+        expected = np.maximum(matrix.column(INTERVAL) - matrix.column(RECENCY), 1.0)
+        return cls(np.flatnonzero(named), np.abs(next_order - expected)[named])
+
+    def __call__(self, weights: FloatArray) -> dict[str, FloatArray]:
+        """The metrics of each resample."""
+        return _of_days(self.error, weights[:, self.named])
 
 
-def _of_days(came: FloatArray, expected: FloatArray) -> dict[str, float]:
-    error = np.abs(came - expected)
+def _of_days(error: FloatArray, weights: FloatArray) -> dict[str, FloatArray]:
     return {
-        "median_error_days": float(np.median(error)) if len(error) else np.nan,
-        "mae_days": float(np.mean(error)) if len(error) else np.nan,
+        "median_error_days": metrics.median(error, weights),
+        "mae_days": metrics.mean(error, weights),
     }
 
 

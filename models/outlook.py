@@ -14,11 +14,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models import next_order, profit, returning
+from models import forecast_training, next_order, profit, returning
 from models.features import CUSTOMER, days
-from models.forecast import TREES, Forecast, Snapshots
+from models.forecast import MODEL, Forecast, Snapshots
+from models.forecast_training import Setting
 
-KINDS: Final = (returning.KIND, next_order.KIND, profit.KIND)
+MODULES: Final = (returning, next_order, profit)
+KINDS: Final = tuple(module.KIND for module in MODULES)
 # Customers, all their snapshots with them, beyond which forecasts learn slower and no better.
 ENOUGH_CUSTOMERS = 12_000
 CHUNK_ROWS = 50_000
@@ -70,13 +72,8 @@ def train(
         FrameError: when the frame does not have the keys or the rhythm columns.
     """
     snapshots = Snapshots.of(frame)
-    trained = (
-        returning.train(
-            snapshots, as_of=as_of, horizon_days=horizon_days, seed=seed, threads=threads
-        ),
-        next_order.train(snapshots, as_of=as_of, seed=seed, threads=threads),
-        profit.train(snapshots, as_of=as_of, seed=seed, threads=threads),
-    )
+    setting = Setting(as_of, horizon_days, seed, threads)
+    trained = [forecast_training.train(module.TRAINING, snapshots, setting) for module in MODULES]
     figures = [table for _, table in trained if len(table)]
     return Trained(
         {forecast.kind: forecast for forecast, _ in trained},
@@ -116,7 +113,7 @@ def _score(forecasts: Mapping[str, Forecast], frame: pd.DataFrame) -> pd.DataFra
         for name in FIGURES[kind]:
             scores[name] = figures[name].to_numpy()
         version = forecast.version if forecast else None
-        said = "model" if forecast and forecast.serves == TREES else "baseline"
+        said = "model" if forecast and forecast.serves == MODEL else "baseline"
         known = figures.iloc[:, 0].notna()
         for column, value in (
             (f"{kind}_score_kind", said),

@@ -90,16 +90,22 @@ class Plot:
         return cls(stored["title"], stored["x_label"], stored["y_label"], lines, stored["diagonal"])
 
 
-def calibration(curve: pd.DataFrame) -> Plot:
-    """The churn rate seen against the probability stated, one line per role.
+def calibration(
+    curve: pd.DataFrame,
+    stated: str = "Churn probability stated",
+    observed: str = "Share that churned",
+) -> Plot:
+    """The rate seen against the probability stated, one line per role.
 
     Args:
-        curve: `TrainingResult.calibration_curve`.
+        curve: `Evaluation.calibration_curve`.
+        stated: what the horizontal axis is called.
+        observed: what the vertical one is called.
     """
     return Plot(
         "Calibration",
-        "Churn probability stated",
-        "Share that churned",
+        stated,
+        observed,
         lines_of(curve, "predicted", "observed"),
         diagonal="as stated",
     )

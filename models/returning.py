@@ -1,42 +1,36 @@
 """Who of the churned comes back: the probability of an order within the win-back window.
 
 The customers are those who counted as churned on the day of a snapshot, the event is an order in
-the days that follow. Trees correct BG/NBD and are judged against what is known without them: the
-share that returned by time since churn and number of orders, recency alone, and BG/NBD. All are
-calibrated in the same way, with a level per season; what beats the others beyond chance is served.
+the days that follow. What is learnt is small on purpose: recency and the purchase model see
+different halves of it (recency the shape of silence, whatever the rhythm; BG/NBD how silence and
+rhythm go together), so their log odds are added up with two weights that are not negative, fitted
+on snapshots that neither has seen. Trees on all features were tried from either start and lost to
+recency on CDNOW, where what few early months teach of the churned is undone by later ones. The
+stack is judged against both, and against the share that returned by time since churn and number
+of orders; all are calibrated in the same way, with a level per season.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
+from scipy import optimize, special
 
 from models.baselines import Recency
 from models.calibration import Calibration
 from models.card import Card
 from models.errors import TooLittleDataError
-from models.evaluation import Evaluation, evaluate, gate
+from models.evaluation import evaluate
 from models.features import NEXT_ORDER, OBSERVED, BoolArray, FeatureMatrix, FloatArray
-from models.forecast import (
-    ENOUGH_ROWS,
-    MIN_TRAINING_SNAPSHOTS,
-    TREES,
-    Forecast,
-    Snapshots,
-    at_own_level,
-    evaluations,
-    grow,
-    libraries,
-)
-from models.native import thread_limit
+from models.forecast import MIN_TRAINING_SNAPSHOTS, MODEL, Forecast, Snapshots
+from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
 from models.plots import calibration as calibration_plot
 from models.predictors import log_odds
-from models.purchases import VIEW, PurchaseView
+from models.purchases import PurchaseView
+from models.segments import by_segment, divide
 from models.splits import MIN_TRAINING_ROWS, latest_finished, require_enough
 
 KIND: Final = "return"
@@ -45,6 +39,7 @@ RECENCY: Final = "recency"
 BG_NBD: Final = "bg_nbd"
 BASELINES = [RATES, RECENCY, BG_NBD]
 RULE: Final = "rule"
+WEIGHTS: Final = "weights"
 CHURNED = "churned"
 STAGE, SILENCE, ORDERS = "stage", "days_in_stage", "orders"
 
@@ -59,19 +54,9 @@ SNAPSHOTS_FOR_TWO_CALIBRATING = 6
 # BG/NBD gives some who are long gone one chance in billions; no calibration brings them back.
 LEAST_PROBABILITY = 1e-4
 
-PARAMETERS: dict[str, Any] = {
-    "objective": "binary:logistic",
-    "tree_method": "hist",
-    "max_depth": 3,
-    "eta": 0.05,
-    "subsample": 0.7,
-    "colsample_bytree": 0.5,
-    "reg_lambda": 5.0,
-    "max_bin": 64,
-    "min_child_weight": 5,
-    "max_cat_to_onehot": 8,
-}
-ROUNDS = 80
+# The margins that are added up, and the ridge towards half of each, in pseudo-observations.
+STACKED = (RECENCY, BG_NBD)
+WEIGHT_RIDGE = 10.0
 PURPOSE = (
     "Probability that a customer who counts as churned orders again within {horizon} days. It "
     "ranks the list of whom to win back, and is multiplied by the profit of a return."
@@ -116,44 +101,15 @@ def _bands(matrix: FeatureMatrix) -> tuple[np.ndarray[Any, Any], np.ndarray[Any,
     )
 
 
-def train(
-    snapshots: Snapshots, *, as_of: date, horizon_days: int, seed: int = 0, threads: int = 2
-) -> tuple[Forecast, pd.DataFrame]:
+def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     """Learn as of the latest finished snapshot, judge on it, decide what is served.
 
     What is judged is what is served; afterwards only the levels take in what has become known.
-
-    Args:
-        snapshots: of every customer who ever ordered; the churned among them are learnt from.
-        as_of: the day of the training.
-        horizon_days: days within which an order counts as a return.
-        seed: of sampling in the trees and of the bootstrap.
-        threads: of the native libraries; recorded.
-
-    Returns:
-        The version, and its figures with the columns of `forecast.EVALUATION_COLUMNS`.
     """
-    try:
-        with thread_limit(threads):
-            return _learn(
-                snapshots, as_of=as_of, horizon_days=horizon_days, seed=seed, threads=threads
-            )
-    except TooLittleDataError as reason:
-        decision = f"The rates by time since churn are served, nothing was learnt: {reason}."
-        purpose = PURPOSE.format(horizon=horizon_days)
-        card = Card("Return", purpose, decision, limits=LIMITS, libraries=libraries())
-        rule = Forecast(
-            KIND, as_of, horizon_days, RULE, snapshots.schema, (), None, None, {}, threads, card
-        )
-        return rule, evaluations(rule, {}, as_of)
-
-
-def _learn(
-    snapshots: Snapshots, *, as_of: date, horizon_days: int, seed: int, threads: int
-) -> tuple[Forecast, pd.DataFrame]:
+    horizon_days = setting.horizon_days
     horizon = timedelta(days=horizon_days)
-    past = [day for day in snapshots.all_days if day + horizon <= as_of]
-    test = latest_finished(past, as_of, horizon_days)
+    past = [day for day in snapshots.all_days if day + horizon <= setting.as_of]
+    test = latest_finished(past, setting.as_of, horizon_days)
     training = [day for day in past if day + horizon <= test]
     if len(training) < MIN_TRAINING_SNAPSHOTS:
         raise TooLittleDataError(
@@ -180,68 +136,75 @@ def _learn(
     returned = _returned(tested, horizon_days)
     require_enough({"test": ~returned})
 
-    few = growing.rows(slice(None, None, max(1, -(-len(growing.matrix) // ENOUGH_ROWS))))
-    came = _returned(few, horizon_days)
-    view = snapshots.view(training[-1])
-    wide = view.widen(few.matrix, horizon_days)
-    # The stage is the same for all of them.
-    names = tuple(
-        name for name in (*snapshots.names, *(each.name for each in VIEW)) if name != STAGE
-    )
-    ubj = grow(
-        wide.columns(names),
-        came.astype(np.float64),
-        PARAMETERS,
-        rounds=ROUNDS,
-        seed=seed,
-        threads=threads,
-        start=at_own_level(_viewed(view, few.matrix, horizon_days), came, few.days),
-    )
     all_came = _returned(growing, horizon_days)
-    numbers = {
-        RATES: Rates.fit(growing.matrix, all_came).shares,
-        RECENCY: Recency.fit(growing.matrix, ~all_came).to_json(),
-    }
     forecast = Forecast(
         KIND,
-        as_of,
+        setting.as_of,
         horizon_days,
-        TREES,
+        MODEL,
         snapshots.schema,
-        names,
-        view,
-        ubj,
-        numbers,
-        threads,
+        (),
+        snapshots.view(training[-1]),
+        {},
+        {
+            RATES: Rates.fit(growing.matrix, all_came).shares,
+            RECENCY: Recency.fit(growing.matrix, ~all_came).to_json(),
+        },
+        setting.threads,
         Card("", ""),
     )
+    weights = _stack(
+        np.column_stack([_margin(forecast, calibrating.matrix, role) for role in STACKED]),
+        _returned(calibrating, horizon_days),
+        calibrating.days,
+    )
+    forecast = replace(forecast, numbers={**forecast.numbers, WEIGHTS: weights})
     calibrations = {
         role: Calibration.fit(
-            margin,
+            _margin(forecast, known.matrix, role),
             _returned(known, horizon_days),
             known.days,
             shape_on=calibrated_on,
             horizon_days=horizon_days,
         )
-        for role, margin in _margins(forecast, known.matrix).items()
+        for role in (MODEL, *BASELINES)
     }
     stated = {
-        "challenger" if role == TREES else role: calibrations[role].probability(margin, tested.days)
-        for role, margin in _margins(forecast, tested.matrix).items()
+        CHALLENGER if role == MODEL else role: calibration.probability(
+            _margin(forecast, tested.matrix, role), tested.days
+        )
+        for role, calibration in calibrations.items()
     }
-    evaluation = evaluate(returned, stated, seed=seed)
-    verdict = gate(evaluation, BASELINES)
-    serves = TREES if verdict.serves == "challenger" else verdict.serves
+    evaluation = evaluate(returned, stated, seed=setting.seed)
+    serves, decision = decide(
+        evaluation,
+        BASELINES,
+        what="the stack of recency and purchase model",
+        metric="log_loss",
+        ranking="auc",
+    )
     served_calibration = calibrations[serves].with_levels(
-        _margins(forecast, finished.matrix)[serves],
+        _margin(forecast, finished.matrix, serves),
         _returned(finished, horizon_days),
         finished.days,
     )
-    card = Card(
-        "Return",
-        PURPOSE.format(horizon=horizon_days),
-        verdict.sentence,
-        windows={
+    served = replace(
+        forecast,
+        serves=serves,
+        numbers={**forecast.numbers, "calibration": served_calibration.to_json()},
+    )
+    segments = by_segment(
+        divide(tested.described().drop(columns=STAGE)),
+        returned,
+        stated,
+        served=role_of(served),
+        baselines=[role for role in stated if role != role_of(served)],
+        seed=setting.seed,
+        event="return",
+    )
+    return Learnt(
+        served,
+        {
             "horizon_days": horizon_days,
             "growing": [day.isoformat() for day in grown_on],
             "calibration": [day.isoformat() for day in calibrated_on],
@@ -249,27 +212,79 @@ def _learn(
             "test": test.isoformat(),
             "test_labels_end_on": (test + horizon).isoformat(),
         },
-        metrics=_for_card(evaluation),
-        served_role=verdict.serves,
-        plots=(calibration_plot(evaluation.calibration_curve()),),
-        drivers=forecast.importance(),
-        limits=LIMITS,
-        parameters=PARAMETERS | {"rounds": ROUNDS, "seed": seed, "threads": threads},
-        libraries=libraries(),
+        test,
+        evaluation,
+        decision,
+        {"weights": {role: round(each, 4) for role, each in weights.items()}},
+        [each.to_json() for each in segments],
+        [sentence for each in segments for sentence in each.failures()],
+        (
+            calibration_plot(
+                evaluation.calibration_curve(), "Return probability stated", "Share that returned"
+            ),
+        ),
+        _drivers(forecast, tested.matrix),
     )
-    forecast = replace(
-        forecast,
-        serves=serves,
-        numbers={**numbers, "calibration": served_calibration.to_json()},
-        card=card,
+
+
+TRAINING: Final = Kind(
+    KIND,
+    "Return",
+    PURPOSE,
+    LIMITS,
+    RULE,
+    "The rates by time since churn are served",
+    None,
+    _learn,
+)
+
+
+def _stack(
+    margins: FloatArray, returned: BoolArray, snapshots: np.ndarray[Any, np.dtype[np.datetime64]]
+) -> dict[str, float]:
+    """Weights of the margins by penalised likelihood, none negative, a level per snapshot.
+
+    Args:
+        margins: log odds, a row per customer and a column per role of `STACKED`.
+        returned: what happened.
+        snapshots: day of each row.
+    """
+    roles = margins.shape[1]
+    days, day = np.unique(snapshots, return_inverse=True)
+    prior = 1 / roles
+
+    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
+        weights, levels = parameters[:roles], parameters[roles:]
+        linear = margins @ weights + levels[day]
+        off = special.expit(linear) - returned
+        value = float(np.logaddexp(0, linear).sum() - linear[returned].sum())
+        return (
+            value + WEIGHT_RIDGE * float(((weights - prior) ** 2).sum()) / 2,
+            np.r_[
+                margins.T @ off + WEIGHT_RIDGE * (weights - prior),
+                np.bincount(day, off, minlength=len(days)),
+            ],
+        )
+
+    found = optimize.minimize(
+        loss,
+        np.r_[np.full(roles, prior), np.zeros(len(days))],
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, None)] * roles + [(None, None)] * len(days),
     )
-    table = evaluations(forecast, evaluation.figures, test)
-    bounds = [
-        evaluation.interval(role, metric)
-        for role, metric in zip(table["role"], table["metric"], strict=True)
-    ]
-    lower, upper = zip(*bounds, strict=True)
-    return forecast, table.assign(lower=lower, upper=upper)
+    return dict(zip(STACKED, map(float, found.x[:roles]), strict=True))
+
+
+def _drivers(forecast: Forecast, matrix: FeatureMatrix) -> dict[str, float]:
+    """Share of each part in how the stack tells customers apart: weight times spread."""
+    spread = {
+        role: forecast.numbers[WEIGHTS][role] * float(_margin(forecast, matrix, role).std())
+        for role in STACKED
+    }
+    total = sum(spread.values()) or 1.0
+    ranked = sorted(spread.items(), key=lambda item: (-item[1], item[0]))
+    return {role: round(each / total, 6) for role, each in ranked}
 
 
 def predict(
@@ -286,19 +301,16 @@ def predict(
     return probability
 
 
-def _margins(forecast: Forecast, matrix: FeatureMatrix) -> dict[str, FloatArray]:
-    return {role: _margin(forecast, matrix, role) for role in (TREES, *BASELINES)}
-
-
 def _margin(forecast: Forecast, matrix: FeatureMatrix, role: str) -> FloatArray:
     """Log odds of a return, not yet calibrated."""
     if forecast.view is None:
         raise ValueError("a rule has no log odds")
-    if role == TREES:
-        wide = forecast.view.widen(matrix, forecast.horizon_days)
-        return forecast.corrected(
-            wide.columns(forecast.names), _viewed(forecast.view, matrix, forecast.horizon_days)
+    if role == MODEL:
+        weights = forecast.numbers[WEIGHTS]
+        stacked: FloatArray = np.sum(
+            [weights[each] * _margin(forecast, matrix, each) for each in STACKED], axis=0
         )
+        return stacked
     if role == RATES:
         return Rates(tuple(map(tuple, forecast.numbers[RATES]))).margin(matrix)
     if role == RECENCY:
@@ -330,16 +342,3 @@ def _returned(rows: Snapshots, horizon_days: int) -> BoolArray:
         raise ValueError("expected finished windows only")
     returned: BoolArray = came <= horizon_days  # NaN, none yet, is no return
     return returned
-
-
-def _for_card(evaluation: Evaluation) -> Mapping[str, Mapping[str, tuple[float | None, ...]]]:
-    return {
-        role: {
-            metric: tuple(
-                round(float(figure), 6) if np.isfinite(figure) else None
-                for figure in (value, *evaluation.interval(role, metric))
-            )
-            for metric, value in figures.items()
-        }
-        for role, figures in evaluation.figures.items()
-    }

@@ -43,7 +43,7 @@ def served(settings: Settings, as_of: date) -> "dict[str, Forecast]":
         dg.AssetSpec(
             FORECASTS,
             deps=[asset_key("purchase_features"), asset_key("purchase_outcomes")],
-            description="What speaks of return, next order and profit: trees, baseline or rule.",
+            description="What speaks of return, next order and profit: model, baseline or rule.",
             group_name="models",
             kinds={"python", "xgboost"},
         ),
@@ -67,7 +67,7 @@ def train_forecasts(
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
     """Train when churn is trained; each judged version is served until the next training."""
-    from models import forecast, outlook  # noqa: PLC0415  XGBoost takes seconds to import
+    from models import forecast_training, outlook  # noqa: PLC0415  XGBoost takes seconds to import
 
     as_of = as_of_day(context)
     decisions, rows, figures = {}, 0, 0
@@ -126,7 +126,7 @@ def train_forecasts(
             "dagster/column_lineage": dg.TableColumnLineage(
                 {
                     column: learnt if column in {"value", "lower", "upper"} else []
-                    for column in forecast.EVALUATION_COLUMNS
+                    for column in forecast_training.EVALUATION_COLUMNS
                 }
             ),
         },

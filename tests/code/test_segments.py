@@ -77,7 +77,7 @@ def test_divisions_are_those_that_something_is_known_of():
     }
     everybody = found[0]
     assert everybody.customers == sum(x.customers for x in found if x.division == "kind")
-    assert everybody.churned == pytest.approx(churned.mean())
+    assert everybody.observed == pytest.approx(churned.mean())
 
 
 def test_small_segments_say_nothing():

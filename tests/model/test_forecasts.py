@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from models import outlook
+from models import outlook, profit
+from models.evaluation import judge
 from models.features import CUSTOMER, OUTCOME, SNAPSHOT
-from models.forecast import Forecast, Snapshots, gain, longest_windows
+from models.forecast import Forecast, Snapshots, longest_windows
+from models.metrics import AmountMetrics
 from models.store import ForecastStore
 
 FIRST_DAY, AS_OF = date(2021, 1, 1), date(2023, 12, 31)
@@ -46,7 +50,7 @@ def past(customers: int = 700, seed: int = 1) -> pd.DataFrame:
         tenure = day - first[known]
         gap = np.where(orders > 1, (tenure - recency) / np.maximum(orders - 1, 1), np.nan)
         interval = np.where(orders > 1, np.clip(gap, 14, 60), 40)
-        profit = earned[known, : day + 1].sum(axis=1)
+        total = earned[known, : day + 1].sum(axis=1)
         came = np.where(ahead.any(axis=1), ahead.argmax(axis=1) + 1.0, np.nan)
         frames.append(
             pd.DataFrame(
@@ -63,8 +67,8 @@ def past(customers: int = 700, seed: int = 1) -> pd.DataFrame:
                     "overdue_ratio": recency / interval,
                     "median_gap_days": gap,
                     "mean_gap_days": gap,
-                    "repeat_order_profit": np.where(orders > 1, profit / orders, np.nan),
-                    "average_order_profit": profit / orders,
+                    "repeat_order_profit": np.where(orders > 1, total / orders, np.nan),
+                    "average_order_profit": total / orders,
                     "days_to_next_order": came,
                     "days_observed": span - day,
                     **{
@@ -114,11 +118,41 @@ def test_every_forecast_is_judged_beside_its_baselines(trained: outlook.Trained)
         assert forecast.card.windows["horizon_days"] == forecast.horizon_days
 
 
-def test_the_typical_profit_errs_less_and_the_expected_one_adds_up(trained: outlook.Trained):
-    assert figure(trained, "profit", "challenger", "mae") < figure(
-        trained, "profit", "challenger", "mae_of_expected"
-    )
+def test_both_readings_of_profit_err_less_than_the_purchase_model(trained: outlook.Trained):
+    mae = figure(trained, "profit", "challenger", "mae")
+    assert mae < figure(trained, "profit", "gamma_gamma", "mae")
+    assert figure(trained, "profit", "challenger", "mae_of_typical") < mae
     assert 0.7 < figure(trained, "profit", "challenger", "total_ratio") < 1.4
+
+
+def test_both_readings_of_profit_rank_customers_alike(
+    trained: outlook.Trained, today: pd.DataFrame
+):
+    forecast = trained.forecasts["profit"]
+    assert forecast.serves == "model"
+    readings = profit.predict(forecast, forecast.schema.encode(today))
+    readings = readings.sort_values("expected_profit")
+    assert readings["typical_profit"].is_monotonic_increasing
+    assert (readings["typical_profit"] <= readings["expected_profit"]).all()
+
+
+def test_the_level_follows_windows_that_agree_and_no_others(frame: pd.DataFrame):
+    snapshots = Snapshots.of(frame)
+    days = [day for day in snapshots.all_days if day <= date(2023, 6, 30)]
+
+    def times(factors: list[float]) -> float:
+        """The level when each window earns so many times what the purchase model expects."""
+        earned = np.full(len(snapshots.days), np.nan)
+        for day, factor in zip(days, factors, strict=True):
+            rows = snapshots.days == np.datetime64(day)
+            expected = snapshots.view(day).profit(snapshots.of_days([day]).matrix, 90)
+            earned[rows] = factor * expected
+        outcomes = snapshots.outcomes.assign(profit_next_90d=earned)
+        return profit.level(replace(snapshots, outcomes=outcomes), days, 90)
+
+    assert times([1.3] * len(days)) == pytest.approx(1.3)
+    assert times([1.25, 1.35] * (len(days) // 2) + [1.3] * (len(days) % 2)) > 1.2
+    assert times([0.5, 2.0] * (len(days) // 2) + [1.0] * (len(days) % 2)) == 1
 
 
 def test_the_interval_holds_four_orders_in_five(trained: outlook.Trained):
@@ -195,12 +229,41 @@ def test_the_longest_horizon_that_the_past_allows():
     assert windows.training == (date(2023, 4, 30), date(2023, 5, 31), date(2023, 6, 30))
 
 
-def test_a_gain_is_told_from_chance():
+def test_a_gain_is_told_from_chance_and_equal_amounts_gain_nothing():
     rng = np.random.default_rng(5)
-    loss = rng.gamma(2.0, 1.0, 2_000)
-    assert gain(loss, loss + 0.5 + rng.normal(0, 1, 2_000), seed=1).lower > 0
-    chance = gain(loss, loss + rng.normal(0, 1, 2_000), seed=1)
-    assert chance.lower < 0 < chance.upper
+    came = rng.gamma(2.0, 1.0, 2_000) * (rng.random(2_000) < 0.4)
+    near, far = came + rng.normal(0, 1, 2_000), came + rng.normal(0, 1.2, 2_000)
+    stated = {"near": near, "far": far, "again": near[::-1].copy()[::-1]}
+    figures = judge(
+        {role: AmountMetrics.of(came, each) for role, each in stated.items()}, 2_000, seed=1
+    )
+    assert figures.gain("near", "far", "mae").lower > 0
+    assert figures.gain("near", "far", "spearman").lower > 0
+    assert (
+        figures.gain("near", "again", "mae").lower
+        == figures.gain("near", "again", "mae").upper
+        == 0
+    )
+    assert figures.figures["near"]["spearman"] == pytest.approx(
+        stats.spearmanr(came, near).statistic
+    )
+    lower, upper = figures.interval("near", "mae")
+    assert lower < figures.figures["near"]["mae"] < upper
+
+
+def test_every_card_has_intervals_segments_and_calibration(trained: outlook.Trained):
+    for forecast in trained.forecasts.values():
+        card = forecast.card
+        assert card.served_role is not None
+        intervals = [
+            each for each in card.metrics[card.served_role].values() if each[1] is not None
+        ]
+        assert len(intervals) >= 4
+        segments = [(each["division"], each["segment"]) for each in card.by_segment]
+        assert segments[0] == ("all", "customers")
+        assert ("orders so far", "several") in segments
+        assert any("alibration" in plot.title or "expected" in plot.title for plot in card.plots)
+        assert forecast.version.encode() in forecast.pages()["card.html"]
 
 
 def test_who_is_not_ordered_by_rows_is_refused_by_schema(
