@@ -1,7 +1,7 @@
 """When a customer orders next: a distribution over days, hence a day with an interval.
 
 A discrete-time hazard model: for each stretch of days ahead, the probability of the next order in
-it given none before, by boosted trees that start from BG/NBD's own hazard and correct it. A row
+it given none before, by boosted trees that start from Pareto/NBD's own hazard and correct it. A row
 counts in every stretch that was watched whole, so that recent snapshots teach the near future and
 older ones the far one (right-censoring is no loss of rows).
 
@@ -51,7 +51,7 @@ from models.plots import calibration as calibration_plot
 from models.segments import DECIMALS, MIN_OF_EITHER, by_segment, divide, parts
 
 KIND: Final = "next_order"
-BASELINE: Final = "bg_nbd"
+BASELINE: Final = "pareto_nbd"
 RULE: Final = "interval"
 # Ends of the stretches (days ahead): narrow where most orders come, wide where few do.
 EDGES = (7, 14, 21, 30, 45, 60, 90, 120, 180, 270, 365)
@@ -74,7 +74,7 @@ PARAMETERS: dict[str, Any] = {
     "max_bin": 64,
     "min_child_weight": 5,
     "max_cat_to_onehot": 8,
-    # Zero on the margin's scale: what is not corrected is BG/NBD's.
+    # Zero on the margin's scale: what is not corrected is Pareto/NBD's.
     "base_score": 0.5,
 }
 ROUNDS = 60
@@ -261,7 +261,7 @@ def _next_order(rows: Snapshots) -> FloatArray:
 
 
 def _stretches(forecast: Forecast, matrix: FeatureMatrix) -> tuple[FeatureMatrix, FloatArray]:
-    """One row per customer and stretch, customer by customer, and BG/NBD's log odds of each."""
+    """One row per customer and stretch, customer by customer, and Pareto/NBD's log odds of each."""
     if forecast.view is None:
         raise ValueError("a rule has no distribution")
     ends = _ends(forecast.horizon_days)

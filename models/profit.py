@@ -2,7 +2,7 @@
 
 Three views of the same customers, none of which is enough:
 
-- BG/NBD with Gamma-Gamma, which knows how rhythm and dropout work;
+- Pareto/NBD with Gamma-Gamma, which knows how rhythm and dropout work;
 - trees that correct it under a Poisson likelihood, which see what it cannot (last gaps, trends)
   and keep means right;
 - trees grown from nothing on the square root of profit, whose root keeps few large customers from
@@ -32,6 +32,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
+from models.baselines import histories
+from models.bg_nbd import BgNbd
 from models.card import Card
 from models.errors import TooLittleDataError
 from models.evaluation import judge
@@ -49,11 +51,15 @@ from models.forecast import (
 from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
 from models.metrics import AmountMetrics
 from models.plots import Plot
-from models.purchases import LEAST_PROFIT, VIEW
+from models.purchases import LEAST_PROFIT, VIEW, PurchaseView
 from models.segments import amounts_by_segment, divide
 
 KIND: Final = "profit"
-BASELINE: Final = "gamma_gamma"
+# The purchase model that is corrected, and served where correcting it is no gain; and the baseline
+# that everybody knows, BG/NBD with the same Gamma-Gamma.
+BASELINE: Final = "pareto_gamma_gamma"
+KNOWN: Final = "gamma_gamma"
+TYPICAL: Final = "typical"
 YEAR_DAYS = 365
 OUTCOMES = tuple(f"profit_next_{days}d" for days in HORIZONS)
 
@@ -79,7 +85,7 @@ ROUNDS = 60
 # in mean absolute error at the same total, nor in rank correlation; the roots alone are.
 WEIGHTS = {"view": 0.25, MODEL: 0.5, "root": 0.25}
 # Snapshots by which the total is judged: more of a past would be the same windows again.
-LEVEL_SNAPSHOTS = 6
+LEVEL_SNAPSHOTS = 4
 MIN_LEVEL_SNAPSHOTS = 2
 PURPOSE = (
     "What a customer will earn in the next 12 months. The expected profit is a mean: it adds up, "
@@ -152,7 +158,10 @@ def fit(
     numbers = {
         "scale": scale,
         "level": total / float(_blend(forecast, there).sum()),
-        **_typical_given(_at_own_total(blend, profit, rows.days) / scale, profit / scale),
+        TYPICAL: {
+            MODEL: _typical_given(_at_own_total(blend, profit, rows.days) / scale, profit / scale),
+            BASELINE: _typical_given(viewed / scale, profit / scale),
+        },
     }
     return replace(forecast, numbers=numbers)
 
@@ -165,15 +174,22 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     require_judgeable(earned != 0, len(snapshots.of_days(windows.training).matrix))
 
     judged = fit(snapshots, windows.training, windows.test, horizon, setting)
+    view = snapshots.view(windows.test)
     stated = {
         CHALLENGER: expected(judged, tested.matrix),
-        BASELINE: snapshots.view(windows.test).profit(tested.matrix, horizon),
+        BASELINE: view.profit(tested.matrix, horizon),
+        KNOWN: known(view, tested.matrix, horizon),
     }
-    typical = _typical(judged, stated[CHALLENGER], horizon)
+    typical = {
+        CHALLENGER: _typical(judged, stated[CHALLENGER], horizon),
+        BASELINE: _typical(replace(judged, serves=BASELINE), stated[BASELINE], horizon),
+    }
     figures = judge(
         {
-            CHALLENGER: AmountMetrics.of(earned, stated[CHALLENGER], mae_of_typical=typical),
-            BASELINE: AmountMetrics.of(earned, stated[BASELINE]),
+            role: AmountMetrics.of(
+                earned, each, **({"mae_of_typical": typical[role]} if role in typical else {})
+            )
+            for role, each in stated.items()
         },
         len(earned),
         seed=setting.seed,
@@ -290,14 +306,19 @@ def expected(forecast: Forecast, matrix: FeatureMatrix) -> FloatArray:
 
 def _typical(forecast: Forecast, mean: FloatArray, days: int) -> FloatArray:
     """What goes with a mean for so many days."""
-    if forecast.serves != MODEL:
-        return mean
-    numbers = forecast.numbers
-    scale = numbers["scale"] * days / forecast.horizon_days
-    typical = scale * np.exp(numbers["intercept"] + numbers["power"] * np.log(mean / scale))
+    given = forecast.numbers[TYPICAL][forecast.serves]
+    scale = forecast.numbers["scale"] * days / forecast.horizon_days
+    typical = scale * np.exp(given["intercept"] + given["power"] * np.log(mean / scale))
     # What few earn much of is skewed to the right: the mean is the upper end.
     below: FloatArray = np.minimum(typical, mean)
     return below
+
+
+def known(view: PurchaseView, matrix: FeatureMatrix, horizon: float) -> FloatArray:
+    """What BG/NBD, fitted on the same customers, expects with the view's profit of an order."""
+    history = histories(matrix)
+    orders = BgNbd.fit(*history).expected_orders(*history, horizon)
+    return np.maximum(orders * view.order_profit(matrix), LEAST_PROFIT)
 
 
 def _blend(forecast: Forecast, wide: FeatureMatrix) -> FloatArray:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from models.baselines import histories
-from models.bg_nbd import BgNbd
 from models.features import ORDER_DAYS, Feature, FeatureMatrix, FloatArray
 from models.gamma_gamma import GammaGamma
+from models.pareto_nbd import ParetoNbd
 
 # Mean profit of the order days after the first (home currency): what the spending model reads.
 REPEAT_PROFIT = "repeat_order_profit"
 # Customers beyond which seven parameters do not move by what they are uncertain by.
-ENOUGH_HISTORIES = 6_000
+ENOUGH_HISTORIES = 4_000
 VIEW = tuple(
     Feature(name, "number")
     for name in ("view_alive", "view_orders", "view_silent", "view_order_profit", "view_profit")
@@ -32,9 +32,9 @@ LEAST_PROFIT = 1e-3
 
 @dataclass(frozen=True)
 class PurchaseView:
-    """BG/NBD and Gamma-Gamma, fitted on the customers of one day."""
+    """Pareto/NBD and Gamma-Gamma, fitted on the customers of one day."""
 
-    bg_nbd: BgNbd
+    purchases: ParetoNbd
     gamma_gamma: GammaGamma
 
     @classmethod
@@ -46,7 +46,7 @@ class PurchaseView:
         """
         few = matrix.rows(slice(None, None, max(1, -(-len(matrix) // ENOUGH_HISTORIES))))
         return cls(
-            BgNbd.fit(*histories(few)),
+            ParetoNbd.fit(*histories(few)),
             GammaGamma.fit(few.column(ORDER_DAYS) - 1, few.column(REPEAT_PROFIT)),
         )
 
@@ -58,35 +58,40 @@ class PurchaseView:
 
     def profit(self, matrix: FeatureMatrix, horizon: float) -> FloatArray:
         """Expected profit of the next `horizon` days (home currency), above 0."""
-        orders = self.bg_nbd.expected_orders(*histories(matrix), horizon)
+        orders = self.purchases.expected_orders(*histories(matrix), horizon)
         expected: FloatArray = np.maximum(orders * self.order_profit(matrix), LEAST_PROFIT)
         return expected
 
     def ordered_by(self, matrix: FeatureMatrix, days: FloatArray) -> FloatArray:
         """Probability of an order within each number of days: customers x days."""
         history = histories(matrix)
-        silent = [self.bg_nbd.probability_silent(*history, float(each)) for each in days]
+        silent = [self.purchases.probability_silent(*history, float(each)) for each in days]
         ordered: FloatArray = 1 - np.column_stack(silent)
         return ordered
 
     def widen(self, matrix: FeatureMatrix, horizon: float) -> FeatureMatrix:
         """The features with the view of the next `horizon` days beside them."""
         history = histories(matrix)
+        alive, silent = self.purchases.outlook(*history, horizon)
+        orders = self.purchases.expected_orders(*history, horizon)
+        order_profit = self.order_profit(matrix)
         view = (
-            self.bg_nbd.probability_alive(*history),
-            self.bg_nbd.expected_orders(*history, horizon),
-            self.bg_nbd.probability_silent(*history, horizon),
-            self.order_profit(matrix),
-            self.profit(matrix, horizon),
+            alive,
+            orders,
+            silent,
+            order_profit,
+            np.maximum(orders * order_profit, LEAST_PROFIT),
         )
         values = np.column_stack([matrix.values, *view]).astype(np.float32)
         return FeatureMatrix((*matrix.features, *VIEW), values)
 
     def to_json(self) -> dict[str, Any]:
         """The parameters of both."""
-        return {"bg_nbd": self.bg_nbd.to_json(), "gamma_gamma": self.gamma_gamma.to_json()}
+        return {"pareto_nbd": self.purchases.to_json(), "gamma_gamma": self.gamma_gamma.to_json()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PurchaseView:
         """Read both back."""
-        return cls(BgNbd.from_json(stored["bg_nbd"]), GammaGamma.from_json(stored["gamma_gamma"]))
+        return cls(
+            ParetoNbd.from_json(stored["pareto_nbd"]), GammaGamma.from_json(stored["gamma_gamma"])
+        )

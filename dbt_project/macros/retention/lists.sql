@@ -137,10 +137,10 @@ where
 {%- macro talking_columns() -%}
     {{- return([
         'average_order_profit', 'badly_solved_on', 'complaint_subject', 'complaints_365d', 'days_overdue',
-        'discount_percent_12m', 'distance_km', 'expected_interval_days', 'expected_next_order_on', 'first_order_on',
+        'discount_percent_12m', 'distance_km', 'expected_interval_days', 'first_order_on',
         'gross_profit_12m', 'home_store_id', 'last_contact_on', 'last_order_on', 'launch_category', 'launch_title',
         'next_close_on', 'next_follow_up_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount', 'open_quotes',
-        'points_to_next_grade', 'promised_on', 'revisit_due_on', 'revisit_interval_days', 'warning',
+        'points_to_next_grade', 'promised_on', 'revisit_due_on', 'revisit_interval_days', 'rhythm_next_order_on', 'warning',
     ]) -}}
 {%- endmacro -%}
 

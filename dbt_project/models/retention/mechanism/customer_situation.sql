@@ -34,6 +34,10 @@ outlook as (
     select * from {{ ref('fed_back_outlook') }}
 ),
 
+next_orders as (
+    select * from {{ ref('customer_outlook') }}
+),
+
 earlier_scores as (
     select * from {{ ref('fed_back_earlier_scores') }}
 ),
@@ -180,7 +184,9 @@ final as (
         cast(lifecycle.expected_interval_days as integer) as expected_interval_days,
         cast(lifecycle.missed_intervals as integer) as missed_intervals,
         lifecycle.overdue_ratio,
-        lifecycle.expected_next_order_on,
+        next_orders.expected_next_order_on,
+        next_orders.expected_next_order_basis,
+        lifecycle.expected_next_order_on as rhythm_next_order_on,
         cast(lifecycle.days_overdue as integer) as days_overdue,
         -- who never ordered is treated like everybody
         coalesce(customer_value.value_tier, 'general') as value_tier,
@@ -287,6 +293,7 @@ final as (
         loyalty.points_to_next_grade <= {{ var('upgrade_points_share') }} * next_grades.from_points as is_near_next_grade,
         coalesce(dim_customer.is_test, false) as is_test
     from lifecycle
+    left join next_orders on lifecycle.customer_id = next_orders.customer_id
     left join customer_value on lifecycle.customer_id = customer_value.customer_id
     left join dim_customer on lifecycle.customer_id = dim_customer.customer_id
     left join scores on lifecycle.customer_id = scores.customer_id

@@ -97,6 +97,7 @@ final as (
         situation.last_order_on,
         situation.days_since_last_order,
         situation.expected_next_order_on,
+        situation.expected_next_order_basis,
         situation.days_overdue,
         situation.reason_code,
         situation.reason_kind,

@@ -20,13 +20,20 @@ final as (
         outlook.customer_id,
         outlook.order_probability,
         cast(outlook.order_within_days as integer) as order_within_days,
-        {{ days_after(as_of(), 'cast(outlook.next_order_days as integer)') }} as expected_next_order_on,
+        -- where nothing was learnt the rhythm speaks; where it was, an unlikely order has no day
+        case
+            when outlook.order_probability is null then lifecycle.expected_next_order_on
+            else {{ days_after(as_of(), 'cast(outlook.next_order_days as integer)') }}
+        end as expected_next_order_on,
+        case
+            when outlook.next_order_days is not null then 'forecast'
+            when outlook.order_probability is null and lifecycle.expected_next_order_on is not null then 'rhythm'
+        end as expected_next_order_basis,
         {{ days_after(as_of(), 'cast(outlook.next_order_days_10 as integer)') }} as earliest_next_order_on,
         {{ days_after(as_of(), 'cast(outlook.next_order_days_90 as integer)') }} as latest_next_order_on,
         case
-            when outlook.next_order_days is not null then null
-            when outlook.order_probability is not null then 'unlikely'
-            else 'too_little_data'
+            when outlook.order_probability is null and lifecycle.expected_next_order_on is null then 'too_little_data'
+            when outlook.order_probability is not null and outlook.next_order_days is null then 'unlikely'
         end as no_date_because,
         outlook.next_order_score_kind,
         outlook.next_order_model_version,
