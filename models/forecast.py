@@ -55,7 +55,7 @@ MIN_TRAINING_ROWS = 300
 # Customers who ordered again in the test window, and who did not: fewer cannot be judged by.
 MIN_TESTED_OF_EITHER = 30
 # Rows beyond which the trees take longer and get no better.
-ENOUGH_ROWS = 30_000
+ENOUGH_ROWS = 24_000
 
 # What came after a snapshot in profit (home currency), by days ahead.
 PROFIT_OUTCOME = re.compile(r"profit_next_\d+d")

@@ -92,7 +92,9 @@ class ParetoNbd:
         self, order_days: FloatArray, recency: FloatArray, tenure: FloatArray
     ) -> FloatArray:
         """P(alive at T)."""
-        return self.outlook(order_days, recency, tenure, 0.0)[0]
+        alive, left = self._paths(*purchase_history(order_days, recency, tenure))
+        probability: FloatArray = special.expit(alive - left)
+        return probability
 
     def probability_silent(
         self,
@@ -103,6 +105,21 @@ class ParetoNbd:
     ) -> FloatArray:
         """P(no purchase within `horizon` days): left already, or not buying, or leaving."""
         return self.outlook(order_days, recency, tenure, horizon)[1]
+
+    def curve_silent(
+        self,
+        order_days: FloatArray,
+        recency: FloatArray,
+        tenure: FloatArray,
+        horizons: FloatArray,
+    ) -> FloatArray:
+        """`probability_silent` of several horizons: customers x horizons."""
+        x, t_x, age = purchase_history(order_days, recency, tenure)
+        with np.errstate(invalid="ignore"):  # unknown histories stay NaN
+            now = np.logaddexp(*self._paths(x, t_x, age))
+            then = [np.logaddexp(*self._paths(x, t_x, age + each)) for each in horizons]
+        silent: FloatArray = np.exp(np.minimum(np.column_stack(then) - now[:, None], 0.0))
+        return silent
 
     def expected_orders(
         self, order_days: FloatArray, recency: FloatArray, tenure: FloatArray, horizon: float

@@ -64,9 +64,7 @@ class PurchaseView:
 
     def ordered_by(self, matrix: FeatureMatrix, days: FloatArray) -> FloatArray:
         """Probability of an order within each number of days: customers x days."""
-        history = histories(matrix)
-        silent = [self.purchases.probability_silent(*history, float(each)) for each in days]
-        ordered: FloatArray = 1 - np.column_stack(silent)
+        ordered: FloatArray = 1 - self.purchases.curve_silent(*histories(matrix), days)
         return ordered
 
     def widen(self, matrix: FeatureMatrix, horizon: float) -> FeatureMatrix:
