@@ -36,7 +36,7 @@ from models.features import (
 )
 from models.native import xgboost
 from models.purchases import PurchaseView
-from models.segments import DIVISIONS
+from models.segments import DIVISIONS, PROFIT_SO_FAR
 from models.tree_file import require_sound
 from models.version import canonical_json, sha256, version_of
 
@@ -56,6 +56,9 @@ MIN_TRAINING_ROWS = 300
 MIN_TESTED_OF_EITHER = 30
 # Rows beyond which the trees take longer and get no better.
 ENOUGH_ROWS = 24_000
+
+# Mean profit of an order day (home currency).
+AVERAGE_PROFIT: Final = "average_order_profit"
 
 # What came after a snapshot in profit (home currency), by days ahead.
 PROFIT_OUTCOME = re.compile(r"profit_next_\d+d")
@@ -161,7 +164,10 @@ class Snapshots:
         return self.views[day]
 
     def described(self) -> pd.DataFrame:
-        """The columns by which people divide customers (`segments.divide`), in words again."""
+        """The columns by which people divide customers (`segments.divide`), in words again.
+
+        Thirds by profit so far stand for the value tier, which is not among the features.
+        """
         names = [name for name in (*DIVISIONS, ORDER_DAYS) if name in self.matrix.names]
         kinds = {each.name: each for each in self.schema.features}
         columns: dict[str, Any] = {}
@@ -171,6 +177,12 @@ class Snapshots:
                 words = np.array([*kinds[name].categories, None], dtype=object)
                 values = words[np.where(np.isnan(values), -1, values).astype(np.intp)]
             columns[name] = values
+        if {ORDER_DAYS, AVERAGE_PROFIT} <= set(self.matrix.names):
+            earned = self.matrix.column(ORDER_DAYS) * self.matrix.column(AVERAGE_PROFIT)
+            lower, upper = np.nanquantile(earned, [1 / 3, 2 / 3])
+            columns[PROFIT_SO_FAR] = np.where(
+                earned <= lower, "low", np.where(earned <= upper, "middle", "high")
+            )
         return pd.DataFrame(columns, index=range(len(self.matrix)))
 
     @property

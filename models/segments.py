@@ -34,12 +34,15 @@ DRAWS = 4_000
 EVERYBODY = ("all", "customers")
 DECIMALS = 4
 
+PROFIT_SO_FAR = "profit_so_far"
+
 # Features by which people divide their customers, and how the card calls the division.
 DIVISIONS: Mapping[str, str] = {
     "stage": "lifecycle stage",
     "region": "region",
     "segment": "product segment",
     "value_tier": "value tier",
+    PROFIT_SO_FAR: "profit so far",
 }
 
 
