@@ -86,7 +86,7 @@ class Windows:
             "training": [day.isoformat() for day in self.training],
             "test": self.test.isoformat(),
             "test_ends_on": (self.test + horizon).isoformat(),
-            "served_model_learnt_from": [day.isoformat() for day in self.finished],
+            "outcomes_known_of": [day.isoformat() for day in self.finished],
         }
 
 
