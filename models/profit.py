@@ -81,8 +81,9 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "root": {"objective": "reg:squarederror"},
 }
 ROUNDS = 60
-# By these windows of CDNOW, Online Retail and the sample company, never behind the purchase model
-# in mean absolute error at the same total, nor in rank correlation; the roots alone are.
+# Over thirteen windows of CDNOW, Online Retail and the sample company never behind BG/NBD in mean
+# absolute error at the same total, nor in rank correlation, as either kind of trees alone was.
+# Against Pareto/NBD it is even on CDNOW, by luck of the draw on either side, and ahead elsewhere.
 WEIGHTS = {"view": 0.25, MODEL: 0.5, "root": 0.25}
 # Snapshots by which the total is judged: more of a past would be the same windows again.
 LEVEL_SNAPSHOTS = 4
