@@ -13,6 +13,7 @@ A run starts this file before it knows what dbt is to do (pipelines/dbt.py), by 
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -128,4 +129,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    atexit._run_exitfuncs()  # closes the warehouse
+    sys.stdout.flush()
+    os._exit(status)  # the step waits for it, and Python would tidy up its memory for a second
