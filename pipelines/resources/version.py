@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -327,14 +328,23 @@ def _write_tables(
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     (folder / RESTRICTED).mkdir(mode=0o700)
-    with warehouse.connect() as connection:
-        written = {
-            table.name: _write_table(connection, folder, table)
-            for table in sorted(tables, key=lambda table: table.name)
-        }
-    described = {table.name: table for table in tables}
-    for database in _databases(written):
+    described = {table.name: table for table in sorted(tables, key=lambda table: table.name)}
+    threads = warehouse.engine.threads
+    # Few tables are large enough for more than one core, so several are written at a time.
+    with warehouse.connect() as connection, ThreadPoolExecutor(threads) as pool:
+
+        def write(table: PublishedTable) -> dict[str, Any]:
+            with connection.cursor() as own:
+                own.execute(f"use {quoted(warehouse.path.stem)}")
+                return _write_table(own, folder, table)
+
+        written = dict(zip(described, pool.map(write, described.values()), strict=True))
+
+    def write_database(database: str) -> None:
         _write_database(folder, database, written, described, about, engine=warehouse.engine)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(write_database, _databases(written)))
     return written
 
 
