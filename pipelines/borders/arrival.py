@@ -230,12 +230,13 @@ class _Delivered:
         return 1 - found["keys"] / found["different"] if found["different"] else None
 
     def _fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._connection.sql(sql).fetchall()
+        return self._connection.execute(sql).fetchall()
 
     def _fetch_one(self, sql: str) -> dict[str, Any]:
-        found = self._connection.sql(sql)
+        # Not `sql`, which binds these long lists of figures once to name them and once to count.
+        found = self._connection.execute(sql)
         [row] = found.fetchall()
-        return dict(zip(found.columns, row, strict=True))
+        return dict(zip((name for name, *_ in found.description), row, strict=True))
 
 
 def _purchases(
