@@ -63,5 +63,6 @@ def test_what_they_do_not_tell_is_empty(marts: duckdb.DuckDBPyConnection) -> Non
         from customer_preferences""").fetchall() == [(3, 0, 0, 0, 0, 0)]
     assert marts.sql("""
         select count(has_address), bool_or(consent_state <> 'not_supplied')
-        from customer_contactability where channel in ('email', 'phone')""").fetchall() == [(0, False)]
+        from customer_contactability
+        where channel in ('email', 'phone')""").fetchall() == [(0, False)]
     assert marts.sql("select count(profile_completeness) from dim_customer").fetchall() == [(0,)]
