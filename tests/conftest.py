@@ -1,6 +1,6 @@
 """What all levels share: whole runs of the product, each made once, and who is first.
 
-A whole run costs about 70 CPU-seconds whatever its size, most of it in dbt, so the tests share few:
+A whole run costs about 50 CPU-seconds whatever its size, most of it in dbt, so the tests share few:
 
 | fixture        | what it is                                                      | whole runs |
 |----------------|-----------------------------------------------------------------|------------|
