@@ -44,7 +44,7 @@ class Effects:
         decision: why, in one sentence.
         effects: one row per customer and tactic that a plan names: effect_basis, factor on the
             assumed effect, and the effect itself (rise of the probability to order within the
-            window, 0-1) where it is individual.
+            window, 0-1) where it was measured, of customers like this one or of his plan.
         rises: one row per customer and tactic: rise of the probability to order (`rise`) as the
             signs of the day let expect it, and that probability without acting (`orders_anyway`).
         values: one row per outcome and policy: value per customer of the trials (`kept`:
@@ -102,7 +102,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         return Effects(
             "assumed",
             decision,
-            _effects(today, "assumed", {tactic: np.ones(len(today)) for tactic in tactics}, None),
+            _effects(today, "assumed", {tactic: np.ones(len(today)) for tactic in tactics}, {}),
             pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
             nothing,
             _evidence(trials, plans, None, None, None),
@@ -132,7 +132,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {len(trials):,} customers drawn by lot)."
     )
     anyway = kept.mean_model.of(today)
-    rises, factor_of = {}, {}
+    rises, factor_of, measured = {}, {}, {}
     for tactic in tactics:
         given = np.full(len(today), tactic, object)
         own_plan = _plan_of(today, given, plans)
@@ -145,6 +145,11 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             if basis == "individual"
             else assumed * factor_of[tactic]
         )
+        if basis == "individual":
+            measured[tactic] = rises[tactic]
+        elif basis == "average":
+            # Without a plan nothing was assumed that a factor could be of.
+            measured[tactic] = np.where(own_plan >= 0, rises[tactic], np.nan)
     # Each policy is judged by what the day would have used, learnt from the other folds.
     effect = {
         "individual": learnt.held_out,
@@ -153,11 +158,10 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
     }[basis]
     values = _values(trials, kept, effect)
     scores = kept.scores(learnt.held_out)
-    individual = rises if basis == "individual" else None
     return Effects(
         basis,
         decision,
-        _effects(today, basis, factor_of, individual),
+        _effects(today, basis, factor_of, measured),
         _long(today, anyway, rises),
         values,
         _evidence(trials, plans, plan, scores, factors),
@@ -391,7 +395,7 @@ def _effects(
     today: pd.DataFrame,
     basis: str,
     factor_of: Mapping[str, FloatArray],
-    individual: Mapping[str, FloatArray] | None,
+    measured: Mapping[str, FloatArray],
 ) -> pd.DataFrame:
     parts = [
         pd.DataFrame(
@@ -400,7 +404,7 @@ def _effects(
                 TACTIC: tactic,
                 "effect_basis": basis,
                 "factor": np.round(factor, DECIMALS),
-                "effect": np.round(individual[tactic], DECIMALS) if individual else np.nan,
+                "effect": np.round(measured[tactic], DECIMALS) if measured else np.nan,
             }
         )
         for tactic, factor in factor_of.items()

@@ -317,18 +317,20 @@ def test_without_a_fresh_delivery_of_consents_nothing_may_be_published(
 
 
 @pytest.mark.parametrize(
-    ("learnt", "basis", "gain"),
+    ("learnt", "basis", "effect", "gain"),
     [
-        ("where false", "assumed", "5.00"),
-        ("", "average", "10.00"),
-        ("", "individual", "30.00"),
+        ("where false", "assumed", "null", "5.00"),
+        ("", "average", "null", "10.00"),
+        ("", "average", "0.2", "20.00"),
     ],
 )
-def test_a_new_list_is_one_new_file(tmp_path: Path, learnt: str, basis: str, gain: str) -> None:
+def test_a_new_list_is_one_new_file(
+    tmp_path: Path, learnt: str, basis: str, effect: str, gain: str
+) -> None:
     """The declarations, the one table that reads them and one stranger, without all the rest.
 
     The gain of acting rests on the assumption of the plan (0.05), that assumption scaled by what
-    past campaigns measured, or what they say of this customer.
+    past campaigns measured, or the rise that they measured of such customers.
     """
     models = tmp_path / "models"
     retention = PROJECT_DIR / "models" / "retention"
@@ -354,7 +356,7 @@ def test_a_new_list_is_one_new_file(tmp_path: Path, learnt: str, basis: str, gai
     (models / "fed_back_treatment_effects.sql").write_text(
         f"""
         select 'C1' as customer_id, tactic, '{basis}' as effect_basis,
-            2.0 as factor, 0.3 as effect
+            2.0 as factor, cast({effect} as double) as effect
         from (select distinct tactic from {{{{ ref('plan_by_reason') }}}} where tactic is not null)
         {learnt}
         """

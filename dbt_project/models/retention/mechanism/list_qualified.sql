@@ -109,7 +109,8 @@ acted_upon as (
     select
         *,
         case
-            when effect_basis = 'individual' then greatest(least(probability_anyway + measured_rise, 1), 0)
+            -- the rise as it was measured: a factor on the assumption fits only the probability it was measured with
+            when measured_rise is not null then greatest(least(probability_anyway + measured_rise, 1), 0)
             else declared_if_acted
         end as probability_if_acted
     from declared
