@@ -126,6 +126,8 @@ class Batch:
         """Keep the rows of the day that the files of other batches do not hold.
 
         A row without a plausible time would wait for its day for ever, so it is taken at once.
+        Where a version is more than one row, it is taken whole: what agrees in the identity with a
+        row that is new is told again beside it.
         """
         names = arrival.schema.names
         given = [name for name in table.column_names if name in names]
@@ -141,29 +143,45 @@ class Batch:
                 f"select _row_hash, {sort_hash} as _sort_hash "
                 f"from read_parquet([{files}], union_by_name = true)"
             )
+        together = [name for name in table.identity if name in names]
+        is_told_whole = table.identity != table.key and known_files
         self.connection.register("arriving", arrival.reader())
         try:
             self.connection.execute(
                 f"""
-                create temp table kept as
-                with hashed as (
-                    select
-                        {_listed([*given, *extra])},
-                        _row,
-                        _part,
-                        {event_time(table, arrival.schema)} as _event_at,
-                        hash({_listed([*given, DEFECT])}) as _row_hash,
-                        {sort_hash} as _sort_hash
-                    from arriving
-                ),
-                known as ({known})
-                select * exclude (_sort_hash)
-                from hashed
-                anti join known using (_row_hash, _sort_hash)
+                create temp {"table" if is_told_whole else "view"} hashed as
+                select
+                    {_listed([*given, *extra])},
+                    _row,
+                    _part,
+                    {event_time(table, arrival.schema)} as _event_at,
+                    hash({_listed([*given, DEFECT])}) as _row_hash,
+                    {sort_hash} as _sort_hash
+                from arriving
                 where _event_at is null or _event_at < {midnight(as_of + timedelta(days=1))}
                     or not {is_plausible("_event_at")}
                 """
             )
+            self.connection.execute(
+                f"""
+                create temp table kept as
+                with known as ({known})
+                select * exclude (_sort_hash)
+                from hashed
+                anti join known using (_row_hash, _sort_hash)
+                """
+            )
+            if is_told_whole:
+                self.connection.execute(
+                    f"""
+                    insert into kept
+                    with known as ({known})
+                    select * exclude (_sort_hash)
+                    from hashed
+                    semi join known using (_row_hash, _sort_hash)
+                    semi join kept using ({_listed(together)})
+                    """
+                )
         except duckdb.Error:
             if arrival.failure is not None:
                 raise arrival.failure from None

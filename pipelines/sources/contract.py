@@ -77,6 +77,8 @@ class Table:
         description: what it holds, with the grain.
         columns: in the order of the contract.
         key: the columns that identify a row; two rows with one key are versions of it.
+        identity: the columns that identify what a version is of, where it is more than one row:
+            rows that agree in them are told together, and those of a later delivery count instead.
         sort: order of the rows within a batch of the lake.
         time: the event time that decides to which run a row belongs; None: the table is undated.
         required: nothing can be computed without it, or without the table in `instead`.
@@ -87,6 +89,7 @@ class Table:
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    identity: tuple[str, ...]
     sort: tuple[str, ...]
     time: str | None = None
     required: bool = False
@@ -127,6 +130,7 @@ def _read_table(declared: Mapping[str, Any]) -> Table:
         description=declared["description"].strip(),
         columns=tuple(_read_column(column) for column in declared["columns"]),
         key=tuple(meta["key"]),
+        identity=tuple(meta.get("identity", meta["key"])),
         sort=tuple(meta["sort"]),
         time=meta.get("time"),
         required=meta.get("required", False),
@@ -148,7 +152,13 @@ def _read_column(declared: Mapping[str, Any]) -> Column:
 
 def _contradiction(table: Table, contract: Mapping[str, Table]) -> str | None:
     names = table.column_names
-    mentioned = {*table.key, *table.sort, *(c.known_with for c in table.columns), table.time}
+    mentioned = {
+        *table.key,
+        *table.identity,
+        *table.sort,
+        *(c.known_with for c in table.columns),
+        table.time,
+    }
     if unknown := mentioned - {*names, None}:
         return f"mentions unknown columns: {', '.join(sorted(filter(None, unknown)))}"
     if len(set(names)) != len(names):

@@ -79,8 +79,8 @@ def test_logistic_is_scikit_learn_on_the_same_design(
 ):
     fitted = Logistic.fit(matrix, churned)
     design = np.column_stack([term.standard(matrix.column(term.feature)) for term in fitted.terms])
-    reference = logistic_regression(C=LOGISTIC_C, max_iter=500).fit(design, churned)
-    assert fitted.margin(matrix) == pytest.approx(reference.decision_function(design))
+    reference = logistic_regression(C=LOGISTIC_C, tol=1e-8, max_iter=5_000).fit(design, churned)
+    assert fitted.margin(matrix) == pytest.approx(reference.decision_function(design), abs=5e-3)
     kinds = {(term.feature, term.kind) for term in fitted.terms}
     assert {("spent", "value"), ("spent", "missing"), ("region", "code")} <= kinds
     assert ("order_days", "missing") not in kinds

@@ -114,6 +114,27 @@ def test_a_row_without_a_plausible_time_is_taken_at_once_and_once(
     assert ids(lake, TUESDAY) == []
 
 
+def test_what_an_order_holds_of_a_product_is_told_again_whole(lake: Lake) -> None:
+    """The line beside a mended one comes with it, or it would be lost with the earlier telling."""
+    table = load_contract()["order_lines"]
+    sold = {"order_id": "1", "customer_id": "C1", "ordered_at": "2026-06-01 10:00"}
+
+    def told(as_of: date, *lines: tuple[str, str, str]) -> Rows:
+        rows = [
+            sold | {"product_id": product, "quantity": quantity, "unit_price": price}
+            for product, quantity, price in lines
+        ]
+        lake.write(table, as_of, [Delivery("files", table, [part(rows)])])
+        return rows_of(lake, "order_lines", as_of)
+
+    told(MONDAY, ("cup", "1", "9"), ("cup", "2", "8"), ("mug", "1", "5"))
+    again = told(TUESDAY, ("cup", "1", "7"), ("cup", "2", "8"), ("mug", "1", "5"))
+    assert [(row["product_id"], row["quantity"], row["unit_price"]) for row in again] == [
+        ("cup", "1", "7"),
+        ("cup", "2", "8"),
+    ]
+
+
 def test_an_undated_table_is_taken_at_once(lake: Lake) -> None:
     rows = pa.Table.from_pylist([{"product_id": "P1"}, {"product_id": "P2"}])
     products = Delivery("files", PRODUCTS, (Part("products", rows.schema, rows.to_batches),))

@@ -143,6 +143,16 @@ def test_a_line_that_is_told_again_counts_once(company: Any) -> None:
         assert warehouse.sql("select distinct name from stg_products").fetchall() == [("new",)]
 
 
+def test_a_mended_price_replaces_the_line_that_was_wrong(company: Any) -> None:
+    company.deliver("order_lines", [line("1", quantity="2"), line("1", "cup")], "2024-06-28")
+    query = "select net_amount from stg_orders"
+    [(before,)] = company.rows(query, "2024-06-28", select="stg_orders")
+    mended = line("1", quantity="2") | {"unit_price": "1.00"}
+    company.deliver("order_lines", [mended], "2024-06-29")
+    assert before == Decimal("7.50")
+    assert company.rows(query, select="stg_orders row_ledger") == [(Decimal("4.50"),)]
+
+
 def test_orders_items_and_returns_beside_lines(company: Any) -> None:
     company.deliver("order_lines", [line("1"), line("2")])
     order = {"customer_id": "c", "ordered_at": "2024-03-01", "net_amount": "9"}
