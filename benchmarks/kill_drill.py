@@ -23,11 +23,11 @@ import duckdb
 
 from pipelines.resources.publisher import Publisher
 from pipelines.resources.version import DATABASE, RESTRICTED_DATABASE, VERSION_TABLE
-from pipelines.run import STEPS
+from pipelines.run import DAILY_STEPS
 from pipelines.settings import PROJECT_ROOT
 
 FIRST_DAY = date(2026, 5, 1)
-BOUNDARIES = [(step, event) for step in STEPS for event in ("STEP_START", "STEP_SUCCESS")]
+BOUNDARIES = [(step, event) for step in DAILY_STEPS for event in ("STEP_START", "STEP_SUCCESS")]
 
 
 def _run(home: Path, day: date, *command: str, expected: int) -> float:

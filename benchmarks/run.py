@@ -37,7 +37,7 @@ from pipelines.settings import PROJECT_ROOT, Settings
 FIRST_DAY, NEXT_DAY = date(2026, 6, 28), date(2026, 6, 29)
 ONE_DAY = "--one-day"
 START, BETWEEN = "start", "between"  # what a run does outside its steps
-PHASES = {START: "start-up, imports", **runner.STEPS, BETWEEN: "between, summary"}
+PHASES = {START: "start-up, imports", **runner.DAILY_STEPS, BETWEEN: "between, summary"}
 SAMPLING_SECONDS = 0.1
 MEGABYTE = 1 << 20
 
@@ -95,7 +95,7 @@ class Teller(runner.Progress):
 
     def __call__(self, entry: EventLogEntry) -> None:
         event = entry.dagster_event
-        if event is not None and event.step_key in runner.STEPS:
+        if event is not None and event.step_key in runner.DAILY_STEPS:
             if event.event_type_value == "STEP_START":
                 self._tell(str(event.step_key))
             elif event.event_type_value in {"STEP_SUCCESS", "STEP_FAILURE"}:

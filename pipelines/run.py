@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
 
 # What each step is called on the terminal, in the order of the way.
-STEPS = {
+DAILY_STEPS = {
     "extract": "extract",
     "arrival": "check arrival",
     "tables": "build tables",
@@ -43,12 +43,12 @@ STEPS = {
     "score": "score",
     "score_outlook": "look ahead",
     "monitor": "watch the model",
-    "feedback__backtests": "backtest",
     "effects": "learn effects",
     "retention": "build lists",
     "outputs": "check outputs",
     "published__version": "publish",
 }
+STEPS = {**DAILY_STEPS, "feedback__backtests": "backtest"}
 
 
 LINE_WIDTH = 120  # where the output is not a terminal, which would tell its own

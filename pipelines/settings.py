@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     sample_customers: int = Field(default=20_000, ge=50, description="size of the sample company")
     sample_years: int = Field(default=3, ge=1, le=10, description="years of its history")
     sample_seed: int = Field(default=7, description="seed of its world")
+    port: int = Field(default=3000, ge=1, le=65535, description="port of the UI on loopback")
     actor: str | None = Field(
         default=None, description="for whom runs are made, as the journal is to say; none by itself"
     )

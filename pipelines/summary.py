@@ -189,15 +189,38 @@ def _alerts(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 
 def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     quarantined = con.execute(
-        "select table_name, rule, count(*)::bigint from quarantine"
-        " group by all order by 3 desc, 1, 2"
+        """
+        select
+            table_name, rule, count(*)::bigint,
+            count(*) filter (where batch_as_of < (select max(as_of) from row_ledger))::bigint
+        from quarantine
+        group by all
+        order by 3 desc, 1, 2
+        """
     ).fetchall()
     if quarantined:
-        total = sum(rows for *_, rows in quarantined)
-        head = quarantined[:_QUARANTINE_HEAD]
+        total, earlier = (sum(row[at] for row in quarantined) for at in (2, 3))
+        head = [row[:3] for row in quarantined[:_QUARANTINE_HEAD]]
         more = len(quarantined) - len(head)
+        of_before = f", {_text(earlier)} of them delivered on earlier days" if earlier else ""
         by = f", by these and {more} more rules: table quarantine" if more else ""
-        _table(console, f"Quarantined: {_text(total)} rows{by}", ["table", "rule", "rows"], head)
+        title = f"Quarantined: {_text(total)} rows{of_before}{by}"
+        _table(console, title, ["table", "rule", "rows"], head)
+    repeats = con.execute(
+        """
+        select table_name || ' ' || format('{:,}', sum(duplicate)::bigint)
+        from row_ledger
+        group by table_name
+        having sum(duplicate) > 0
+        order by table_name
+        """
+    ).fetchall()
+    if repeats:
+        console.print(
+            f"Exact repeats left out: {', '.join(text for (text,) in repeats)}\n",
+            soft_wrap=True,
+            markup=False,
+        )
     extra = con.execute(
         """
         select table_name || ': ' || string_agg(column_name, ', ' order by column_name)

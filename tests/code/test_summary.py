@@ -28,7 +28,11 @@ create table model_evaluations (
     role varchar, metric varchar, value double, model_kind varchar default 'churn'
 );
 create table model_alerts (alert varchar, subject varchar, message varchar);
-create table quarantine (table_name varchar, rule varchar);
+create table quarantine (
+    table_name varchar, rule varchar, batch_as_of date default date '2026-06-30'
+);
+create table row_ledger (as_of date, table_name varchar, duplicate bigint);
+insert into row_ledger values ('2026-06-29', 'orders', 0), ('2026-06-30', 'orders', 0);
 create table source_inventory (
     table_name varchar, column_name varchar, kind varchar, given boolean, switched_off_what varchar,
     position integer
@@ -84,7 +88,7 @@ def test_a_small_version_is_told_in_full(version: PublishedVersion, tmp_path: Pa
     assert "voucher [+1.2] points" in text
     assert f"Published {version.id} in 61 s" in text
     assert str(tmp_path / "published" / "homing.duckdb") in text
-    for silent in ("Quarantined", "Switched off", "read by nothing", "Warning"):
+    for silent in ("Quarantined", "repeats", "Switched off", "read by nothing", "Warning"):
         assert silent not in text
 
 
@@ -123,11 +127,28 @@ def test_lists_about_money_show_three_customers_and_others_one(version: Publishe
 
 def test_quarantine_is_headed_by_the_rules_that_cost_most(version: PublishedVersion) -> None:
     rules = " union all ".join(f"select 'orders', 'rule_{n}' from range({n})" for n in range(1, 11))
-    change(version, f"insert into quarantine {rules}")
+    change(version, f"insert into quarantine (table_name, rule) {rules}")
     text = printed(version)
     assert "Quarantined: 55 rows, by these and 6 more rules: table quarantine" in text
     assert text.index("rule_10") < text.index("rule_9") < text.index("rule_7")
     assert "rule_6" not in text
+
+
+def test_what_was_left_out_earlier_is_told_apart_and_repeats_are_counted(
+    version: PublishedVersion,
+) -> None:
+    change(
+        version,
+        """
+        insert into quarantine values
+            ('orders', 'late', '2026-06-29'), ('orders', 'late', '2026-06-29'),
+            ('orders', 'late', '2026-06-30');
+        insert into row_ledger values ('2026-06-28', 'order_lines', 1083);
+        """,
+    )
+    text = printed(version)
+    assert "Quarantined: 3 rows, 2 of them delivered on earlier days\n" in text
+    assert "Exact repeats left out: order_lines 1,083\n" in text
 
 
 def test_what_was_not_delivered_and_what_nothing_reads_are_named(version: PublishedVersion) -> None:

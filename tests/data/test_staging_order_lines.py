@@ -143,6 +143,28 @@ def test_a_line_that_is_told_again_counts_once(company: Any) -> None:
         assert warehouse.sql("select distinct name from stg_products").fetchall() == [("new",)]
 
 
+def test_equal_lines_are_told_apart_by_their_number_and_cancelled_ones_by_their_state(
+    company: Any,
+) -> None:
+    company.deliver(
+        "order_lines",
+        [
+            line("1", line_no="1", status=""),
+            line("1", line_no="2", status="completed"),
+            line("1", line_no="3", status="cancelled"),
+            line("2", line_no="1", status="cancelled"),
+        ],
+    )
+    with company.build(select="stg_orders stg_order_items") as warehouse:
+        orders = warehouse.sql("select order_id, status, net_amount from stg_orders order by 1")
+        assert orders.fetchall() == [
+            ("1", "completed", Decimal("5.00")),
+            ("2", "cancelled", Decimal("2.50")),
+        ]
+        items = warehouse.sql("select order_id, line_no from stg_order_items order by all")
+        assert items.fetchall() == [("1", 1), ("1", 2)]
+
+
 def test_a_mended_price_replaces_the_line_that_was_wrong(company: Any) -> None:
     company.deliver("order_lines", [line("1", quantity="2"), line("1", "cup")], "2024-06-28")
     query = "select net_amount from stg_orders"

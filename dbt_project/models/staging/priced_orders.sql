@@ -48,7 +48,7 @@ final as (
         ordered_at,
         ordered_on,
         net_amount,
-        'completed' as status,
+        status,
         currency,
         gross_amount,
         discount_amount,

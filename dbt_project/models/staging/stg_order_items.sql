@@ -30,7 +30,7 @@ final as (
         order_id,
         cast(row_number() over (
             partition by order_id
-            order by product_id, ordered_at, quantity, unit_price, discount_amount, product_name, category
+            order by line_no, product_id, ordered_at, quantity, unit_price, discount_amount, product_name, category
         ) as integer) as line_no,
         product_id,
         quantity,
@@ -41,7 +41,7 @@ final as (
         ordered_on
     from priced_lines
     anti join delivered_order_items using (order_id)
-    where not is_return
+    where not is_return and status = 'completed'
 )
 
 select * from final

@@ -16,6 +16,8 @@ final as (
         customer_id,
         ordered_at,
         ordered_on,
+        line_no,
+        status,
         product_id,
         product_name,
         category,
