@@ -10,7 +10,6 @@ A table's files are `<table>.csv` (.tsv, .txt, each also .gz; .parquet; .xlsx), 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -227,10 +226,13 @@ class Files:
         mapping = self._mapping().get(table.name, TableMapping())
         for path in self._files()[table.name]:
             label = self._label(path)
-            if not os.access(path, os.R_OK):
+            try:
+                path.open("rb").close()
+            except OSError as error:
                 raise SourceError(
-                    f"{label}: this user may not read it; change its permissions, then run again"
-                )
+                    f"{label}: cannot be read ({error.strerror}); check its permissions, "
+                    "then run again"
+                ) from error
             reader = _reader(path, label, mapping)
             yield path, reader, Translation(table, reader.schema, mapping, self._timezone, label)
 

@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import logging
+import os
 import re
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -281,6 +283,24 @@ def test_gbk_declared_as_utf8_is_refused_with_the_offset(rows_before: int, tmp_p
 
 
 # -- which file is which table --
+
+
+def test_a_file_that_may_not_be_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        file = root / "orders.csv"
+        file.write_text(f"{HEADER}\n{ROW}\n")
+        assert len(delivered(root)) == 1
+        file.chmod(0)
+        user = os.geteuid()
+        if user == 0:  # to root nothing is forbidden
+            os.seteuid(65534)
+        try:
+            message = refusal(root)
+        finally:
+            os.seteuid(user)
+    assert message.startswith("orders.csv: cannot be read (Permission denied)")
 
 
 def test_a_table_may_be_one_file_many_or_a_folder(folder: Folder) -> None:

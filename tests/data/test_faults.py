@@ -116,23 +116,6 @@ def test_a_folder_that_may_not_be_written_is_named(
     refused(run, "HOMING_HOME", str(home / within))
 
 
-def test_an_export_that_may_not_be_read_is_named(shop: Shop, open_to_all: Path) -> None:
-    home = copy_of(shop.home, open_to_all / "home")
-    delivered = copy_of(shop.files, open_to_all / "files")
-    orders = next(path for path in delivered.iterdir() if path.stem.startswith("orders"))
-    orders.chmod(0)
-    with kept(home):
-        run = forbidden(
-            delivered,
-            open_to_all,
-            home=home,
-            as_of=NEXT_DAY,
-            source="files",
-            files_dir=delivered,
-        )
-    refused(run, orders.name, "permissions")
-
-
 @pytest.fixture
 def open_to_all() -> Iterator[Path]:
     """A folder that any user reaches; pytest's own are closed to all but who runs it."""
