@@ -247,7 +247,7 @@ def command_line(command: Callable[[Settings, Console], int]) -> int:
     """Call a command with the settings and a console; what a user can mend is one message.
 
     Returns:
-        The exit status: the command's own, or 1.
+        The exit status: the command's own, 1, or 130 when it was interrupted, as shells say it.
     """
     # The stream as it is now: a run sends what its tools print into the log.
     console = Console(
@@ -260,6 +260,12 @@ def command_line(command: Callable[[Settings, Console], int]) -> int:
             f"\n[red]Stopped:[/] {escape(str(error))}", soft_wrap=True
         )
         return 1
+    except KeyboardInterrupt:
+        # Between its steps; within one Dagster turns it into a failure, which has a message.
+        Console(stderr=True, highlight=False).print(
+            "\n[red]Stopped:[/] interrupted; what was published before still stands"
+        )
+        return 130
 
 
 def main() -> int:

@@ -184,3 +184,17 @@ def test_progress_counts_the_tables_that_were_delivered() -> None:
     extracted, scored = out.getvalue().splitlines()
     assert extracted.endswith("   2 tables, 1,234 new rows")
     assert scored.endswith("   1 tables")
+
+
+def test_an_interrupt_between_the_steps_is_one_message(
+    environment: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment()
+
+    def command(settings: Settings, console: Console) -> int:
+        raise KeyboardInterrupt
+
+    assert run.command_line(command) == 130
+    told = capsys.readouterr().err
+    assert "Stopped: interrupted; what was published before still stands" in told
+    assert "Traceback" not in told
