@@ -40,6 +40,15 @@ FED_BACK: Mapping[str, Callable[[date, date], bool]] = {
 }
 
 
+# Written by the last step for the runs of the days after: within a run it would be a circle.
+published_lists = dg.AssetSpec(
+    dg.AssetKey(["feedback", PUBLISHED_LISTS]),
+    description="Every list that was published, as later runs read it: caps, ladders, effects.",
+    group_name="published",
+    kinds={"parquet"},
+)
+
+
 def published_tables() -> list[PublishedTable]:
     """What dbt marks as published, with the descriptions that BI tools show, and the logs."""
     tables = [
