@@ -90,7 +90,7 @@ SCORED = Suite(
         Check(
             "everyone_is_scored",
             is_one_of("customers_without_score", 0),
-            expected="a score for every customer of the day's features",
+            expected="a score for every customer of the day's features who may be profiled",
             remedy=_SCORING,
         ),
         Check(

@@ -56,6 +56,7 @@ def _scored(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
                 select count(*)
                 from customer_features
                 anti join customer_churn_scores using (customer_id)
+                anti join int_profiling_refusals using (customer_id)
                 where snapshot_on = date '{as_of}'
             ) as customers_without_score,
             count(*) as customers,

@@ -70,6 +70,7 @@ TABLES = """
         timestamp '2026-01-01' as changed_at
     from range(300) t(i);
     create table stg_erasure_requests as select 'c310' as customer_id;
+    create table int_profiling_refusals as select 'c310' as customer_id;
 
     create table retention_list as
     select
@@ -287,6 +288,16 @@ def test_odd_outputs_are_shown_and_passed(
     verdicts = judge(outputs_frames(spoil(sql), lake, AS_OF), but_for=good_frames)
     assert failed(verdicts) == set()
     assert failed(verdicts, "warn") == names
+
+
+def test_who_may_not_be_profiled_needs_no_score(
+    spoil: Callable[[str], Warehouse], lake: Lake, good_frames: Frames
+) -> None:
+    warehouse = spoil(
+        "delete from customer_churn_scores where customer_id = 'c3';"
+        " insert into int_profiling_refusals values ('c3')"
+    )
+    assert failed(judge(outputs_frames(warehouse, lake, AS_OF), but_for=good_frames)) == set()
 
 
 def test_stale_consents_are_refused_in_words(

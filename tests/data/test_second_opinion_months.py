@@ -174,12 +174,21 @@ def test_tasks_of_the_month_and_profit_at_risk(
 
 
 def at_risk(lake: LakeInPandas) -> pd.DataFrame:
-    """Today's scores and the forecast of profit: probability x expected profit, by customer."""
+    """Today's scores and the forecast of profit: probability x expected profit, by customer.
+
+    Those who asked to be forgotten or objected to profiling are no part of it.
+    """
     today = lake.as_of.strftime("%Y-%m-%d")
     scores, outlook = (
         frame[frame._batch == today].set_index("customer_id")
         for frame in (lake.batches("scores"), lake.batches("outlook"))
     )
+    choices = lake.rows["consents"].query("basis == 'profiling'")
+    choices = choices.sort_values(["changed_at", "granted"], ascending=[True, False])
+    last = choices.drop_duplicates("customer_id", keep="last")
+    refused = {*lake.rows["erasure_requests"].customer_id, *last.customer_id[last.granted.eq(False)]}
+    assert refused & {*scores.index}
+    scores = scores[~scores.index.isin(refused)]
     people = lake.rows["customers"].set_index("customer_id")
     risk = pd.DataFrame({
         "churn_probability": scores.churn_probability,

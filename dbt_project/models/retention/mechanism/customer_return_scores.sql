@@ -3,10 +3,6 @@ with situation as (
     where churned_on is not null
 ),
 
-erasure_requests as (
-    select distinct customer_id from {{ ref('stg_erasure_requests') }}
-),
-
 final as (
     select
         {{ as_of() }} as as_of_date,
@@ -27,8 +23,7 @@ final as (
         situation.winback_step,
         situation.owner_id
     from situation
-    left join erasure_requests on situation.customer_id = erasure_requests.customer_id
-    where erasure_requests.customer_id is null and situation.return_probability is not null
+    where situation.return_probability is not null
 )
 
 select * from final

@@ -84,6 +84,10 @@ past_tasks as (
     select * from {{ ref('past_tasks') }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 -- of two holidays at once the one that comes first
 next_holiday as (
     select
@@ -95,38 +99,46 @@ next_holiday as (
     qualify row_number() over (order by holiday_on asc, holiday_code asc) = 1
 ),
 
+away as (
+    select
+        customer_id,
+        churned_on,
+        orders_band
+    from churn_spells
+    where returned_on is null
+),
+
 return_chances as (
     select
-        churn_spells.customer_id,
-        churn_spells.churned_on,
+        away.customer_id,
         -- where nothing could be learnt, the rates by time since churn and number of orders
         coalesce(outlook.return_probability, return_rates.return_probability) as return_probability,
         coalesce(outlook.return_score_kind, 'rate') as score_kind,
         coalesce(outlook.return_model_version, 'return_rates') as model_version,
         return_rates.orders_12m_after_return
-    from churn_spells
-    left join outlook on churn_spells.customer_id = outlook.customer_id
+    from away
+    left join outlook on away.customer_id = outlook.customer_id
     inner join return_rates
         on
-            churn_spells.orders_band = return_rates.orders_band
-            and {{ days_between('churn_spells.churned_on', as_of()) }} >= return_rates.from_day
-            and {{ days_between('churn_spells.churned_on', as_of()) }} < return_rates.to_day
-    where churn_spells.returned_on is null
+            away.orders_band = return_rates.orders_band
+            and {{ days_between('away.churned_on', as_of()) }} >= return_rates.from_day
+            and {{ days_between('away.churned_on', as_of()) }} < return_rates.to_day
+    anti join refusals on away.customer_id = refusals.customer_id
 ),
 
 -- a step that was held out for the control group was not taken
 rescue_steps_taken as (
     select
-        return_chances.customer_id,
+        away.customer_id,
         count(*) as steps
-    from return_chances
-    inner join past_tasks on return_chances.customer_id = past_tasks.customer_id
+    from away
+    inner join past_tasks on away.customer_id = past_tasks.customer_id
     where
         past_tasks.winback_step is not null
         and past_tasks.arm = 'treatment'
         and not past_tasks.is_open
-        and past_tasks.listed_on >= return_chances.churned_on
-    group by return_chances.customer_id
+        and past_tasks.listed_on >= away.churned_on
+    group by away.customer_id
 ),
 
 -- signs that something is going wrong, the plainest first; who has left is past warning
@@ -256,7 +268,7 @@ final as (
             when 'usage_drop' then signs.usage
             when 'score_jump' then signs.jump
         end as warning,
-        return_chances.churned_on,
+        away.churned_on,
         cast(coalesce(rescue_steps_taken.steps, 0) + 1 as integer) as winback_step,
         occasions.next_birthday_on,
         occasions.complaints_365d,
@@ -298,6 +310,7 @@ final as (
     left join dim_customer on lifecycle.customer_id = dim_customer.customer_id
     left join scores on lifecycle.customer_id = scores.customer_id
     left join reasons on lifecycle.customer_id = reasons.customer_id
+    left join away on lifecycle.customer_id = away.customer_id
     left join return_chances on lifecycle.customer_id = return_chances.customer_id
     left join reps on dim_customer.owner_id = reps.rep_id
     left join signs on lifecycle.customer_id = signs.customer_id

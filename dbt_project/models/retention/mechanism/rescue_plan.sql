@@ -17,8 +17,8 @@ rescue_step as (
     select * from {{ ref('rescue_step') }}
 ),
 
-erasure_requests as (
-    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
 ),
 
 -- the customer ordered nothing since, or would not be churned still: a step that is over has failed
@@ -60,8 +60,7 @@ steps as (
     cross join rescue_step
     left join failed on begun.customer_id = failed.customer_id and rescue_step.winback_step = failed.winback_step
     left join listed on begun.customer_id = listed.customer_id and rescue_step.winback_step = listed.winback_step
-    left join erasure_requests on begun.customer_id = erasure_requests.customer_id
-    where erasure_requests.customer_id is null
+    anti join refusals on begun.customer_id = refusals.customer_id
 ),
 
 dated as (

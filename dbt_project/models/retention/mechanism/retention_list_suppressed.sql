@@ -11,8 +11,8 @@ with candidates as (
     inner join {{ ref('customer_situation') }} as situation on candidates.customer_id = situation.customer_id
 ),
 
-erasure_requests as (
-    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
 ),
 
 consents as (
@@ -41,14 +41,18 @@ erasure as (
         'erasure' as rule,
         'asked to be forgotten' as held_because
     from candidates
-    inner join erasure_requests on candidates.customer_id = erasure_requests.customer_id
+    inner join refusals on candidates.customer_id = refusals.customer_id
+    where refusals.rule = 'erasure'
 ),
 
 remembered as (
-    select candidates.*
+    select
+        candidates.*,
+        refusals.customer_id is null as may_be_profiled,
+        refusals.objected_on
     from candidates
-    left join erasure_requests on candidates.customer_id = erasure_requests.customer_id
-    where erasure_requests.customer_id is null
+    left join refusals on candidates.customer_id = refusals.customer_id
+    where coalesce(refusals.rule, '') <> 'erasure'
 ),
 
 test_account as (
@@ -61,25 +65,14 @@ test_account as (
     where is_test
 ),
 
-latest_profiling_choice as (
-    select
-        customer_id,
-        granted,
-        changed_on
-    from consents
-    where basis = 'profiling'
-    qualify row_number() over (partition by customer_id order by changed_at desc, granted asc, channel asc) = 1
-),
-
 profiling_objection as (
     select
-        remembered.list_code,
-        remembered.customer_id,
+        list_code,
+        customer_id,
         'profiling_objection' as rule,
-        'objected to profiling on ' || cast(latest_profiling_choice.changed_on as string) as held_because
+        'objected to profiling on ' || cast(objected_on as string) as held_because
     from remembered
-    inner join latest_profiling_choice on remembered.customer_id = latest_profiling_choice.customer_id
-    where not latest_profiling_choice.granted
+    where not may_be_profiled
 ),
 
 withdrawals as (
@@ -134,7 +127,7 @@ does_not_pay as (
         'would cost ' || cast(expected_cost as string) || ' and is expected to bring ' || cast(expected_gain as string)
             as held_because
     from remembered
-    where priority <= 0
+    where priority <= 0 and may_be_profiled
 ),
 
 steps_used_up as (
@@ -294,7 +287,7 @@ held as (
     select * from budget
 ),
 
--- of who asked to be forgotten nothing is told but that
+-- of who asked to be forgotten nothing is told but that, of who objected to profiling nothing that was computed
 final as (
     select
         candidates.as_of_date,
@@ -304,12 +297,16 @@ final as (
         held.held_because,
         candidates.list_row_id,
         candidates.list_kind,
-        {%- for column in ['priority', 'value_at_risk', 'value_tier', 'lifecycle_stage', 'owner_id', 'arm'] %}
+        {%- for column in ['priority', 'value_at_risk'] %}
+        case when refusals.customer_id is null then candidates.{{ column }} end as {{ column }},
+        {%- endfor %}
+        {%- for column in ['value_tier', 'lifecycle_stage', 'owner_id', 'arm'] %}
         case when held.rule <> 'erasure' then candidates.{{ column }} end as {{ column }}
         {{- ',' if not loop.last }}
         {%- endfor %}
     from held
     inner join candidates on held.list_code = candidates.list_code and held.customer_id = candidates.customer_id
+    left join refusals on held.customer_id = refusals.customer_id
 )
 
 select * from final

@@ -22,8 +22,14 @@ stated as (
     select * from {{ ref('stated_reasons') }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 late as (
-    select customer_id from lifecycle
+    select lifecycle.customer_id
+    from lifecycle
+    anti join refusals on lifecycle.customer_id = refusals.customer_id
     where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
 ),
 
@@ -125,7 +131,9 @@ facts_in_a_row as (
 in_question as (
     select customer_id from late
     union
-    select customer_id from stated
+    select stated.customer_id
+    from stated
+    anti join refusals on stated.customer_id = refusals.customer_id
 ),
 
 judged as (

@@ -23,14 +23,19 @@ reason_word as (
     select * from {{ ref('reason_word') }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 -- only those who may be leaving, and only what was seen from shortly before their last order on
 at_risk as (
     select
-        customer_id,
-        last_order_on,
-        expected_next_order_on,
-        {{ days_after('last_order_on', '-' ~ var('evidence_days')) }} as evidence_from
+        lifecycle.customer_id,
+        lifecycle.last_order_on,
+        lifecycle.expected_next_order_on,
+        {{ days_after('lifecycle.last_order_on', '-' ~ var('evidence_days')) }} as evidence_from
     from lifecycle
+    anti join refusals on lifecycle.customer_id = refusals.customer_id
     where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
 ),
 

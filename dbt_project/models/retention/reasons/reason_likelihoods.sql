@@ -19,9 +19,15 @@ stated as (
     where reason_code <> 'unknown'
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 -- those whose signs were looked for, as in reason_evidence
 at_risk as (
-    select customer_id from lifecycle
+    select lifecycle.customer_id
+    from lifecycle
+    anti join refusals on lifecycle.customer_id = refusals.customer_id
     where lifecycle_stage <> 'prospect' and overdue_ratio >= {{ var('reasons_from_overdue_ratio') }}
 ),
 

@@ -15,11 +15,12 @@ left_for as (
     select
         churn_spells.customer_id,
         {{ month_start('churn_spells.churned_on') }} as month,
-        reasons.reason_code,
-        reasons.reason_side,
-        reasons.reason_kind
+        -- nobody asks why, of who may not be profiled; that one more left stays true
+        coalesce(reasons.reason_code, 'unknown') as reason_code,
+        coalesce(reasons.reason_side, 'unknown') as reason_side,
+        coalesce(reasons.reason_kind, 'unknown') as reason_kind
     from churn_spells
-    inner join reasons on churn_spells.customer_id = reasons.customer_id
+    left join reasons on churn_spells.customer_id = reasons.customer_id
 ),
 
 counted as (

@@ -10,6 +10,10 @@ outlook as (
     select * from {{ ref('fed_back_outlook') }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 valued as (
     select
         scores.*,
@@ -20,6 +24,7 @@ valued as (
     from scores
     inner join customer_value on scores.customer_id = customer_value.customer_id
     left join outlook on scores.customer_id = outlook.customer_id
+    anti join refusals on scores.customer_id = refusals.customer_id
 ),
 
 final as (

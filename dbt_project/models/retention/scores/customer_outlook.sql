@@ -6,8 +6,8 @@ customer_value as (
     select * from {{ ref('customer_value') }}
 ),
 
-erasure_requests as (
-    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
 ),
 
 lifecycle as (
@@ -45,8 +45,7 @@ final as (
     from outlook
     inner join customer_value on outlook.customer_id = customer_value.customer_id
     inner join lifecycle on outlook.customer_id = lifecycle.customer_id
-    left join erasure_requests on outlook.customer_id = erasure_requests.customer_id
-    where erasure_requests.customer_id is null
+    anti join refusals on outlook.customer_id = refusals.customer_id
 )
 
 select * from final
