@@ -165,8 +165,7 @@ signs as (
         case
             when silent_accounts.customer_id is not null
                 then
-                    'No order for ' || cast(silent_accounts.empty_months as string) || ' whole months; usually '
-                    || cast(silent_accounts.usual_monthly_amount as string) || ' a month'
+                    'No order for ' || cast(silent_accounts.empty_months as string) || ' whole months, against the habit'
         end as silence,
         'Satisfaction ' || cast(features.last_csat_score as string) || ' of 5, '
         || cast(features.days_since_survey_answer as string) || ' days ago' as dissatisfaction,

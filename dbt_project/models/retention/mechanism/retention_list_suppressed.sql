@@ -124,8 +124,7 @@ does_not_pay as (
         list_code,
         customer_id,
         'does_not_pay' as rule,
-        'would cost ' || cast(expected_cost as string) || ' and is expected to bring ' || cast(expected_gain as string)
-            as held_because
+        'would cost more than it is expected to bring' as held_because
     from remembered
     where priority <= 0 and may_be_profiled
 ),
@@ -273,8 +272,7 @@ budget as (
         list_code,
         customer_id,
         'budget' as rule,
-        'the month''s budget of ' || budget_owner || ' (' || cast(monthly_budget as string) || ') is used up'
-            as held_because
+        'the month''s budget of ' || budget_owner || ' is used up' as held_because
     from ranked
     where reserved_so_far > left_over
 ),
