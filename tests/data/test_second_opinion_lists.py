@@ -56,7 +56,10 @@ def test_who_is_on_the_lists_of_complaints(
 
 
 def test_who_has_a_birthday(marts_and_lake: duckdb.DuckDBPyConnection, as_of: date) -> None:
-    ahead = {as_of + timedelta(days=n) for n in range(VARS["birthday_lead_days"] + 1)}
+    until = as_of + timedelta(days=VARS["birthday_lead_days"])
+    monday = as_of - timedelta(days=as_of.weekday())
+    sunday = until + timedelta(days=6 - until.weekday())
+    ahead = {monday + timedelta(days=n) for n in range((sunday - monday).days + 1)}
     near = {(day.month, day.day) for day in ahead}
     customers = records(
         marts_and_lake,
@@ -86,6 +89,20 @@ def test_the_day_of_a_birthday_is_on_the_restricted_side_alone(
     ).fetchall()
     assert (listed > 0, told) == (True, 0)
     assert exported == shown > 0
+    rows = records(
+        marts_and_lake,
+        """
+        select opened.due_on as open_due_on, export.due_on, export.occasion_on, opened.listed_on
+        from retention_list as opened join channel_export as export using (list_row_id)
+        where opened.list_code = 'care_birthday'
+        """,
+    )
+    birthdays = defaultdict(set)
+    for row in rows:
+        assert row["due_on"] == row["occasion_on"]
+        assert row["open_due_on"] == row["due_on"] + timedelta(days=6 - row["due_on"].weekday())
+        birthdays[row["open_due_on"], row["listed_on"]].add(row["due_on"])
+    assert max(map(len, birthdays.values())) > 1
 
 
 def test_who_is_called_for_two_missed_orders(marts_and_lake: duckdb.DuckDBPyConnection) -> None:

@@ -4,6 +4,15 @@
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro -%}
 
+{# Monday and Sunday of a day's week. #}
+{%- macro week_start(day) -%}
+    cast(date_trunc('week', {{ day }}) as date)
+{%- endmacro -%}
+
+{%- macro week_end(day) -%}
+    {{ days_after(week_start(day), 6) }}
+{%- endmacro -%}
+
 {%- macro months_after(day, months) -%}
     cast({{ day }} + to_months(cast({{ months }} as integer)) as date)
 {%- endmacro -%}

@@ -6,7 +6,8 @@ with listed as (
 candidates as (
     select
         list_row_id,
-        occasion_on
+        occasion_on,
+        occasion_is_private
     from {{ ref('list_candidates') }}
 ),
 
@@ -40,8 +41,8 @@ final as (
         contactability.consent_changed_on as consent_on,
         listed.owner_id,
         listed.actor,
-        listed.due_on,
         -- here, and only here, the day of a birthday may be told
+        case when candidates.occasion_is_private then candidates.occasion_on else listed.due_on end as due_on,
         candidates.occasion_on,
         listed.topic,
         listed.next_action,
@@ -55,7 +56,9 @@ final as (
     left join contactability
         on listed.customer_id = contactability.customer_id and listed.channel = contactability.channel
     where
-        case contact_channel.needs
+        -- the open list keeps a birthday to the end of its week; wishes do not come late
+        (not candidates.occasion_is_private or candidates.occasion_on >= {{ as_of() }})
+        and case contact_channel.needs
             when 'email' then contacts.email is not null
             when 'phone' then contacts.phone is not null
             else true

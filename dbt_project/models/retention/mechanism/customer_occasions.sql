@@ -38,8 +38,11 @@ known as (
 birthdays as (
     select
         customer_id,
+        -- one of this week stays, or the list would end on the day after it and so tell the day
         case
-            when {{ birthday_in('birth_date', this_year) }} >= {{ as_of() }} then {{ birthday_in('birth_date', this_year) }}
+            {%- for year in [this_year - 1, this_year] %}
+            when {{ birthday_in('birth_date', year) }} >= {{ week_start(as_of()) }} then {{ birthday_in('birth_date', year) }}
+            {%- endfor %}
             else {{ birthday_in('birth_date', this_year + 1) }}
         end as next_birthday_on
     from customers
