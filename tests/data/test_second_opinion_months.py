@@ -186,7 +186,10 @@ def at_risk(lake: LakeInPandas) -> pd.DataFrame:
     choices = lake.rows["consents"].query("basis == 'profiling'")
     choices = choices.sort_values(["changed_at", "granted"], ascending=[True, False])
     last = choices.drop_duplicates("customer_id", keep="last")
-    refused = {*lake.rows["erasure_requests"].customer_id, *last.customer_id[last.granted.eq(False)]}
+    refused = {
+        *lake.rows["erasure_requests"].customer_id,
+        *last.customer_id[last.granted.eq(False)],
+    }
     assert refused & {*scores.index}
     scores = scores[~scores.index.isin(refused)]
     people = lake.rows["customers"].set_index("customer_id")

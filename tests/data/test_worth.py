@@ -1,4 +1,4 @@
-"""What a customer is worth stays hidden from the service role, in the version that was published."""
+"""What a customer is worth stays hidden from the service role in what was published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-# Amounts of one thing that a customer may ask about: an order, a quotation, a return, an unpaid bill.
+# Amounts of one thing that a customer may ask about: an order, a quotation, a return, a bill.
 OF_ONE_THING = {
     "fct_opportunities.previous_quoted_amount",
     "fct_opportunities.quoted_amount",
