@@ -41,6 +41,6 @@ where policies.max_reward_step is null
 union all
 select
     list_code,
-    'no plan or no due date for somebody on it, or a figure that talking_points may not name' as missing
+    'no plan or no due date for somebody on it' as missing
 from {{ ref('list_qualified') }}
-where plan_code is null or due_within_days is null or position('{' in talking_points) > 0
+where plan_code is null or due_within_days is null

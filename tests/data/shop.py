@@ -30,6 +30,9 @@ NOTES = (
 )
 CANARIES = (*BUYER, *BROKEN, *PERSON, *NOTES)
 
+# What a template, a spreadsheet or the plans of the lists would take for their own words.
+WORDS = ("{{7*7}} broken", "{% raw %}", "=cmd|' /C calc'!A0", "Sale {next_grade}", "{} {", "'; --")
+
 
 def files(folder: Path, *, until: str, spoilt: int = 0) -> Path:
     """A shop's exports up to a day; in `spoilt` percent of the orders, columns have slipped."""
@@ -75,8 +78,13 @@ def files(folder: Path, *, until: str, spoilt: int = 0) -> Path:
             [("R1", "K5", "nps", "2025-05-01", "2025-05-02", "3", NOTES[1])],
         ),
         "tickets": (
-            ["ticket_id", "customer_id", "opened_at", "kind", "resolved_at", "resolution"],
-            [("T1", "K5", "2025-05-01", "complaint", "2025-05-03", NOTES[2])],
+            ["ticket_id", "customer_id", "opened_at", "kind", "category", "resolved_at",
+             "resolution"],
+            [
+                ("T1", "K5", "2025-05-01", "complaint", "", "2025-05-03", NOTES[2]),
+                *((f"W{n}", f"K{n}", "2025-06-20", "complaint", said, "", "")
+                  for n, said in enumerate(WORDS, start=20)),
+            ],
         ),
         "churn_feedback": (
             ["feedback_id", "customer_id", "recorded_at", "reason_code", "detail"],

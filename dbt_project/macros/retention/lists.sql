@@ -115,17 +115,23 @@ where
 {%- endmacro -%}
 
 {# A text with {names of columns} in it, filled in, as the column `into`; NULL where one of those columns is. It takes
-   one column a name, each reading the one before: nested in one another they would be too deep to read. #}
+   one column a name, each reading the one before: nested in one another they would be too deep to read.
+   A customer's own words may hold a name in braces, which must stay as it is written: until the last name is filled in,
+   every `{` of what was filled in stands there as `{}`, with which no name begins. #}
 {%- macro filled_in(template, columns, into) -%}
     {%- for column in columns %}
         {%- set placeholder = "'{" ~ column ~ "}'" %}
         replace(
             {{ template if loop.first else into ~ '_' ~ loop.index0 }},
             {{ placeholder }},
-            case when position({{ placeholder }} in {{ template }}) > 0 then cast({{ column }} as string) else '' end
-        ) as {{ into if loop.last else into ~ '_' ~ loop.index }}
-        {{- ',' if not loop.last }}
+            case
+                when position({{ placeholder }} in {{ template }}) > 0
+                    then replace(cast({{ column }} as string), '{', '{}')
+                else ''
+            end
+        ) as {{ into }}_{{ loop.index }},
     {%- endfor %}
+        replace({{ into }}_{{ columns | length }}, '{}', '{') as {{ into }}
 {%- endmacro -%}
 
 {# The quarter in which a task began: the campaign within which an arm stays the same. #}
