@@ -244,7 +244,8 @@ def test_revenue_at_risk_by_region_owner_team_and_tier(
 
 
 def test_every_kpi_is_held_against_its_target(sample_marts: Con) -> None:
-    """A ratio of two columns of the month, a target that is a level or last year's value."""
+    """A ratio of two columns of the month, a target that is a level or last year's value; of a
+    comparison by lot, the whole interval on one side of the target."""
     parts = {
         "churn_rate": ("churned_customers", "customers_at_start"),
         "service_churn_rate": ("silent_units", "settled_units"),
@@ -289,7 +290,20 @@ def test_every_kpi_is_held_against_its_target(sample_marts: Con) -> None:
                 assert row.is_target_met == ((value > goal) == rule.higher_is_better)
                 verdicts.add(row.is_target_met)
     assert verdicts == {True, False}
-    assert set(found.metric) == set(values) | {"retention_change", "churn_change"}
+    compared = {"retention_change": "retention_rate", "churn_change": "churn_rate"}
+    changes = sample_marts.sql("from controlled_comparison where activity_kind = 'all'").df()
+    for metric, measure in compared.items():
+        rule = wanted.loc[metric]
+        ours = changes[changes.measure == measure].set_index("month").sort_index()
+        told = found[found.metric == metric].set_index("month").sort_index()
+        pd.testing.assert_series_equal(ours.relative_change, told.value, check_names=False)
+        assert ours.relative_change.notna().any()
+        for month, row in ours.iterrows():
+            ends = [row.relative_lower_95, row.relative_upper_95]
+            good = {end >= rule.target if rule.higher_is_better else end <= rule.target for end in ends}
+            met = None if np.isnan(ends).any() or len(good) == 2 else good.pop()
+            assert (told.is_target_met[month] if pd.notna(told.is_target_met[month]) else None) == met
+    assert set(found.metric) == set(values) | set(compared)
 
 
 def test_cohorts_of_first_months(

@@ -42,7 +42,8 @@ long as (
         '{{ metric }}' as metric,
         cast({{ numerator }} as decimal(18, 2)) as numerator,
         cast({{ denominator or 'null' }} as decimal(18, 2)) as denominator,
-        cast({{ metric }} as double) as value
+        cast({{ metric }} as double) as value,
+        cast(null as string) as verdict
     from monthly
     union all
     {%- endfor %}
@@ -53,7 +54,8 @@ long as (
         '{{ metric }}' as metric,
         null as numerator,
         null as denominator,
-        relative_change as value
+        relative_change as value,
+        verdict
     from controlled_comparison
     where measure = '{{ measure }}'
     {{ 'union all' if not loop.last }}
@@ -91,7 +93,13 @@ final as (
         value_year_before,
         target,
         higher_is_better,
-        case when higher_is_better then value >= target else value <= target end as is_target_met,
+        case
+            -- a comparison meets its target when the whole interval does, not when its middle happens to
+            when verdict = 'reached' then true
+            when verdict = 'missed' then false
+            when verdict is null and higher_is_better then value >= target
+            when verdict is null then value <= target
+        end as is_target_met,
         is_finished
     from compared
 )
