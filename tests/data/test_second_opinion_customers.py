@@ -215,22 +215,30 @@ def test_points_by_playing_every_queue(company: Company) -> None:
             queue[0][1] -= taken
             if not queue[0][1]:
                 queue.popleft()
-    theirs = company.read("select * from loyalty_monthly where cohort_points is not null")
-    life = timedelta(days=VARS["points_life_days"])
+    for queue in queues.values():
+        for month, left in queue:
+            fate[month, "open"] += left
+    theirs = company.read("select * from loyalty_monthly where cohort_points > 0")
+    over = pd.Timestamp(company.as_of)
     months = [
         month
         for month, what in fate
-        if what == "in" and month + pd.offsets.MonthEnd(1) + life <= pd.Timestamp(company.as_of)
+        if what == "in" and month + pd.offsets.MonthEnd(1) <= over
     ]
     assert len(months) > 12
     theirs = theirs.set_index(pd.to_datetime(theirs.month))
-    for what, column in [
-        ("in", "cohort_points"),
-        ("redeem", "cohort_points_redeemed"),
-        ("expire", "cohort_points_expired"),
-    ]:
-        same(pd.Series({month: fate[month, what] for month in months}), theirs[column])
-    same((theirs.cohort_points_expired / theirs.cohort_points).round(6), theirs.breakage_rate)
+    fates = {
+        what: pd.Series({month: fate[month, what] for month in months})
+        for what in ("in", "redeem", "expire", "open")
+    }
+    same(fates["in"], theirs.cohort_points)
+    same(fates["redeem"], theirs.cohort_points_redeemed)
+    same(fates["expire"], theirs.cohort_points_expired)
+    same(fates["open"], theirs.cohort_points_open)
+    least = (fates["expire"] / fates["in"]).round(6)
+    same(least, theirs.breakage_at_least)
+    same(((fates["expire"] + fates["open"]) / fates["in"]).round(6), theirs.breakage_at_most)
+    same(least.where(fates["open"] == 0), theirs.breakage_rate)
 
     members = company.read("select * from customer_loyalty").set_index("customer_id")
     same(pd.Series({c: sum(n for _, n in q) for c, q in queues.items()}), members.points_balance)

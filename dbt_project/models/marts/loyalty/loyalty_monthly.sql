@@ -60,7 +60,8 @@ fates as (
         sum(least(came.ends_at, went.ends_at) - greatest(came.ends_at - came.points, went.ends_at - went.points))
             filter (where went.kind = 'redeem') as redeemed,
         sum(least(came.ends_at, went.ends_at) - greatest(came.ends_at - came.points, went.ends_at - went.points))
-            filter (where went.kind = 'expire') as expired
+            filter (where went.kind = 'expire') as expired,
+        sum(least(came.ends_at, went.ends_at) - greatest(came.ends_at - came.points, went.ends_at - went.points)) as settled
     from laid_out as came
     inner join laid_out as went
         on
@@ -85,7 +86,6 @@ measured as (
         months.month_start_on,
         last_day(months.month_start_on) as month_end_on,
         last_day(months.month_start_on) <= {{ as_of() }} as is_finished,
-        {{ days_after('last_day(months.month_start_on)', var('points_life_days')) }} <= {{ as_of() }} as is_outlived,
         sum(coalesce(joined.members, 0)) over so_far as members,
         coalesce(flows.active_members, 0) as active_members,
         coalesce(flows.points_earned, 0) as points_earned,
@@ -95,7 +95,8 @@ measured as (
         sum(coalesce(flows.points, 0)) over so_far as points_balance,
         coalesce(came_in.points, 0) as points_in,
         coalesce(fates.redeemed, 0) as redeemed_of_these,
-        coalesce(fates.expired, 0) as expired_of_these
+        coalesce(fates.expired, 0) as expired_of_these,
+        coalesce(came_in.points, 0) - coalesce(fates.settled, 0) as open_of_these
     from months
     left join flows on months.month_start_on = flows.month_start_on
     left join joined on months.month_start_on = joined.month_start_on
@@ -104,7 +105,8 @@ measured as (
     window so_far as (order by months.month_start_on rows between unbounded preceding and current row)
 ),
 
--- A month that is not over says nothing yet, and of its points nothing is settled before they have had their life.
+-- A month that is not over says nothing yet. Points that live on with each earning may stay open for years: until the last
+-- of a month's points has gone, its breakage lies between two bounds.
 final as (
     select
         month_start_on as month,
@@ -117,10 +119,13 @@ final as (
         case when is_finished then cast(points_adjusted as decimal(18, 2)) end as points_adjusted,
         case when is_finished then {{ ratio('points_redeemed', 'points_earned') }} end as redemption_rate,
         case when is_finished then cast(points_balance as decimal(18, 2)) end as points_balance,
-        case when is_outlived then cast(points_in as decimal(18, 2)) end as cohort_points,
-        case when is_outlived then cast(redeemed_of_these as decimal(18, 2)) end as cohort_points_redeemed,
-        case when is_outlived then cast(expired_of_these as decimal(18, 2)) end as cohort_points_expired,
-        case when is_outlived then {{ ratio('expired_of_these', 'points_in') }} end as breakage_rate
+        case when is_finished then cast(points_in as decimal(18, 2)) end as cohort_points,
+        case when is_finished then cast(redeemed_of_these as decimal(18, 2)) end as cohort_points_redeemed,
+        case when is_finished then cast(expired_of_these as decimal(18, 2)) end as cohort_points_expired,
+        case when is_finished then cast(open_of_these as decimal(18, 2)) end as cohort_points_open,
+        case when is_finished then {{ ratio('expired_of_these', 'points_in') }} end as breakage_at_least,
+        case when is_finished then {{ ratio('expired_of_these + open_of_these', 'points_in') }} end as breakage_at_most,
+        case when is_finished and open_of_these = 0 then {{ ratio('expired_of_these', 'points_in') }} end as breakage_rate
     from measured
 )
 
