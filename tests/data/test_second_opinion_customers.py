@@ -59,6 +59,7 @@ def valued(purchases: Frame, returns: Frame, now: pd.Timestamp) -> Frame:
         VARS["value_weight_profit"] * percent_rank(people.gross_profit)
         + VARS["value_weight_frequency"] * percent_rank(people.orders)
         + VARS["value_weight_recency"] * percent_rank(people["last"])
+        + VARS["value_weight_monetary"] * percent_rank(people.net)
     )
     people["score"] = np.floor(100 * people.score * 100 + 0.5) / 100
     above = percent_rank(-people.score)

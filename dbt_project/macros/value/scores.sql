@@ -1,11 +1,11 @@
 {# What a customer's value is made of, for as_of (customer_value) and for every month-end before it (tier_history). #}
 
-{# 0-100, from percent ranks (0-1, 1 best). #}
-{%- macro value_score(profit_rank, frequency_rank, recency_rank) -%}
+{# 0-100, from percent ranks (0-1, 1 best) by what is ranked; one that weighs nothing is not even computed. #}
+{%- macro value_score(ranks) -%}
     cast(round(100 * (
-            {{ var('value_weight_profit') }} * {{ profit_rank }}
-            + {{ var('value_weight_frequency') }} * {{ frequency_rank }}
-            + {{ var('value_weight_recency') }} * {{ recency_rank }}
+            {%- for what, rank in ranks.items() if var('value_weight_' ~ what) %}
+            {{ '+ ' if not loop.first }}{{ var('value_weight_' ~ what) }} * {{ rank }}
+            {%- endfor %}
         ), 2) as decimal(5, 2))
 {%- endmacro -%}
 

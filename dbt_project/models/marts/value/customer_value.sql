@@ -84,7 +84,12 @@ ranked as (
 scored as (
     select
         *,
-        {{ value_score('profit_rank', 'frequency_rank', 'recency_rank') }} as value_score
+        {{ value_score({
+            'profit': 'profit_rank',
+            'frequency': 'frequency_rank',
+            'recency': 'recency_rank',
+            'monetary': 'monetary_rank',
+        }) }} as value_score
     from ranked
 ),
 

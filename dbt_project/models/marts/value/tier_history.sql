@@ -20,6 +20,7 @@ changes as (
         customer_id,
         last_day(ordered_on) as month_end_on,
         orders,
+        net_amount,
         profit_amount,
         ordered_on
     from customer_days
@@ -28,6 +29,7 @@ changes as (
         customer_id,
         last_day({{ days_after('ordered_on', 365) }}) as month_end_on,
         -orders as orders,
+        -net_amount as net_amount,
         -profit_amount as profit_amount,
         null as ordered_on
     from customer_days
@@ -36,6 +38,7 @@ changes as (
         customer_id,
         last_day(returned_on) as month_end_on,
         0 as orders,
+        0 as net_amount,
         -profit_amount as profit_amount,
         null as ordered_on
     from {{ ref('int_returns') }}
@@ -44,6 +47,7 @@ changes as (
         customer_id,
         last_day({{ days_after('returned_on', 365) }}) as month_end_on,
         0 as orders,
+        0 as net_amount,
         profit_amount,
         null as ordered_on
     from {{ ref('int_returns') }}
@@ -55,6 +59,7 @@ changes_by_month as (
         changes.customer_id,
         greatest(changes.month_end_on, first_months.first_month_end_on) as month_end_on,
         sum(changes.orders) as orders,
+        sum(changes.net_amount) as net_amount,
         sum(changes.profit_amount) as profit_amount,
         max(changes.ordered_on) as last_ordered_on
     from changes
@@ -80,6 +85,7 @@ measured as (
         month_ends.customer_id,
         month_ends.month_end_on,
         sum(coalesce(changes_by_month.orders, 0)) over so_far as orders_12m,
+        sum(coalesce(changes_by_month.net_amount, 0)) over so_far as monetary_12m,
         sum(coalesce(changes_by_month.profit_amount, 0)) over so_far as gross_profit_12m,
         max(changes_by_month.last_ordered_on) over so_far as last_order_on
     from month_ends
@@ -99,11 +105,12 @@ scored as (
         customer_id,
         month_end_on,
         gross_profit_12m,
-        {{ value_score(
-            'percent_rank() over (partition by month_end_on order by gross_profit_12m)',
-            'percent_rank() over (partition by month_end_on order by orders_12m)',
-            'percent_rank() over (partition by month_end_on order by last_order_on)'
-        ) }} as value_score
+        {{ value_score({
+            'profit': 'percent_rank() over (partition by month_end_on order by gross_profit_12m)',
+            'frequency': 'percent_rank() over (partition by month_end_on order by orders_12m)',
+            'recency': 'percent_rank() over (partition by month_end_on order by last_order_on)',
+            'monetary': 'percent_rank() over (partition by month_end_on order by monetary_12m)',
+        }) }} as value_score
     from measured
     where month_end_on > {{ months_after(as_of(), '-' ~ var('tier_history_months')) }}
 ),
