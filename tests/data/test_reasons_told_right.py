@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.data.reasons_told_right import told_right
+from tests.data.reasons_told_right import told_right, told_without_cause
 
 
 def test_inferred_reasons_are_mostly_the_true_ones(sample_home: Path) -> None:
@@ -24,3 +24,9 @@ def test_inferred_reasons_are_mostly_the_true_ones(sample_home: Path) -> None:
 def test_unknown_is_said_where_a_guess_would_mostly_be_wrong(sample_home: Path) -> None:
     right = told_right(sample_home)
     assert right["unknown"].within_two < 0.7 < right["not_stated_and_named"].first
+
+
+def test_who_only_buys_slowly_is_mostly_given_no_reason(sample_home: Path) -> None:
+    without, inferred = told_without_cause(sample_home)
+    assert inferred > 100
+    assert 0 < without < 0.25 * inferred
