@@ -31,7 +31,15 @@ NOTES = (
 CANARIES = (*BUYER, *BROKEN, *PERSON, *NOTES)
 
 # What a template, a spreadsheet or the plans of the lists would take for their own words.
-WORDS = ("{{7*7}} broken", "{% raw %}", "=cmd|' /C calc'!A0", "Sale {next_grade}", "{} {", "'; --")
+WORDS = (
+    "{{7*7}} broken",
+    "{% raw %}",
+    "=cmd|' /C calc'!A0",
+    "Sale {next_grade}",
+    "{oldest_complaint_on}",
+    "{} {",
+    "'; --",
+)
 
 
 def files(folder: Path, *, until: str, spoilt: int = 0) -> Path:

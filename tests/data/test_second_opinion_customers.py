@@ -222,9 +222,7 @@ def test_points_by_playing_every_queue(company: Company) -> None:
     theirs = company.read("select * from loyalty_monthly where cohort_points > 0")
     over = pd.Timestamp(company.as_of)
     months = [
-        month
-        for month, what in fate
-        if what == "in" and month + pd.offsets.MonthEnd(1) <= over
+        month for month, what in fate if what == "in" and month + pd.offsets.MonthEnd(1) <= over
     ]
     assert len(months) > 12
     theirs = theirs.set_index(pd.to_datetime(theirs.month))

@@ -298,11 +298,10 @@ def test_every_kpi_is_held_against_its_target(sample_marts: Con) -> None:
         told = found[found.metric == metric].set_index("month").sort_index()
         pd.testing.assert_series_equal(ours.relative_change, told.value, check_names=False)
         assert ours.relative_change.notna().any()
-        for month, row in ours.iterrows():
-            ends = [row.relative_lower_95, row.relative_upper_95]
-            good = {end >= rule.target if rule.higher_is_better else end <= rule.target for end in ends}
-            met = None if np.isnan(ends).any() or len(good) == 2 else good.pop()
-            assert (told.is_target_met[month] if pd.notna(told.is_target_met[month]) else None) == met
+        sign = 1 if rule.higher_is_better else -1
+        ends = ours[["relative_lower_95", "relative_upper_95"]].astype(float) * sign
+        assert (told.is_target_met.eq(True) == (ends >= sign * rule.target).all(axis=1)).all()
+        assert (told.is_target_met.eq(False) == (ends < sign * rule.target).all(axis=1)).all()
     assert set(found.metric) == set(values) | set(compared)
 
 
