@@ -1,15 +1,11 @@
 {# What stands in braces and is no figure of the macro talking_columns would be read out as it stands. Asked of the seed:
    in the texts filled in, braces may be a customer's own words. #}
-{%- set left_over = namespace(text='talking_points') -%}
-{%- for column in talking_columns() -%}
-    {%- set left_over.text = "replace(" ~ left_over.text ~ ", '{" ~ column ~ "}', '')" -%}
-{%- endfor -%}
 with plans as (
     select
         goal,
         plan_for,
         talking_points,
-        {{ left_over.text }} as left_over
+        {{ without('talking_points', '[{](' ~ talking_columns() | join('|') ~ ')[}]') }} as left_over
     from {{ ref('plan_by_reason') }}
 )
 

@@ -129,9 +129,14 @@
             when lower({{ given }}) in ('false', 'f', 'no', 'n', '0', '0.0') then false end
 {%- endmacro -%}
 
+{# A text without what a regular expression describes. #}
+{%- macro without(text, pattern) -%}
+    regexp_replace({{ text }}, '{{ pattern }}', '', 'g')
+{%- endmacro -%}
+
 {# The digits of a text, in their order. #}
 {%- macro digits(text) -%}
-    regexp_replace({{ text }}, '[^0-9]', '', 'g')
+    {{ without(text, '[^0-9]') }}
 {%- endmacro -%}
 
 {# What a text looks like without what it says: letters as x, digits as 9, signs as they are. A phone number that
