@@ -27,7 +27,7 @@ EVERYTHING = "+retention_list"
 WHAT_THE_PAST_CHANGES = "fed_back_published_lists+,+retention_list"
 LISTS = ("retention_list", "retention_list_suppressed")
 SPECIAL = {
-    "erasure": "L001",
+    "erasure": "G001",  # gone: of who is not scored, lists that ask for no score alone can tell
     "test_account": "L002",
     "no_consent": "L003",
     "profiling_objection": "L004",
