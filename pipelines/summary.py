@@ -79,6 +79,7 @@ def print_summary(
         _rows_per_table(console, version)
         _stages(console, con)
         _lists(console, con)
+        _lists_off(console, con)
         _model(console, con, decision)
         console.print(known_effects, soft_wrap=True, markup=False)
         console.print()
@@ -152,6 +153,35 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         for facts in [(customer, stage, worth, reason, plan)]
     ]
     _table(console, "Lists, and who comes first on each", columns, shown)
+
+
+def _lists_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    """The lists nobody can be on, for want of what they are made of, on one line."""
+    off = con.execute(
+        """
+        with needs as (
+            select list_code, unnest(string_split(needs, ', ')) as need from list_declarations
+        ),
+        columns as (
+            select list_code, need, unnest(string_split(need, ' or ')) as name from needs
+        ),
+        lacking as (
+            select list_code, need
+            from columns
+            left join source_inventory
+                on name = table_name || '.' || column_name and kind = 'contract'
+            group by all
+            having not coalesce(bool_or(given), false)
+        )
+        select list_code, string_agg(need, ', ' order by need)
+        from lacking
+        group by list_code
+        order by list_code
+        """
+    ).fetchall()
+    if off:
+        told = "; ".join(f"{code} (no {need})" for code, need in off)
+        console.print(f"Lists off, since not delivered: {told}\n", soft_wrap=True, markup=False)
 
 
 def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> None:

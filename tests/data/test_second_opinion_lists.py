@@ -7,6 +7,7 @@ mechanism of the lists makes.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -182,12 +183,53 @@ def granted_channels(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     return granted
 
 
+def prescribed_channels(con: duckdb.DuckDBPyConnection) -> dict[Pair, str]:
+    """The only channel on which an action is what the seeds call it, by list and customer."""
+    steps = {
+        f"{row['next_action']}: ": row["channel"]
+        for row in records(con, "from rescue_step where channel is not null")
+    }
+    plans = dict(
+        con.sql(
+            "select next_action, channel from plan_by_reason where only_this_channel"
+        ).fetchall()
+    )
+    found: dict[Pair, str] = {}
+    for row in records(con, "select list_code, customer_id, next_action from list_candidates"):
+        action = row["next_action"]
+        of_step = [channel for said, channel in steps.items() if action.startswith(said)]
+        if channel := next(iter(of_step), plans.get(action)):
+            found[row["list_code"], row["customer_id"]] = channel
+    return found
+
+
+def test_a_call_is_a_call_and_a_visit_a_visit(marts_and_lake: duckdb.DuckDBPyConnection) -> None:
+    """Neither is a text message, whatever the customer prefers."""
+    # that one will call again later is no call
+    talk = re.compile(r"\b(calls?(?! again)|visits?|in person)\b", re.IGNORECASE)
+    plans = records(marts_and_lake, "from plan_by_reason")
+    assert [row["next_action"] for row in plans if talk.search(row["next_action"])] == [
+        row["next_action"] for row in plans if row["only_this_channel"]
+    ]
+    prescribed = prescribed_channels(marts_and_lake)
+    rows = records(marts_and_lake, "from retention_list")
+    talks = [row for row in rows if talk.search(row["next_action"])]
+    assert {row["channel"] for row in talks} <= {"phone", "visit"}
+    for row in rows:
+        channel = prescribed.get((row["list_code"], row["customer_id"]), row["channel"])
+        assert row["channel"] == channel, row["next_action"]
+    # of people who would rather be written to there are some
+    assert {row["preferred_channel"] for row in talks} >= {"email", "sms"}
+    assert max(row["winback_step"] or 0 for row in talks) > 1
+
+
 def test_every_rule_about_a_customer_holds_where_it_should(
     marts_and_lake: duckdb.DuckDBPyConnection,
 ) -> None:
     kinds = dict(
         marts_and_lake.sql("select list_code, list_kind from list_declarations").fetchall()
     )
+    prescribed = prescribed_channels(marts_and_lake)
     about, granted = rules_about_customers(marts_and_lake), granted_channels(marts_and_lake)
     held: dict[Pair, set[str]] = defaultdict(set)
     for row in records(marts_and_lake, "from retention_list_suppressed"):
@@ -219,6 +261,8 @@ def test_every_rule_about_a_customer_holds_where_it_should(
         if kinds[code] != "duty" and "erasure" not in expected and not granted[customer]:
             assert "no_consent" in held[code, customer]
         if "no_consent" in held[code, customer]:
+            if (code, customer) in prescribed and code not in voices:
+                usable = {prescribed[code, customer]}
             assert not granted[customer] & usable
     assert seen.keys() >= {"profiling_objection", "open_complaint"}
 

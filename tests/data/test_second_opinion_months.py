@@ -171,12 +171,17 @@ def test_tasks_of_the_month_and_profit_at_risk(
     risk = at_risk(lake)
     assert float(found.profit_at_risk.iloc[-1]) == pytest.approx(risk.profit_at_risk.sum())
     assert found.profit_at_risk.iloc[:-1].isna().all()
+    [(of_all,)] = sample_marts.sql(
+        "select profit_at_risk from revenue_at_risk where dimension = 'all'"
+    ).fetchall()
+    assert found.profit_at_risk.iloc[-1] == of_all
 
 
 def at_risk(lake: LakeInPandas) -> pd.DataFrame:
     """Today's scores and the forecast of profit: probability x expected profit, by customer.
 
     Those who asked to be forgotten or objected to profiling are no part of it.
+    Test accounts are scored and are nobody's profit.
     """
     today = lake.as_of.strftime("%Y-%m-%d")
     scores, outlook = (
@@ -193,6 +198,10 @@ def at_risk(lake: LakeInPandas) -> pd.DataFrame:
     assert refused & {*scores.index}
     scores = scores[~scores.index.isin(refused)]
     people = lake.rows["customers"].set_index("customer_id")
+    is_test = people.is_test.eq(True).reindex(scores.index, fill_value=False)
+    # or it would not matter who counts
+    assert is_test.any()
+    scores = scores[~is_test]
     risk = pd.DataFrame({
         "churn_probability": scores.churn_probability,
         "orders_ahead": scores.expected_orders_12m,
@@ -209,8 +218,7 @@ def test_revenue_at_risk_by_region_owner_team_and_tier(
     sample_marts: Con, lake: LakeInPandas
 ) -> None:
     risk = at_risk(lake)
-    people, reps = lake.rows["customers"], lake.rows["reps"].set_index("rep_id")
-    risk = risk[~risk.index.isin(people.customer_id[people.is_test.eq(True)])]
+    reps = lake.rows["reps"].set_index("rep_id")
     bought = lake.purchases.groupby("customer_id").net.agg(["sum", "size"]).loc[risk.index]
     amount = bought["sum"] / 100 / bought["size"] * risk.orders_ahead
     risk["amount_at_risk"] = (risk.churn_probability * amount.round(2)).round(2)

@@ -19,6 +19,8 @@
    title        what the list is, for people
    who          who qualifies, in words
    kind         promotion, care or duty: see list_kinds
+   needs        columns of the source (table.column) without which nobody can qualify, each of them, or one of those with
+                `or` between
    goal         which plans apply (plan_by_reason.goal)
    cadence      which due dates apply (revisit_cadence.cadence_code)
    plan_for     expression: for what a plan is looked up (plan_by_reason.plan_for)
@@ -43,7 +45,7 @@
                 customer than the cap allows, the one with the lowest precedence comes first
    cooling_days days after a task of this list before the next one #}
 {%- macro retention_list(
-    title, who, goal, cadence, kind='promotion',
+    title, who, goal, cadence, kind='promotion', needs=[],
     plan_for='reason_code', action='null', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
     due_on='null', only_channels=[], asks_reason=false, stepped=false,
     worth=none, anyway='null', acted='null', at_stake='null', rank=none, ranked_by=none,
@@ -65,7 +67,7 @@
         materialized='ephemeral',
         contract={'enforced': false},
         meta={'title': title, 'grain': 'One row per customer who qualifies', 'retention_list': {
-            'title': title, 'who': who, 'kind': kind, 'goal': goal, 'cadence': cadence,
+            'title': title, 'who': who, 'needs': needs | join(', '), 'kind': kind, 'goal': goal, 'cadence': cadence,
             'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
             'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channels': only_channels | join(', '),
             'asks_reason': asks_reason, 'is_stepped': stepped,

@@ -4,6 +4,7 @@
     title='Customers of representatives who left',
     who='Customers whose representative on record has left, and to whom nobody has spoken since',
     kind='duty',
+    needs=['customers.owner_id', 'reps.departed_at'],
     goal='handover',
     cadence='handover',
     plan_for="case when open_quotes > 0 then 'close_to_signing' when is_doubtful then 'doubtful_data' when value_tier = 'core' then 'key_customer' else 'other' end",

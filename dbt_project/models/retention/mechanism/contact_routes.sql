@@ -39,6 +39,8 @@ routes as (
         case
             when declared.only_channels is not null
                 then position(', ' || contactability.channel || ',' in ', ' || declared.only_channels || ',') > 0
+            -- a text message is no call in person
+            when qualified.prescribed_channel is not null then contactability.channel = qualified.prescribed_channel
             else
                 contact_channel.position is not null
                 or contactability.channel = qualified.preferred_channel
@@ -46,7 +48,7 @@ routes as (
         end
 ),
 
--- the channel the customer prefers, else the one that suits the plan, else the cheapest, of those that are open
+-- the one that the action prescribes, else the channel the customer prefers, else the one that suits the plan, else the cheapest, of those that are open
 chosen as (
     select *
     from routes

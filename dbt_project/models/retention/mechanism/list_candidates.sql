@@ -152,6 +152,7 @@ final as (
         reward_percent,
         reward_amount,
         channel,
+        prescribed_channel,
         consent_state,
         is_reachable,
         listed_on,

@@ -62,6 +62,11 @@ planned as (
         coalesce(rescue_step.actor, own_plans.actor, any_plans.actor) as actor,
         coalesce(rescue_step.stand_in, own_plans.stand_in, any_plans.stand_in) as stand_in,
         coalesce(rescue_step.channel, own_plans.channel, any_plans.channel) as plan_channel,
+        case
+            when rescue_step.channel is not null then rescue_step.channel
+            when own_plans.goal is not null then case when own_plans.only_this_channel then own_plans.channel end
+            when any_plans.only_this_channel then any_plans.channel
+        end as prescribed_channel,
         qualified.is_stepped and rescue_step.winback_step is null as is_stepped_out,
         tier_policy.max_reward_step,
         revisit_cadence.due_within_days
@@ -129,6 +134,7 @@ final as (
         actor,
         stand_in,
         plan_channel,
+        prescribed_channel,
         with_reward,
         tactic,
         assumed_effect,

@@ -90,6 +90,8 @@ no_consent as (
         remembered.customer_id,
         'no_consent' as rule,
         case
+            when remembered.prescribed_channel is not null
+                then 'no consent to ' || remembered.prescribed_channel || ', and nothing else would do what is planned'
             when withdrawals.customer_id is null then 'never consented to being contacted on any channel that would do'
             else 'withdrew the last consent on ' || cast(withdrawals.withdrawn_on as string)
         end as held_because

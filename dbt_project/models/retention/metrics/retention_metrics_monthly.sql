@@ -28,8 +28,9 @@ service as (
     select * from {{ ref('service_monthly') }}
 ),
 
-scores as (
-    select * from {{ ref('customer_churn_scores') }}
+revenue_at_risk as (
+    select * from {{ ref('revenue_at_risk') }}
+    where dimension = 'all'
 ),
 
 past_tasks as (
@@ -121,8 +122,8 @@ solved as (
 at_risk as (
     select
         {{ month_start(as_of()) }} as month_start_on,
-        sum(profit_at_risk) as profit_at_risk
-    from scores
+        profit_at_risk
+    from revenue_at_risk
 ),
 
 tasks as (
