@@ -12,7 +12,8 @@ import pytest
 
 TABLES = """customer_value tier_migration customer_segments customer_preferences customer_tags
     customer_loyalty loyalty_monthly fct_loyalty_ledger customer_engagement dim_campaign
-    journey_touches customer_xref customer_contactability dim_channel deliveries"""
+    journey_touches customer_xref customer_contactability dim_channel deliveries
+    cost_of_customers"""
 EMPTY = (
     "fct_order_lines", "category_affinity", "customer_needs", "customer_loyalty", "loyalty_monthly",
     "fct_loyalty_ledger", "dim_campaign", "customer_xref", "fct_trainings", "fct_community_events",
@@ -65,4 +66,19 @@ def test_what_they_do_not_tell_is_empty(marts: duckdb.DuckDBPyConnection) -> Non
         select count(has_address), bool_or(consent_state <> 'not_supplied')
         from customer_contactability
         where channel in ('email', 'phone')""").fetchall() == [(0, False)]
+    [unknown] = marts.sql("""
+        select count(discount_12m), count(returned_12m), count(discounted_orders_12m),
+            count(discounted_orders_total), count(discount_dependency)
+        from customer_value""").fetchall()
+    assert set(unknown) == {0}
+    [unknown] = marts.sql(
+        "select count(columns(* exclude (customer_id))) from customer_engagement"
+    ).fetchall()
+    assert set(unknown) == {0}
+    costs = "campaign_cost, contact_cost, discount_cost, cost, cost_per_customer, cost_12m"
+    [unknown] = marts.sql(
+        f"select count(columns(*)) from (select {costs} from cost_of_customers)"
+    ).fetchall()
+    assert set(unknown) == {0}
+    assert marts.sql("select count(customers) > 0 from cost_of_customers").fetchall() == [(True,)]
     assert marts.sql("select count(profile_completeness) from dim_customer").fetchall() == [(0,)]

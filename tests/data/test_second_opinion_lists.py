@@ -219,7 +219,7 @@ def test_a_call_is_a_call_and_a_visit_a_visit(marts_and_lake: duckdb.DuckDBPyCon
         channel = prescribed.get((row["list_code"], row["customer_id"]), row["channel"])
         assert row["channel"] == channel, row["next_action"]
     # of people who would rather be written to there are some
-    assert {row["preferred_channel"] for row in talks} >= {"email", "sms"}
+    assert {row["preferred_channel"] for row in talks} - {"phone", "visit", None}
     assert max(row["winback_step"] or 0 for row in talks) > 1
 
 

@@ -10,3 +10,16 @@
     from {{ inventory }}
     where table_name = '{{ table }}'
 {%- endmacro -%}
+
+{# The same over several tables, any of which will do: `facts` is a mapping from the name of the boolean to a list of
+   columns, each as table.column. #}
+{%- macro facts_given(inventory, facts) -%}
+    select
+        {%- for name, columns in facts.items() %}
+        coalesce(
+            bool_or(given) filter (where table_name || '.' || column_name in ('{{ columns | join("', '") }}')), false
+        ) as {{ name }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ inventory }}
+{%- endmacro -%}

@@ -13,6 +13,18 @@ last_days as (
     where next_ordered_on is null
 ),
 
+supplied as (
+    {{ facts_given(ref('source_inventory'), {
+        'trainings': ['trainings.training_id'],
+        'completions': ['trainings.completed'],
+        'community': ['community_events.event_id'],
+        'campaigns': ['campaign_members.sent_at'],
+        'openings': ['campaign_members.opened_at'],
+        'responses': ['campaign_members.responded_at'],
+        'referrals': ['customers.referred_by'],
+    }) }}
+),
+
 trainings as (
     select
         customer_id,
@@ -60,21 +72,22 @@ referrals as (
 final as (
     select
         customers.customer_id,
-        cast(coalesce(trainings.trainings, 0) as integer) as trainings,
-        cast(coalesce(trainings.completed, 0) as integer) as trainings_completed,
+        cast(case when supplied.trainings then coalesce(trainings.trainings, 0) end as integer) as trainings,
+        cast(case when supplied.completions then coalesce(trainings.completed, 0) end as integer) as trainings_completed,
         trainings.last_on as last_training_on,
-        cast(coalesce(community.events_30d, 0) as integer) as community_events_30d,
-        cast(coalesce(community.events_365d, 0) as integer) as community_events_365d,
-        coalesce(community.events_30d, 0) > 0 as is_engaged_30d,
+        cast(case when supplied.community then coalesce(community.events_30d, 0) end as integer) as community_events_30d,
+        cast(case when supplied.community then coalesce(community.events_365d, 0) end as integer) as community_events_365d,
+        case when supplied.community then coalesce(community.events_30d, 0) > 0 end as is_engaged_30d,
         community.last_on as last_community_event_on,
-        cast(coalesce(campaigns.received, 0) as integer) as campaigns_received_365d,
-        cast(coalesce(campaigns.opened, 0) as integer) as campaigns_opened_365d,
-        cast(coalesce(campaigns.responded, 0) as integer) as campaigns_responded_365d,
+        cast(case when supplied.campaigns then coalesce(campaigns.received, 0) end as integer) as campaigns_received_365d,
+        cast(case when supplied.openings then coalesce(campaigns.opened, 0) end as integer) as campaigns_opened_365d,
+        cast(case when supplied.responses then coalesce(campaigns.responded, 0) end as integer) as campaigns_responded_365d,
         campaigns.last_on as last_campaign_response_on,
-        cast(coalesce(referrals.referrals, 0) as integer) as referrals,
-        cast(coalesce(referrals.buyers, 0) as integer) as referred_buyers,
-        cast(coalesce(referrals.profit_amount, 0) as decimal(18, 2)) as referred_profit
+        cast(case when supplied.referrals then coalesce(referrals.referrals, 0) end as integer) as referrals,
+        cast(case when supplied.referrals then coalesce(referrals.buyers, 0) end as integer) as referred_buyers,
+        cast(case when supplied.referrals then coalesce(referrals.profit_amount, 0) end as decimal(18, 2)) as referred_profit
     from customers
+    cross join supplied
     left join trainings on customers.customer_id = trainings.customer_id
     left join community on customers.customer_id = community.customer_id
     left join campaigns on customers.customer_id = campaigns.customer_id

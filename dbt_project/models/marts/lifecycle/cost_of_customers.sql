@@ -28,6 +28,14 @@ purchases as (
     select * from {{ ref('int_purchases') }}
 ),
 
+supplied as (
+    {{ facts_given(ref('source_inventory'), {
+        'campaigns': ['campaign_members.campaign_id'],
+        'contacts': ['interactions.interaction_id'],
+        'discounts': ['orders.discount_amount', 'order_items.unit_price', 'order_lines.unit_price'],
+    }) }}
+),
+
 spent as (
     select
         members.customer_id,
@@ -127,11 +135,14 @@ monthly as (
         counted.kind,
         counted.is_finished,
         counted.customers,
-        coalesce(costs.campaign_cost, 0) as campaign_cost,
-        coalesce(costs.contact_cost, 0) as contact_cost,
-        coalesce(costs.discount_cost, 0) as discount_cost,
-        coalesce(costs.cost, 0) as cost
+        case when supplied.campaigns then coalesce(costs.campaign_cost, 0) end as campaign_cost,
+        case when supplied.contacts then coalesce(costs.contact_cost, 0) end as contact_cost,
+        case when supplied.discounts then coalesce(costs.discount_cost, 0) end as discount_cost,
+        case
+            when supplied.campaigns or supplied.contacts or supplied.discounts then coalesce(costs.cost, 0)
+        end as cost
     from counted
+    cross join supplied
     left join costs on counted.month = costs.month and counted.kind = costs.kind
 ),
 
@@ -162,7 +173,7 @@ final as (
         cast(case when is_finished and months = 12 then cost_12m end as decimal(18, 2)) as cost_12m,
         case when is_finished and months = 12 then {{ ratio('cost_12m', 'customers_12m') }} end as cost_per_customer_12m,
         case
-            when is_finished and months = 12 and campaign_cost_12m = 0 then 'no campaign on record reached such people: advertising is not in here'
+            when is_finished and months = 12 and coalesce(campaign_cost_12m, 0) = 0 then 'no campaign on record reached such people: advertising is not in here'
         end as caveat
     from rolling
 )

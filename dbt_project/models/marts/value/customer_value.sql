@@ -24,6 +24,14 @@ returns as (
     group by customer_id
 ),
 
+supplied as (
+    {{ facts_given(ref('source_inventory'), {
+        'discounts': ['orders.discount_amount', 'order_items.unit_price', 'order_lines.unit_price'],
+        'coupons': ['orders.coupon_code'],
+        'returns': ['returns.return_id'],
+    }) }}
+),
+
 tier_policy as (
     select * from {{ ref('tier_policy') }}
 ),
@@ -47,17 +55,25 @@ typical_order as (
     from last_days
 ),
 
+returned as (
+    select count(*) > 0 as is_told
+    from returns
+),
+
 measured as (
     select
         customers.customer_id,
         coalesce(last_year.orders, 0) as orders_12m,
         coalesce(last_year.net_amount, 0) as monetary_12m,
-        coalesce(last_year.discount_amount, 0) as discount_12m,
-        coalesce(returns.returned_12m, 0) as returned_12m,
+        case when supplied.discounts then coalesce(last_year.discount_amount, 0) end as discount_12m,
+        -- orders and lines with a negative amount are returns as well
+        case when supplied.returns or returned.is_told then coalesce(returns.returned_12m, 0) end as returned_12m,
         coalesce(last_year.profit_amount, 0) - coalesce(returns.lost_profit_12m, 0) as gross_profit_12m,
-        coalesce(last_year.discounted_orders, 0) as discounted_orders_12m,
+        case when supplied.discounts or supplied.coupons then coalesce(last_year.discounted_orders, 0) end
+            as discounted_orders_12m,
         coalesce(last_days.orders_so_far, 0) as orders_total,
-        coalesce(last_days.discounted_orders_so_far, 0) as discounted_orders_total,
+        case when supplied.discounts or supplied.coupons then coalesce(last_days.discounted_orders_so_far, 0) end
+            as discounted_orders_total,
         coalesce(last_days.net_amount_so_far, 0) as monetary_total,
         coalesce(last_days.profit_amount_so_far, 0) - coalesce(returns.lost_profit, 0) as gross_profit_total,
         coalesce(last_year.is_profit_estimated, false) as is_profit_estimated,
@@ -65,6 +81,8 @@ measured as (
         typical_order.profit_amount as typical_order_profit
     from customers
     cross join typical_order
+    cross join supplied
+    cross join returned
     left join last_days on customers.customer_id = last_days.customer_id
     left join last_year on customers.customer_id = last_year.customer_id
     left join returns on customers.customer_id = returns.customer_id
