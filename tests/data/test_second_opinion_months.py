@@ -174,7 +174,7 @@ def test_tasks_of_the_month_and_profit_at_risk(
     [(of_all,)] = sample_marts.sql(
         "select profit_at_risk from revenue_at_risk where dimension = 'all'"
     ).fetchall()
-    assert found.profit_at_risk.iloc[-1] == of_all
+    assert found.profit_at_risk.iloc[-1] == float(of_all)
 
 
 def at_risk(lake: LakeInPandas) -> pd.DataFrame:
