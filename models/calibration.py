@@ -290,3 +290,17 @@ def fit_level(logit: FloatArray, churned: BoolArray) -> float:
     while excess(-bound) > 0 or excess(bound) < 0:
         bound *= 2
     return float(optimize.brentq(excess, -bound, bound, xtol=1e-10))
+
+
+def at_own_level(
+    start: FloatArray, happened: BoolArray, snapshots: npt.NDArray[np.datetime64]
+) -> FloatArray:
+    """Log odds moved to what each snapshot's customers really did, all together.
+
+    Season moves everybody, and is not to be learnt as something about some of them.
+    """
+    moved = start.copy()
+    for day in np.unique(snapshots):
+        rows = snapshots == day
+        moved[rows] += fit_level(start[rows], happened[rows])
+    return moved

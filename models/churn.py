@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.baselines import Logistic, histories
-from models.calibration import fit_level
+from models.calibration import at_own_level
 from models.features import BoolArray, Feature, FeatureMatrix, FloatArray
 from models.native import xgboost
 from models.outcomes import Outcomes
@@ -104,9 +104,7 @@ class ChurnTrees:
         views = _views(matrix, purchases, watched)
         reference = float(np.nanmean(views[:, 1])) if np.isfinite(views[:, 1]).any() else 0.0
         given = _given(views, reference, regression.margin(matrix))
-        for day in np.unique(outcomes.snapshots):
-            rows = outcomes.snapshots == day
-            given[rows] += fit_level(given[rows], churned[rows])
+        given = at_own_level(given, churned, outcomes.snapshots)
         weight = min(MAX_MIN_CHILD_WEIGHT, MIN_CHILD_WEIGHT_SHARE * len(churned))
         booster = xgboost().train(
             PARAMETERS

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from importlib.metadata import version as installed
 from typing import Any, Final
 
 import pandas as pd
@@ -17,11 +14,10 @@ from models import uplift
 from models.card import CARD_PAGE, Card, Figure
 from models.errors import StoreError
 from models.treatment_effects import ALL, TACTIC, Effects
-from models.version import canonical_json, sha256, version_of
+from models.version import CARD_FILE, Version, canonical_json, libraries, readable
 
 FORMAT: Final = 1
 MODEL_FILE: Final = "model.json"
-CARD_FILE: Final = "card.json"
 TITLE: Final = "What acting does"
 PURPOSE: Final = (
     "By how much a tactic raises the probability that a customer orders within the window, learnt "
@@ -37,7 +33,7 @@ LIMITS: Final = (
 
 
 @dataclass(frozen=True)
-class EffectVersion:
+class EffectVersion(Version):
     """One version of what is known of the effects.
 
     Attributes:
@@ -54,13 +50,8 @@ class EffectVersion:
     threads: int
     card: Card
 
-    @cached_property
-    def version(self) -> str:
-        """`<as_of>.<hash of the content>`."""
-        return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
-
     def files(self) -> dict[str, bytes]:
-        """The version as files, byte for byte the same for the same content."""
+        """Numbers and card."""
         stored = {
             "format": FORMAT,
             "as_of": self.as_of.isoformat(),
@@ -74,7 +65,7 @@ class EffectVersion:
         }
 
     def pages(self) -> dict[str, bytes]:
-        """What a person reads, by file name: made of the files, and not part of what they hash."""
+        """The card as a page."""
         return {CARD_PAGE: self.card.page(self.version)}
 
     @classmethod
@@ -84,7 +75,7 @@ class EffectVersion:
         Raises:
             StoreError: when the files are of another format or do not fit together.
         """
-        try:
+        with readable("the learnt effects are"):
             stored = json.loads(files[MODEL_FILE])
             if stored["format"] != FORMAT:
                 raise StoreError(f"expected format {FORMAT} of learnt effects")
@@ -95,10 +86,6 @@ class EffectVersion:
                 int(stored["threads"]),
                 Card.from_json(json.loads(files[CARD_FILE])),
             )
-        except StoreError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"the learnt effects are not readable: {error!r}") from error
 
 
 def version_of_effects(
@@ -143,10 +130,7 @@ def version_of_effects(
             "widths_tried": list(uplift.WIDTHS),
             "threads": threads,
         },
-        libraries={
-            "python": platform.python_version(),
-            **{name: installed(name) for name in ("numpy", "pandas")},
-        },
+        libraries=libraries("numpy", "pandas"),
         reproduce=(
             "Run the day again: the same deliveries give the same version; nothing is random.",
         ),

@@ -35,6 +35,19 @@ ECE_BINS = 10
 CURVE_BINS = 10
 LIFT_POINTS = 100
 
+# A row of model_evaluations, less the kind of model.
+EVALUATION_COLUMNS: Final = (
+    "model_version",
+    "role",
+    "cutoff_on",
+    "horizon_days",
+    "metric",
+    "value",
+    "lower",
+    "upper",
+    "speaks_for_version",
+)
+
 # Of these a smaller value is the better one.
 LOSSES: Final = frozenset({"log_loss", "brier", "mae", "rmse", "mae_days", "median_error_days"})
 

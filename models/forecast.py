@@ -18,7 +18,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from models.calibration import fit_level
 from models.card import CARD_PAGE, Card
 from models.errors import StoreError, TooLittleDataError
 from models.features import (
@@ -38,12 +37,11 @@ from models.native import xgboost
 from models.purchases import PurchaseView
 from models.segments import DIVISIONS, PROFIT_SO_FAR
 from models.tree_file import require_sound
-from models.version import canonical_json, sha256, version_of
+from models.version import CARD_FILE, Version, canonical_json, readable
 
 FORMAT: Final = 2
 TREES_SUFFIX: Final = ".ubj"
 MODEL_FILE: Final = "model.json"
-CARD_FILE: Final = "card.json"
 # What was learnt is served, and no baseline; the name of the trees where there is one kind of them.
 MODEL: Final = "model"
 
@@ -253,7 +251,7 @@ def _data(
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Version):
     """One version of a forecast, whatever it is of.
 
     Attributes:
@@ -280,11 +278,6 @@ class Forecast:
     numbers: Mapping[str, Any]
     threads: int
     card: Card
-
-    @cached_property
-    def version(self) -> str:
-        """`<as_of>.<hash of the content>`."""
-        return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
 
     @cached_property
     def boosters(self) -> dict[str, Any]:
@@ -320,7 +313,7 @@ class Forecast:
         return {name: round(share, 6) for name, share in ranked}
 
     def files(self) -> dict[str, bytes]:
-        """The version as files, byte for byte the same for the same content."""
+        """Numbers, card and trees."""
         stored = {
             "format": FORMAT,
             "kind": self.kind,
@@ -340,7 +333,7 @@ class Forecast:
         return files | {f"{name}{TREES_SUFFIX}": ubj for name, ubj in self.trees.items()}
 
     def pages(self) -> dict[str, bytes]:
-        """What a person reads, by file name: made of the files, and not part of what they hash."""
+        """The card as a page."""
         return {CARD_PAGE: self.card.page(self.version)}
 
     @classmethod
@@ -350,7 +343,7 @@ class Forecast:
         Raises:
             StoreError: when the files are of another format or do not fit together.
         """
-        try:
+        with readable("the forecast is"):
             stored = json.loads(files[MODEL_FILE])
             if stored["format"] != FORMAT:
                 raise StoreError(
@@ -373,29 +366,11 @@ class Forecast:
                 int(stored["threads"]),
                 Card.from_json(json.loads(files[CARD_FILE])),
             )
-        except StoreError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"the forecast is not readable: {error!r}") from error
         if forecast.names and not forecast.trees:
             raise StoreError("the forecast reads features into trees and does not hold any")
         for ubj in forecast.trees.values():
             require_sound(ubj, features=len(forecast.names))
         return forecast
-
-
-def at_own_level(
-    start: FloatArray, happened: BoolArray, snapshots: np.ndarray[Any, np.dtype[np.datetime64]]
-) -> FloatArray:
-    """Log odds moved to what each snapshot's customers really did, all together.
-
-    Season moves everybody, and is not to be learnt as something about some of them.
-    """
-    moved = start.copy()
-    for day in np.unique(snapshots):
-        rows = snapshots == day
-        moved[rows] += fit_level(start[rows], happened[rows])
-    return moved
 
 
 def require_judgeable(happened: BoolArray, training_rows: int) -> None:

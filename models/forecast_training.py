@@ -8,11 +8,9 @@ speaks, and the card says why.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from importlib.metadata import version as installed
 from typing import Any, Final
 
 import numpy as np
@@ -20,24 +18,14 @@ import pandas as pd
 
 from models.card import Card
 from models.errors import TooLittleDataError
-from models.evaluation import Figures
+from models.evaluation import EVALUATION_COLUMNS, Figures
 from models.forecast import MODEL, Forecast, Snapshots
-from models.native import thread_limit, xgboost
+from models.native import thread_limit
 from models.plots import Plot
+from models.version import libraries
 
 CHALLENGER: Final = "challenger"
-EVALUATION_COLUMNS = (
-    "model_kind",
-    "model_version",
-    "role",
-    "cutoff_on",
-    "horizon_days",
-    "metric",
-    "value",
-    "lower",
-    "upper",
-    "speaks_for_version",
-)
+FORECAST_EVALUATION_COLUMNS = ("model_kind", *EVALUATION_COLUMNS)
 REPRODUCE = (
     "The same rows, settings, threads and library versions give the same bytes, and so the same "
     "version name.",
@@ -124,13 +112,13 @@ def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast,
         setting: of the training.
 
     Returns:
-        The version, and its figures with the columns of `EVALUATION_COLUMNS`.
+        The version, and its figures with the columns of `FORECAST_EVALUATION_COLUMNS`.
     """
     described = Card(
         kind.title,
         kind.purpose.format(horizon=setting.horizon_days),
         limits=kind.limits,
-        libraries=libraries(),
+        libraries=libraries("xgboost", "numpy", "pandas", "scipy"),
     )
     try:
         with thread_limit(setting.threads):
@@ -149,7 +137,7 @@ def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast,
             setting.threads,
             replace(described, decision=f"{kind.rule_in_words}, nothing was learnt: {reason}."),
         )
-        return rule, pd.DataFrame([], columns=list(EVALUATION_COLUMNS))
+        return rule, pd.DataFrame([], columns=list(FORECAST_EVALUATION_COLUMNS))
     asked = {
         "as_of": setting.as_of.isoformat(),
         "horizon": setting.horizon_days,
@@ -222,14 +210,5 @@ def _table(version: Forecast, learnt: Learnt) -> pd.DataFrame:
         for role, metrics in learnt.figures.figures.items()
         for metric, value in metrics.items()
     ]
-    table = pd.DataFrame(rows, columns=list(EVALUATION_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(FORECAST_EVALUATION_COLUMNS))
     return table.astype(dict.fromkeys(("value", "lower", "upper"), np.float64))
-
-
-def libraries() -> dict[str, str]:
-    """Versions of what a forecast was made with."""
-    return {
-        "python": platform.python_version(),
-        "xgboost": xgboost().__version__,
-        **{name: installed(name) for name in ("numpy", "pandas", "scipy")},
-    }

@@ -10,7 +10,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -25,13 +24,12 @@ from models.drift import Reference
 from models.errors import StoreError
 from models.features import FeatureMatrix, FeatureSchema, FloatArray
 from models.predictors import Predictor, probability_of
-from models.version import canonical_json, sha256, version_of
+from models.version import CARD_FILE, Version, canonical_json, readable
 
 FORMAT: Final = 3
 TREES_FILE: Final = "model.ubj"
 CALIBRATION_FILE: Final = "calibration.json"
 BASELINES_FILE: Final = "baselines.json"
-CARD_FILE: Final = "card.json"
 REFERENCE_FILE: Final = "reference.json"
 
 BASELINES: Final[dict[str, Any]] = {
@@ -41,7 +39,7 @@ SCORE_KINDS: Final = {ChurnTrees.role: "model", Rule.role: "rule"}
 
 
 @dataclass(frozen=True)
-class ChurnModel:
+class ChurnModel(Version):
     """Everything that scoring needs, and the card that says where it came from.
 
     Attributes:
@@ -76,11 +74,6 @@ class ChurnModel:
         process = predictor.process if isinstance(predictor, PurchaseModel) else None
         return process if isinstance(process, BgNbd) else None
 
-    @cached_property
-    def version(self) -> str:
-        """`<as_of>.<hash of the content>`."""
-        return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
-
     def probability(
         self,
         matrix: FeatureMatrix,
@@ -96,7 +89,7 @@ class ChurnModel:
         return calibration.probability(margin, snapshots)
 
     def files(self) -> dict[str, bytes]:
-        """The version as files, byte for byte the same for the same content."""
+        """Trees, baselines, calibrations, card and reference."""
         trees = self.predictors.get(ChurnTrees.role)
         files = {
             BASELINES_FILE: canonical_json(
@@ -125,7 +118,7 @@ class ChurnModel:
         return files
 
     def pages(self) -> dict[str, bytes]:
-        """What a person reads, by file name: made of the files, and not part of what they hash."""
+        """The card as a page."""
         return {CARD_PAGE: Card.from_json(self.card).page(self.version)}
 
     @classmethod
@@ -135,7 +128,7 @@ class ChurnModel:
         Raises:
             StoreError: when the files are of another format or do not fit together.
         """
-        try:
+        with readable("the model version is"):
             card = json.loads(files[CARD_FILE])
             if card.pop("format") != FORMAT:
                 raise StoreError(
@@ -176,10 +169,6 @@ class ChurnModel:
                 if stored_reference is not None
                 else None,
             )
-        except StoreError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"the model version is not readable: {error!r}") from error
         if model.serves not in model.predictors:
             raise StoreError(f"the model version serves {model.serves} and does not hold it")
         return model

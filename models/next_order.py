@@ -22,7 +22,7 @@ import pandas as pd
 from scipy import special
 
 from models import metrics
-from models.calibration import EPSILON
+from models.calibration import EPSILON, at_own_level
 from models.card import Card
 from models.evaluation import Evaluation, ProbabilityMetrics, judge
 from models.features import (
@@ -40,7 +40,6 @@ from models.forecast import (
     MODEL,
     Forecast,
     Snapshots,
-    at_own_level,
     grow,
     longest_windows,
     require_judgeable,

@@ -24,10 +24,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from models.errors import StoreError
-from models.version import canonical_json, sha256, version_of
+from models.version import Version, canonical_json, sha256, version_of
 
 if TYPE_CHECKING:
     from models.effect_version import EffectVersion
@@ -64,25 +64,7 @@ class Promotion:
         return cls(str(stored["version"]), date.fromisoformat(stored["as_of"]), stored["withdrawn"])
 
 
-class Stored(Protocol):
-    """What can be kept: a day, a name made of the content, and files."""
-
-    @property
-    def as_of(self) -> date:
-        """Day of the training; no later day was known."""
-
-    @property
-    def version(self) -> str:
-        """`<as_of>.<hash of the content>`."""
-
-    def files(self) -> dict[str, bytes]:
-        """The version as files."""
-
-    def pages(self) -> dict[str, bytes]:
-        """What people read of it, by file name."""
-
-
-Kept = TypeVar("Kept", bound=Stored)
+Kept = TypeVar("Kept", bound=Version)
 
 
 @dataclass(frozen=True)

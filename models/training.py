@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,7 @@ from models.churn import GIVEN, PARAMETERS, ROUNDS, ChurnTrees
 from models.churn_card import PURPOSE, TITLE, trained_card
 from models.drift import Reference
 from models.errors import FrameError, TooLittleDataError
-from models.evaluation import Evaluation, evaluate, gate
+from models.evaluation import EVALUATION_COLUMNS, Evaluation, evaluate, gate
 from models.features import (
     CUSTOMER,
     RHYTHM,
@@ -40,12 +38,12 @@ from models.features import (
     labelled,
 )
 from models.model import ChurnModel
-from models.native import thread_limit, xgboost
+from models.native import thread_limit
 from models.outcomes import Outcomes
 from models.pareto_nbd import ParetoNbd
 from models.predictors import Predictor, log_odds
 from models.splits import MIN_TRAINING_ROWS, latest_finished, require_enough, split_snapshots
-from models.version import sha256
+from models.version import libraries, sha256
 
 BASELINE_ROLES = [
     Recency.role,
@@ -58,17 +56,6 @@ BASELINE_ROLES = [
 ENOUGH_CUSTOMERS = 50_000
 # Rows beyond which the logistic regression's weights no longer move.
 LOGISTIC_ROWS = 50_000
-EVALUATION_COLUMNS = (
-    "model_version",
-    "role",
-    "cutoff_on",
-    "horizon_days",
-    "metric",
-    "value",
-    "lower",
-    "upper",
-    "speaks_for_version",
-)
 LIMITS = (
     "Learnt from customers who were not churned on the day of the snapshot; "
     "it says nothing of prospects or of customers already lost.",
@@ -383,7 +370,7 @@ def _fit(
         "parameters": PARAMETERS | {"rounds": ROUNDS, "given": GIVEN},
         "features_without_information": calendar,
         "importance": trees.importance(),
-        "libraries": _libraries(),
+        "libraries": libraries("xgboost", "numpy", "pandas", "scipy", "scikit-learn"),
         "limits": list(LIMITS),
     }
     return ChurnModel(
@@ -443,7 +430,7 @@ def _rule(
             purpose=PURPOSE.format(horizon=horizon_days),
             decision=decision,
             limits=LIMITS[:2],
-            libraries=_libraries(),
+            libraries=libraries("xgboost", "numpy", "pandas", "scipy", "scikit-learn"),
         ).to_json(),
     )
     nothing = Evaluation({}, {}, {}, np.zeros(0, dtype=bool))
@@ -520,12 +507,3 @@ def _evaluations(
         horizon_days=model.horizon_days,
         speaks_for_version=[role in {"champion", speaking} for role in table["role"]],
     )[list(EVALUATION_COLUMNS)]
-
-
-def _libraries() -> dict[str, str]:
-    names = ("numpy", "pandas", "scipy", "scikit-learn")
-    return {
-        "python": platform.python_version(),
-        "xgboost": xgboost().__version__,
-        **{name: installed(name) for name in names},
-    }

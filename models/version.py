@@ -1,12 +1,65 @@
-"""What a model version is called: a hash of its content, with the day of its training before it."""
+"""What every model version is: files, and a name made of their hash after the training's day."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import platform
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
-from typing import Any
+from functools import cached_property
+from importlib.metadata import version as installed
+from typing import Any, Final
+
+from models.errors import StoreError
+from models.native import xgboost
+
+CARD_FILE: Final = "card.json"
+
+
+class Version(ABC):
+    """What is kept of a training.
+
+    Attributes:
+        as_of: day of the training; no later day was known to it.
+    """
+
+    as_of: date
+
+    @abstractmethod
+    def files(self) -> dict[str, bytes]:
+        """The version as files, byte for byte the same for the same content."""
+
+    @cached_property
+    def version(self) -> str:
+        """`<as_of>.<hash of the content>`."""
+        return version_of(self.as_of, {n: sha256(data) for n, data in self.files().items()})
+
+    @abstractmethod
+    def pages(self) -> dict[str, bytes]:
+        """What a person reads, by file name: made of the files, and not part of what they hash."""
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Within it, files that do not fit together become a `StoreError` about `what` they hold."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"{what} not readable: {error!r}") from error
+
+
+def libraries(*names: str) -> dict[str, str]:
+    """Releases of Python and of the libraries that a version was made with."""
+    return {
+        "python": platform.python_version(),
+        # The package of XGBoost has another name where it is built without GPUs.
+        **{name: xgboost().__version__ if name == "xgboost" else installed(name) for name in names},
+    }
 
 
 def canonical_json(content: Any) -> bytes:

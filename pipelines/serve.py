@@ -11,35 +11,37 @@ import socket
 import sys
 from pathlib import Path
 
-from pipelines.errors import HomingError
+from rich.console import Console
+
+from pipelines.errors import SettingsError
 from pipelines.instance import prepare_instance
+from pipelines.run import command_line
 from pipelines.settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"
 
 
-def main() -> int:
-    """Replace this process with `dg dev`."""
-    try:
-        settings = Settings.read()
-        settings.prepare_home()
-    except HomingError as error:
-        print(f"Stopped: {error}", file=sys.stderr)
-        return 1
+def serve(settings: Settings, console: Console) -> int:
+    """Replace this process with `dg dev`.
+
+    Raises:
+        SettingsError: the home cannot be written, or the port is taken.
+    """
+    settings.prepare_home()
     settings.export()
     prepare_instance(settings)
     port = str(settings.port)
     with socket.socket() as probe:
         if probe.connect_ex((HOST, settings.port)) == 0:
-            print(
-                f"Stopped: port {port} is taken, perhaps by another `make serve`; "
-                "end that one or choose another port by HOMING_PORT",
-                file=sys.stderr,
+            raise SettingsError(
+                f"port {port} is taken, perhaps by another `make serve`; "
+                "end that one or choose another port by HOMING_PORT"
             )
-            return 1
     command = str(Path(sys.executable).parent / "dg")
     workspace = str(PROJECT_ROOT / "workspace.yaml")
-    print(f"Dagster on http://{HOST}:{port} (stop with Ctrl-C)", flush=True)
+    console.print(f"Dagster on http://{HOST}:{port} (stop with Ctrl-C)")
+    # Nothing that waits to be written survives the change of process.
+    sys.stdout.flush()
     # From the project Dagster would warn that the dagster.yaml there is not the one in use.
     os.chdir(settings.home)
     os.execv(command, [command, "dev", "-w", workspace, "--host", HOST, "--port", port])
@@ -47,4 +49,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line(serve))

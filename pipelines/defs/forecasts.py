@@ -126,7 +126,7 @@ def train_forecasts(
             "dagster/column_lineage": dg.TableColumnLineage(
                 {
                     column: learnt if column in {"value", "lower", "upper"} else []
-                    for column in forecast_training.EVALUATION_COLUMNS
+                    for column in forecast_training.FORECAST_EVALUATION_COLUMNS
                 }
             ),
         },

@@ -87,7 +87,7 @@ def train(
 ) -> Iterator[dg.MaterializeResult]:
     """Train when due, else keep what is served; either way say which model that is."""
     # XGBoost takes seconds to import: only a run that gets here pays for it.
-    from models import plots, training  # noqa: PLC0415
+    from models import evaluation, plots, training  # noqa: PLC0415
 
     as_of = as_of_day(context)
     if session.training:
@@ -132,7 +132,7 @@ def train(
         metadata={
             "is_new": session.training,
             "dagster/partition_row_count": figures,
-            "dagster/column_lineage": lineage(training.EVALUATION_COLUMNS, served.schema.names),
+            "dagster/column_lineage": lineage(evaluation.EVALUATION_COLUMNS, served.schema.names),
         },
     )
 

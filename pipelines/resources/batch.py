@@ -175,10 +175,9 @@ class Batch:
                 self.connection.execute(
                     f"""
                     insert into kept
-                    with known as ({known})
                     select * exclude (_sort_hash)
                     from hashed
-                    semi join known using (_row_hash, _sort_hash)
+                    anti join kept using (_row)
                     semi join kept using ({_listed(together)})
                     """
                 )
