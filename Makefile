@@ -1,7 +1,7 @@
 # Everything a person types. `make help` is built from the comments behind the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve docs test coverage check format drill bench real backtest clean
+.PHONY: help setup run serve docs test coverage opinions check format drill bench real backtest clean
 
 PYTHON ?= python3
 REAL_DATA ?= ../shared/data
@@ -51,6 +51,9 @@ test: $(MANIFEST) ## run all tests
 
 coverage: $(MANIFEST) ## judge 200 worlds with known effects: how many intervals of list_effect hold the true one
 	@$(BIN)/python -m pytest tests/data/test_effect_coverage.py --worlds 200
+
+opinions: $(MANIFEST) ## compute the published figures once more, in pandas, on the whole default sample
+	@$(BIN)/python -m pytest --customers 20000 tests/data/test_second_opinion_*.py
 
 check: $(MANIFEST) ## lint, types, borders between the rooms, SQL lint
 	@$(BIN)/ruff check .

@@ -30,7 +30,8 @@ from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_contex
 from packaging.version import Version
 
 from pipelines.errors import HomingError
-from pipelines.lineage import column_lineage
+from pipelines.fingerprint import tables_fingerprint
+from pipelines.lineage import STATE_PATH, column_lineage
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings
 
@@ -167,14 +168,13 @@ def manifest() -> dict[str, Any]:
     """The parsed project.
 
     Raises:
-        HomingError: the project was not parsed yet.
+        HomingError: the project as it stands was not parsed yet.
     """
-    try:
-        return json.loads(MANIFEST_PATH.read_bytes())
-    except FileNotFoundError:
-        raise HomingError(
-            f"{MANIFEST_PATH} is missing: dbt's project has not been parsed; run `make setup`"
-        ) from None
+    if not (MANIFEST_PATH.exists() and STATE_PATH.exists()):
+        raise HomingError(f"{PROJECT_DIR} has not been parsed; run `make setup`")
+    if STATE_PATH.read_text() != tables_fingerprint():
+        raise HomingError(f"{PROJECT_DIR} has changed since it was parsed; run `make setup`")
+    return json.loads(MANIFEST_PATH.read_bytes())
 
 
 def asset_key(table: str) -> dg.AssetKey:

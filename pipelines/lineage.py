@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.durable import write_atomically
 from pipelines.errors import HomingError
+from pipelines.fingerprint import tables_fingerprint
 from pipelines.settings import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 LINEAGE_PATH = PROJECT_DIR / "target" / "column_lineage.json"
+# Which state of the project the files in its target folder were made from.
+STATE_PATH = PROJECT_DIR / "target" / "parsed_from.sha256"
 
 # Tables that macros ask while SQL is being compiled: they must be there, though empty.
 ASKED_BY_MACROS = ("lake_batches",)
@@ -258,7 +261,8 @@ def _relations(manifest: Manifest) -> Iterator[Relation]:
 
 
 def main() -> int:
-    """The command line, for `make`: write the file, say only what is wrong."""
+    """The command line, for `make`: parse the project, write the files, say only what is wrong."""
+    state = tables_fingerprint()  # before it is read: what changes meanwhile was not parsed
     try:
         lineage, unreadable = project_lineage(compiled_project())
     except HomingError as error:
@@ -267,6 +271,7 @@ def main() -> int:
     for table, reason in unreadable.items():
         print(f"warning: no column lineage of {table}: {reason}", file=sys.stderr)
     write_atomically(LINEAGE_PATH, json.dumps(lineage, sort_keys=True).encode())
+    write_atomically(STATE_PATH, state.encode())
     return 0
 
 

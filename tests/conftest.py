@@ -29,6 +29,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -40,6 +41,9 @@ from tests.data.shop import DAY, Shop, files
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 REAL_DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+SAMPLE_CUSTOMERS = 800  # enough for a model to learn something, and for each plan to be on a list
+SAMPLE_DAYS = ("2026-03-20", "2026-06-28")  # the later day knows the lists of the earlier one
 
 # Whole runs first, the longest before the others; then what takes more than some ten seconds.
 FIRST = (
@@ -67,8 +71,9 @@ FIRST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `make coverage` asks for."""
+    """What `make coverage` and `make opinions` ask for."""
     parser.addoption("--worlds", type=int, default=50, help="for test_effect_coverage.py")
+    parser.addoption("--customers", type=int, default=SAMPLE_CUSTOMERS, help="of the sample home")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -136,12 +141,6 @@ def made_once(
     return folder
 
 
-SAMPLE_CUSTOMERS = (
-    800  # enough for the model to learn something, and for every plan to be on a list
-)
-SAMPLE_DAYS = ("2026-03-20", "2026-06-28")  # the later day knows the lists of the earlier one
-
-
 @dataclass(frozen=True)
 class SampleRun:
     """What is left of a run on the sample home besides what it published.
@@ -165,18 +164,19 @@ def features_of(home: Path) -> str:
     return str(digest)
 
 
-def _make_sample(folder: Path) -> None:
+def _make_sample(folder: Path, customers: int) -> None:
     for day in SAMPLE_DAYS:
-        result = homing(folder / "home", as_of=day, sample_customers=SAMPLE_CUSTOMERS)
+        result = homing(folder / "home", as_of=day, sample_customers=customers)
         assert result.returncode == 0, result.stdout + result.stderr
         left = asdict(SampleRun(result.stdout, features_of(folder / "home")))
         (folder / f"{day}.json").write_text(json.dumps(left))
 
 
 @pytest.fixture(scope="session")
-def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sample_home(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """A home of the sample company after its two days; only to be read, or copied."""
-    return made_once(tmp_path_factory, "sample", _make_sample) / "home"
+    make = partial(_make_sample, customers=pytestconfig.getoption("customers"))
+    return made_once(tmp_path_factory, "sample", make) / "home"
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,10 @@ import pytest
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
+from pipelines import dbt as dbt_calls
 from pipelines import parsed_dbt
 from pipelines.dbt import build, manifest, open_dbt
+from pipelines.errors import HomingError
 from pipelines.resources.warehouse import Warehouse
 
 
@@ -119,3 +121,17 @@ def test_what_was_parsed_knows_no_day() -> None:
     declared = json.dumps([node["config"] for node in manifest()["nodes"].values()])
     assert "not known while dbt parses" not in declared
     assert "2026-06-30" not in declared  # the day that dbt_project.yml gives to editors
+
+
+@pytest.mark.parametrize(
+    ("parsed", "said"), [(None, "has not been parsed"), ("another state", "has changed since")]
+)
+def test_a_project_that_changed_since_it_was_parsed_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parsed: str | None, said: str
+) -> None:
+    state = tmp_path / "parsed_from.sha256"
+    if parsed:
+        state.write_text(parsed)
+    monkeypatch.setattr(dbt_calls, "STATE_PATH", state)
+    with pytest.raises(HomingError, match=f"{said}.*run `make setup`"):
+        manifest.__wrapped__()
