@@ -340,9 +340,9 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
                 ]
         spent = Decimal(0)
         for *_, row in sorted(turns, key=lambda turn: turn[:4]):
-            spent += row["reserved_cost"] if row["arm"] == "treatment" else 0
-            if spent > budget:
+            if spent + row["reserved_cost"] > budget:
                 refused.add((row["list_code"], row["customer_id"]))
+            spent += row["reserved_cost"] if row["arm"] == "treatment" else 0
 
     assert {pair for pair, rules in held.items() if "frequency_cap" in rules} == capped
     assert {pair for pair, rules in held.items() if "budget" in rules} == refused

@@ -34,7 +34,15 @@ tasks as (
     from past_tasks
 ),
 
--- whoever met a list twice in a cycle counts once, from the first time on
+-- whoever met a list twice in a cycle counts once, from the first time on: whether and how he met it again followed from his arm
+drawn as (
+    select *
+    from tasks
+    qualify row_number() over (
+        partition by list_code, campaign_cycle, customer_id order by listed_on, list_row_id
+    ) = 1
+),
+
 lists as (
     select
         'list' as activity_kind,
@@ -47,10 +55,7 @@ lists as (
         reason_code,
         is_reached,
         cost
-    from tasks
-    qualify row_number() over (
-        partition by list_code, campaign_cycle, customer_id order by listed_on, list_row_id
-    ) = 1
+    from drawn
 ),
 
 -- a step of the ladder against those to whom the same step would have been offered
@@ -66,7 +71,7 @@ rewards as (
         cast(null as string) as reason_code,
         is_redeemed and arm = 'treatment' as is_reached,
         cost
-    from tasks
+    from drawn
     where reward_step is not null
     qualify row_number() over (
         partition by reward_step, campaign_cycle, customer_id order by listed_on, list_row_id

@@ -258,13 +258,13 @@ ranked as (
         placed.*,
         budgets.monthly_budget,
         budgets.left_over,
-        -- a control row costs nothing, but falls out where a treated one of its place would:
-        -- both arms are cut at the same place, or they could not be compared
+        -- what those before him take, and what he would take himself if he is held out: a row is cut or not whatever its own
+        -- arm, or the arms could not be compared
         sum(case when placed.arm = 'treatment' then placed.reserved_cost else 0 end) over (
             partition by placed.budget_owner
             order by placed.place_on_list asc, placed.precedence asc, placed.rank_value desc, placed.list_code asc
             rows between unbounded preceding and current row
-        ) as reserved_so_far
+        ) + case when placed.arm = 'control' then placed.reserved_cost else 0 end as reserved_so_far
     from placed
     inner join budgets on placed.budget_owner = budgets.budget_owner
 ),
