@@ -18,7 +18,8 @@ from pipelines.resources.lake import Lake
 from pipelines.resources.warehouse import Warehouse, literal
 
 # Rules that keep a customer off every list; the others speak of one list.
-_RULES_FOR_ALL_LISTS = ("erasure", "test_account", "profiling_objection")
+_RULES_FOR_ALL_LISTS = ("erasure", "test_account")
+_RULE_FOR_ALL_BUT_DUTIES = "profiling_objection"
 
 
 def frames(warehouse: Warehouse, lake: Lake, as_of: date) -> dict[str, pd.DataFrame]:
@@ -119,21 +120,34 @@ def _lists(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             select customer_id from stg_erasure_requests
         ),
 
-        -- likewise: what a list calls granted must be the customer's last word on the channel
+        objectors as (
+            select customer_id from retention_list_suppressed
+            where rule = {literal(_RULE_FOR_ALL_BUT_DUTIES)}
+        ),
+
+        -- likewise: what a list calls granted must be the last word on the channel, of the customer
+        -- and of the person under any record
         granted as (
             select customer_id, channel
             from (
                 select
-                    customer_id,
-                    channel,
-                    granted,
+                    consents.customer_id,
+                    consents.channel,
+                    consents.granted,
                     row_number() over (
-                        partition by customer_id, channel order by changed_at desc, granted
-                    ) as word
-                from stg_consents
-                where coalesce(basis, 'marketing') = 'marketing'
+                        partition by consents.customer_id, consents.channel
+                        order by consents.changed_at desc, consents.granted
+                    ) as word,
+                    first_value(consents.granted) over (
+                        partition by
+                            coalesce(records.identity_id, consents.customer_id), consents.channel
+                        order by consents.changed_at desc, consents.granted
+                    ) as is_granted_by_person
+                from stg_consents as consents
+                left join customer_xref as records on consents.customer_id = records.customer_id
+                where coalesce(consents.basis, 'marketing') = 'marketing'
             )
-            where word = 1 and granted
+            where word = 1 and granted and is_granted_by_person
         ),
 
         listed as (
@@ -145,6 +159,7 @@ def _lists(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
                 count(*) over (partition by list_code) as rows_listed,
                 customer_id in (select customer_id from suppressed_from_all)
                 or (customer_id, list_code) in (select customer_id, list_code from suppressed)
+                or (list_kind <> 'duty' and customer_id in (select customer_id from objectors))
                     as is_suppressed,
                 consent_state = 'granted'
                 and (customer_id, channel) not in (select customer_id, channel from granted)

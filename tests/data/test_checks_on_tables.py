@@ -69,6 +69,10 @@ TABLES = """
         true as granted,
         timestamp '2026-01-01' as changed_at
     from range(300) t(i);
+    -- c8 is c7 again
+    create table customer_xref as
+    select 'c' || i as customer_id, case when i = 8 then 'c7' else 'c' || i end as identity_id
+    from range(300) t(i);
     create table stg_erasure_requests as select 'c310' as customer_id;
     create table int_profiling_refusals as select 'c310' as customer_id;
 
@@ -228,7 +232,17 @@ def test_a_good_list_passes(good_frames: Frames) -> None:
          {"no_suppressed_customer_is_listed"}),
         ("insert into retention_list_suppressed values ('win_back', 'c3', 'test_account')",
          {"no_suppressed_customer_is_listed"}),
+        ("insert into retention_list_suppressed values ('win_back', 'c3', 'profiling_objection')",
+         {"no_suppressed_customer_is_listed"}),
+        # what is owed to who objected is listed, and nothing else
+        ("insert into retention_list_suppressed values ('win_back', 'c3', 'profiling_objection');"
+         " delete from retention_list where customer_id = 'c3' and list_kind <> 'duty'",
+         {"ranks_are_dense"}),
         ("insert into stg_erasure_requests values ('c3')", {"no_suppressed_customer_is_listed"}),
+        ("insert into stg_consents values"
+         " ('c8', 'mail', 'marketing', false, timestamp '2026-06-30');"
+         " delete from retention_list where customer_id = 'c8'",
+         {"consents_are_on_record", "ranks_are_dense"}),
         ("insert into stg_consents values"
          " ('c3', 'mail', 'marketing', false, timestamp '2026-06-30')",
          {"consents_are_on_record"}),

@@ -220,7 +220,7 @@ def test_a_duty_is_held_back_by_no_cap_budget_holdout_or_missing_consent(
     rules = {
         row["rule"] for row in first["retention_list_suppressed"] if row["list_kind"] == "duty"
     }
-    assert rules <= {"erasure", "test_account", "profiling_objection"}
+    assert rules <= {"erasure", "test_account"}
 
 
 def test_no_owner_is_charged_more_than_the_budget(days: Days, first: dict[str, Rows]) -> None:

@@ -9,7 +9,8 @@ contact_channel as (
 ),
 
 consents as (
-    select * from {{ ref('stg_consents') }}
+    select * from {{ ref('int_consents') }}
+    where basis = 'marketing'
 ),
 
 erasure_requests as (
@@ -25,10 +26,6 @@ kept as (
     {{ columns_given(ref('source_inventory'), 'consents', {'has_consents': 'granted'}) }}
 ),
 
-latest_consents as (
-    {{ latest_marketing_consents('consents') }}
-),
-
 routes as (
     select
         customers.customer_id,
@@ -41,19 +38,19 @@ routes as (
         end as has_address,
         case
             when not kept.has_consents then 'not_supplied'
-            when latest_consents.granted then 'granted'
-            when latest_consents.granted is not null then 'withdrawn'
+            when consents.is_granted then 'granted'
+            when consents.is_granted is not null then 'withdrawn'
             else 'never_given'
         end as consent_state,
-        latest_consents.changed_on as consent_changed_on,
+        consents.changed_on as consent_changed_on,
         erasure_requests.customer_id is not null as is_erased,
         customers.is_test
     from customers
     cross join contact_channel
     cross join supplied
     cross join kept
-    left join latest_consents
-        on customers.customer_id = latest_consents.customer_id and contact_channel.channel = latest_consents.channel
+    left join consents
+        on customers.customer_id = consents.customer_id and contact_channel.channel = consents.channel
     left join erasure_requests on customers.customer_id = erasure_requests.customer_id
 ),
 

@@ -7,7 +7,8 @@ reps as (
 ),
 
 consents as (
-    select * from {{ ref('stg_consents') }}
+    select * from {{ ref('int_consents') }}
+    where basis = 'marketing'
 ),
 
 contact_channel as (
@@ -23,19 +24,15 @@ supplied as (
     {{ columns_given(ref('source_inventory'), 'consents', {'has_consents': 'granted'}) }}
 ),
 
-latest_consents as (
-    {{ latest_marketing_consents('consents') }}
-),
-
 permitted as (
     select
-        latest_consents.customer_id,
-        bool_or(latest_consents.granted) as any_channel,
-        bool_or(latest_consents.granted and contact_channel.needs = 'email') as by_email,
-        bool_or(latest_consents.granted and contact_channel.needs = 'phone') as by_phone
-    from latest_consents
-    left join contact_channel on latest_consents.channel = contact_channel.channel
-    group by latest_consents.customer_id
+        consents.customer_id,
+        bool_or(consents.is_granted) as any_channel,
+        bool_or(consents.is_granted and contact_channel.needs = 'email') as by_email,
+        bool_or(consents.is_granted and contact_channel.needs = 'phone') as by_phone
+    from consents
+    left join contact_channel on consents.channel = contact_channel.channel
+    group by consents.customer_id
 ),
 
 final as (

@@ -2,8 +2,19 @@ with lifecycle as (
     select * from {{ ref('customer_lifecycle') }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
+identities as (
+    select * from {{ ref('int_identities') }}
+),
+
+-- what is owed is owed to those who refused as well, and what they are worth has no say in it
 customer_value as (
-    select * from {{ ref('customer_value') }}
+    select customer_value.*
+    from {{ ref('customer_value') }} as customer_value
+    anti join refusals on customer_value.customer_id = refusals.customer_id
 ),
 
 dim_customer as (
@@ -82,10 +93,6 @@ silent_accounts as (
 
 past_tasks as (
     select * from {{ ref('past_tasks') }}
-),
-
-refusals as (
-    select * from {{ ref('int_profiling_refusals') }}
 ),
 
 -- of two holidays at once the one that comes first
@@ -182,11 +189,13 @@ signs as (
     left join earlier_scores on lifecycle.customer_id = earlier_scores.customer_id
     left join features on lifecycle.customer_id = features.customer_id
     left join silent_accounts on lifecycle.customer_id = silent_accounts.customer_id
+    anti join refusals on lifecycle.customer_id = refusals.customer_id
 ),
 
 final as (
     select
         lifecycle.customer_id,
+        identities.identity_id,
         {{ as_of() }} as as_of_date,
         lifecycle.lifecycle_stage,
         lifecycle.first_order_on,
@@ -200,7 +209,7 @@ final as (
         lifecycle.expected_next_order_on as rhythm_next_order_on,
         cast(lifecycle.days_overdue as integer) as days_overdue,
         -- who never ordered is treated like everybody
-        coalesce(customer_value.value_tier, 'general') as value_tier,
+        case when refusals.customer_id is null then coalesce(customer_value.value_tier, 'general') end as value_tier,
         customer_value.value_score,
         customer_value.average_order_profit,
         cast(
@@ -226,11 +235,13 @@ final as (
         case when return_chances.customer_id is not null then 0 else scores.score_age_days end as score_age_days,
         case
             when scores.customer_id is not null then scores.driver_1
-            else 'no order for ' || cast(lifecycle.days_since_last_order as string) || ' days'
+            when refusals.customer_id is null
+                then 'no order for ' || cast(lifecycle.days_since_last_order as string) || ' days'
         end as driver_1,
         case
             when scores.customer_id is not null then scores.driver_2
-            else 'usually orders every ' || cast(lifecycle.expected_interval_days as string) || ' days'
+            when refusals.customer_id is null
+                then 'usually orders every ' || cast(lifecycle.expected_interval_days as string) || ' days'
         end as driver_2,
         case
             when scores.customer_id is not null then scores.driver_3
@@ -273,6 +284,7 @@ final as (
         occasions.complaints_365d,
         occasions.open_complaints,
         occasions.oldest_complaint_on,
+        min(occasions.oldest_complaint_on) over (partition by identities.identity_id) as person_complaint_on,
         occasions.badly_solved_on,
         occasions.complaint_subject,
         occasions.last_contact_on,
@@ -302,8 +314,10 @@ final as (
         loyalty.next_grade,
         loyalty.points_to_next_grade,
         loyalty.points_to_next_grade <= {{ var('upgrade_points_share') }} * next_grades.from_points as is_near_next_grade,
-        coalesce(dim_customer.is_test, false) as is_test
+        bool_or(coalesce(dim_customer.is_test, false)) over (partition by identities.identity_id) as is_test
     from lifecycle
+    inner join identities on lifecycle.customer_id = identities.customer_id
+    left join refusals on lifecycle.customer_id = refusals.customer_id
     left join next_orders on lifecycle.customer_id = next_orders.customer_id
     left join customer_value on lifecycle.customer_id = customer_value.customer_id
     left join dim_customer on lifecycle.customer_id = dim_customer.customer_id

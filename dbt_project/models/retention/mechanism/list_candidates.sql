@@ -53,6 +53,7 @@ decided as (
         coalesce(contact_routes.contact_cost, 0) as contact_cost,
         contact_routes.consent_state,
         contact_routes.is_reachable,
+        situation.identity_id,
         situation.average_order_amount,
         situation.owner_id,
         open_task.list_row_id is not null as is_continued,
@@ -164,7 +165,7 @@ final as (
             case
                 when
                     has_holdout
-                    and {{ stable_share(['list_code', 'campaign_cycle', 'customer_id']) }} < {{ var('control_share') }}
+                    and {{ stable_share(['list_code', 'campaign_cycle', 'identity_id']) }} < {{ var('control_share') }}
                     then 'control'
                 else 'treatment'
             end

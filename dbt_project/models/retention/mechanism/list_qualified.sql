@@ -50,7 +50,7 @@ qualified as (
     {%- endfor %}
 ),
 
--- a plan of its own goes before the one for all others
+-- a plan of its own goes before the one for all others; who may not be profiled has no tier, and waits no longer than everybody
 planned as (
     select
         qualified.*,
@@ -75,11 +75,11 @@ planned as (
         on qualified.goal = own_plans.goal and qualified.wanted_plan = own_plans.plan_for
     left join plan_by_reason as any_plans on qualified.goal = any_plans.goal and any_plans.plan_for = '*'
     left join rescue_step on qualified.is_stepped and qualified.winback_step = rescue_step.winback_step
-    left join tier_policy on qualified.value_tier = tier_policy.value_tier
+    left join tier_policy on coalesce(qualified.value_tier, 'general') = tier_policy.value_tier
     left join revisit_cadence
         on
             qualified.cadence_code = revisit_cadence.cadence_code
-            and qualified.value_tier = revisit_cadence.value_tier
+            and coalesce(qualified.value_tier, 'general') = revisit_cadence.value_tier
 ),
 
 spoken as (

@@ -1,8 +1,9 @@
 with candidates as (
     select
         candidates.*,
+        situation.identity_id,
         situation.is_test,
-        situation.oldest_complaint_on,
+        situation.person_complaint_on,
         situation.value_tier,
         situation.lifecycle_stage,
         situation.owner_id,
@@ -16,11 +17,17 @@ refusals as (
 ),
 
 consents as (
-    select * from {{ ref('stg_consents') }}
+    select * from {{ ref('int_consents') }}
+    where basis = 'marketing'
 ),
 
+-- of all records of a person
 past_tasks as (
-    select * from {{ ref('past_tasks') }}
+    select
+        past_tasks.*,
+        identities.identity_id
+    from {{ ref('past_tasks') }} as past_tasks
+    inner join {{ ref('int_identities') }} as identities on past_tasks.customer_id = identities.customer_id
 ),
 
 rescue_step as (
@@ -31,7 +38,7 @@ budgets as (
     select * from {{ ref('owner_month_budget') }}
 ),
 
--- rules about the customer, each on its own: list_code, customer_id, rule, held_because
+-- rules about the customer, each on its own (what a person said or did under another record is in what they read): list_code, customer_id, rule, held_because
 
 -- who asked to be forgotten is asked nothing further, and no other rule is looked at
 erasure as (
@@ -72,7 +79,7 @@ profiling_objection as (
         'profiling_objection' as rule,
         'objected to profiling on ' || cast(objected_on as string) as held_because
     from remembered
-    where not may_be_profiled
+    where is_optional and not may_be_profiled
 ),
 
 withdrawals as (
@@ -80,7 +87,7 @@ withdrawals as (
         customer_id,
         max(changed_on) as withdrawn_on
     from consents
-    where coalesce(basis, 'marketing') = 'marketing' and not granted
+    where not is_granted
     group by customer_id
 ),
 
@@ -116,9 +123,9 @@ open_complaint as (
         list_code,
         customer_id,
         'open_complaint' as rule,
-        'complaint open since ' || cast(oldest_complaint_on as string) || ': solve it first' as held_because
+        'complaint open since ' || cast(person_complaint_on as string) || ': solve it first' as held_because
     from remembered
-    where is_optional and oldest_complaint_on is not null
+    where is_optional and person_complaint_on is not null
 ),
 
 does_not_pay as (
@@ -149,7 +156,7 @@ cooling as (
         max({{ days_after('past_tasks.closed_on', 'coalesce(rescue_step.wait_days, remembered.cooling_days)') }}) as free_on
     from remembered
     inner join past_tasks
-        on remembered.list_code = past_tasks.list_code and remembered.customer_id = past_tasks.customer_id
+        on remembered.list_code = past_tasks.list_code and remembered.identity_id = past_tasks.identity_id
     left join rescue_step on past_tasks.winback_step = rescue_step.winback_step
     where
         not remembered.is_continued
@@ -188,7 +195,7 @@ held_by_customer as (
     select * from cooling_period
 ),
 
--- rules about what is left, in turn: how often one customer is contacted, then what the owner may spend
+-- rules about what is left, in turn: as whom a person is contacted, how often, then what the owner may spend
 
 contactable as (
     select candidates.*
@@ -200,29 +207,52 @@ contactable as (
     )
 ),
 
+-- two records of a person are one row of a list; what is owed for two reasons is owed twice
+records as (
+    select
+        *,
+        first_value(customer_id) over (
+            partition by list_code, identity_id, case when is_optional then '' else coalesce(occasion, '') end
+            order by is_continued desc, rank_value desc, customer_id asc
+        ) as listed_as
+    from contactable
+),
+
+same_person as (
+    select
+        list_code,
+        customer_id,
+        'same_person' as rule,
+        'is on this list as ' || listed_as as held_because
+    from records
+    where customer_id <> listed_as
+),
+
 recent_tasks as (
     select
-        customer_id,
+        identity_id,
         count(*) as tasks
     from past_tasks
     where listed_on > {{ days_after(as_of(), '-' ~ var('contact_cap_days')) }}
-    group by customer_id
+    group by identity_id
 ),
 
 -- whoever is spoken to out of duty was spoken to: a duty is not counted out, but it counts
 counted as (
     select
-        contactable.*,
+        records.*,
         coalesce(recent_tasks.tasks, 0) + row_number() over (
-            partition by contactable.customer_id, contactable.is_continued
+            partition by records.identity_id, records.is_continued
             order by
-                contactable.is_optional asc,
-                contactable.precedence asc,
-                contactable.rank_value desc,
-                contactable.list_code asc
+                records.is_optional asc,
+                records.precedence asc,
+                records.rank_value desc,
+                records.list_code asc,
+                records.customer_id asc
         ) as tasks_with_this
-    from contactable
-    left join recent_tasks on contactable.customer_id = recent_tasks.customer_id
+    from records
+    left join recent_tasks on records.identity_id = recent_tasks.identity_id
+    where records.customer_id = records.listed_as
 ),
 
 frequency_cap as (
@@ -281,6 +311,8 @@ budget as (
 
 held as (
     select * from held_by_customer
+    union all
+    select * from same_person
     union all
     select * from frequency_cap
     union all
