@@ -2,7 +2,7 @@
    is asked of the source again: a table that forgot int_profiling_refusals is found, and so is a slip in that one. #}
 {%- set without_the_row = [
     ref('customer_churn_scores'), ref('customer_return_scores'), ref('customer_outlook'), ref('churn_reasons'),
-    ref('reason_evidence'), ref('rescue_plan'), ref('retention_list'), ref('channel_export')
+    ref('reason_evidence'), ref('rescue_plan')
 ] -%}
 with refused as (
     select customer_id from {{ ref('stg_erasure_requests') }}
@@ -33,11 +33,28 @@ told as (
     from {{ ref('customer_profile') }}
     where churn_or_return_probability is not null or coalesce(reason_code, 'unknown') <> 'unknown'
     union all
+    -- what is owed is owed to them as well
+    select
+        'retention_list' as table_name,
+        customer_id
+    from {{ ref('retention_list') }}
+    where
+        list_kind <> 'duty'
+        or coalesce(churn_or_return_probability, value_at_risk, expected_gain, reason_confidence) is not null
+        or coalesce(value_tier, driver_1, driver_2, driver_3, nullif(reason_code, 'unknown')) is not null
+    union all
+    select
+        'channel_export' as table_name,
+        exported.customer_id
+    from {{ ref('channel_export') }} as exported
+    inner join {{ ref('retention_list') }} as listed on exported.list_row_id = listed.list_row_id
+    where listed.list_kind <> 'duty'
+    union all
     select
         'retention_list_suppressed' as table_name,
         customer_id
     from {{ ref('retention_list_suppressed') }}
-    where priority is not null or value_at_risk is not null
+    where priority is not null or value_at_risk is not null or value_tier is not null
 )
 
 select
