@@ -27,28 +27,33 @@ from models import scoring, training
 from models.churn import PURCHASE_FEATURES, ChurnTrees
 from models.native import xgboost
 from pipelines.defs.training import SEED, training_frame
-from pipelines.resources.warehouse import Engine, Warehouse, literal
+from pipelines.resources.warehouse import Warehouse, literal, quoted
 
 CUSTOMERS = 1_000_000
 SNAPSHOTS = 8
 GIGABYTE = 1 << 20  # in kilobytes, as the kernel counts what a process held
-ENGINE = Engine()
 THREADS = 2
 REPEATS = 3
 
+# Copies of one row, told apart as customers are: later or earlier by days, dearer or cheaper.
+MOVED_DAYS = 61
+MOVED_SHARE = 0.3
 COPIED = """
-    create table {table} as
-    select
-        'C' || lpad(i::varchar, 9, '0') as customer_id,
-        rows.* exclude (customer_id, number)
-    from range({customers}) as copies(i)
-    inner join (
-        select *, row_number() over (order by customer_id) - 1 as number
+    with
+    day as (
+        select *, row_number() over (order by customer_id) - 1 as number, count(*) over () as n
         from source.{table}
         where snapshot_on = '{day}'
-    ) as rows
-        on copies.i % (select count(*) from source.{table} where snapshot_on = '{day}')
-            = rows.number
+    ),
+    copied as (
+        select *, copy * n + number as i
+        from day
+        cross join range({customers}) as copies(copy)
+        where copy <= {customers} // n
+    )
+    select 'C' || lpad(i::varchar, 9, '0') as customer_id, {columns}
+    from copied
+    where i < {customers}
 """
 
 
@@ -61,15 +66,36 @@ def enlarge(home: Path, target: Path, customers: int) -> tuple[date, int]:
             f" order by snapshot_on desc limit {SNAPSHOTS}"
         ).fetchall()
         for table in ("customer_features", "customer_labels"):
-            for at, (day, _) in enumerate(snapshots):
-                statement = COPIED.format(table=table, customers=customers, day=day)
-                if at:
-                    statement = statement.replace("create table", "insert into").replace(
-                        f"{table} as", f"{table} by name", 1
-                    )
-                con.execute(statement)
+            types = con.execute(
+                "select column_name, data_type from information_schema.columns"
+                " where table_catalog = 'source' and table_name = ? order by ordinal_position",
+                [table],
+            ).fetchall()
+            columns = ", ".join(
+                _moved(name, kind) if table == "customer_features" else quoted(name)
+                for name, kind in types
+                if name != "customer_id"
+            )
+            con.execute(f"create table {table} as select * from source.{table} limit 0")
+            for day, _ in snapshots:
+                copied = COPIED.format(table=table, columns=columns, customers=customers, day=day)
+                con.execute(f"insert into {table} by name {copied}")
     day, ends = snapshots[0]
     return ends, (ends - day).days
+
+
+def _moved(name: str, kind: str) -> str:
+    """A column of a copy: days and amounts differ from copy to copy, so that few repeat.
+
+    Tiled as they are, a million customers would have the histories of a few thousand.
+    """
+    column = quoted(name)
+    if kind == "INTEGER" and "days" in name:
+        return f"{column} + (hash(i) % {MOVED_DAYS})::integer as {column}"
+    if kind.startswith("DECIMAL") or kind == "DOUBLE":
+        share = f"(1 + {MOVED_SHARE} * (hash(i) % 1000 / 1000 - 0.5))"
+        return f"cast({column} * {share} as {kind}) as {column}"
+    return column
 
 
 def train(warehouse: Path, as_of: date, horizon_days: int, home: Path) -> str:

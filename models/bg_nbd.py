@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from scipy import optimize, special
 
 from models.features import FloatArray
@@ -92,6 +94,12 @@ class BgNbd:
         """
         x, _, age = purchase_history(order_days, recency, tenure)
         alive = self.probability_alive(order_days, recency, tenure)
+        # When the last purchase was matters to being alive alone: far fewer pairs than customers.
+        pairs, of_pair = distinct_pairs(x, age)
+        expected: FloatArray = alive * self._orders_if_alive(*pairs, horizon)[of_pair]
+        return expected
+
+    def _orders_if_alive(self, x: FloatArray, age: FloatArray, horizon: float) -> FloatArray:
         nodes, weights = np.polynomial.legendre.leggauss(QUADRATURE_NODES)
         distinct, inverse = np.unique(x, return_inverse=True)
         dropout = special.betaincinv(self.a, self.b + distinct[:, None], (nodes + 1) / 2)
@@ -101,8 +109,7 @@ class BgNbd:
         for node, weight in enumerate(weights / 2):
             leave = dropout[inverse, node]
             orders += weight * -np.expm1(-(self.r + x) * np.log1p(leave * spent)) / leave
-        expected: FloatArray = alive * orders
-        return expected
+        return orders
 
     def to_json(self) -> dict[str, float]:
         """The four parameters."""
@@ -166,6 +173,17 @@ def distinct_histories(
     kept = counts[::step]
     x, t_x, age = histories[::step].T
     return (x, t_x, age), kept / kept.sum()
+
+
+def distinct_pairs(
+    first: FloatArray, second: FloatArray
+) -> tuple[tuple[FloatArray, FloatArray], npt.NDArray[np.intp]]:
+    """The different pairs of two columns, and for each row the position of its own; NaN is one."""
+    at, first_values = pd.factorize(first, use_na_sentinel=False)
+    within, second_values = pd.factorize(second, use_na_sentinel=False)
+    of_pair, pairs = pd.factorize(at * len(second_values) + within)
+    at, within = np.divmod(pairs, max(len(second_values), 1))
+    return (first_values[at], second_values[within]), of_pair
 
 
 def purchase_history(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from string import Formatter
 from typing import Any
 
@@ -17,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.features import BoolArray, FloatArray
 from models.predictors import Contributions
 
 DRIVERS = 3
@@ -270,6 +273,9 @@ SHOWN: dict[str, Callable[[float], str]] = {
     "percent": lambda value: f"{value:.0%}",
     "yes": lambda value: "yes" if value else "no",
 }
+# Of these formats no digit behind the point is shown: values that differ there are put into words
+# once.
+WHOLE = ("", "amount", "change", "days")
 
 
 def words(contributions: Contributions, frame: pd.DataFrame) -> list[ObjectArray]:
@@ -283,26 +289,42 @@ def words(contributions: Contributions, frame: pd.DataFrame) -> list[ObjectArray
     added = np.empty((len(frame), len(concepts)), dtype=np.float32)
     for at, columns in enumerate(members):
         added[:, at] = contributions.values[:, columns].sum(axis=1)
-    weight = np.abs(added)
-    weight[weight < NEGLIGIBLE] = 0
-    raises = (added > 0) & (weight > 0)
-    # What raises the risk comes before all that lowers it, each by size; ties by the catalogue.
-    ceiling = float(weight.max(initial=0)) + 1
-    order = np.argsort(-(weight + np.where(raises, ceiling, 0)), axis=1, kind="stable")
-    drivers = []
-    for rank in range(DRIVERS):
-        text = np.full(len(frame), None, dtype=object)
-        if rank < len(concepts):
-            chosen = order[:, rank]
-            present = weight[np.arange(len(frame)), chosen] > 0
-            rising = raises[np.arange(len(frame)), chosen]
-            for at in np.unique(chosen[present]):
-                for up in (True, False):
-                    rows = np.flatnonzero(present & (chosen == at) & (rising == up))
-                    if len(rows):
-                        text[rows] = _speak(contributions, members[at], rows, frame, up)
-        drivers.append(text)
-    return drivers
+    chosen, rising = _strongest(added)
+    text = np.full(chosen.shape, None, dtype=object)
+    # One number for what is said of a concept in one direction: those who are told it lie together.
+    topic = (chosen * 2 + rising).astype(np.int16)
+    order = np.argsort(topic, axis=None, kind="stable")
+    ends = np.searchsorted(topic.ravel()[order], np.arange(2 * len(concepts) + 1))
+    for at, (begin, end) in enumerate(pairwise(ends)):
+        if begin < end:
+            places = order[begin:end]
+            text.flat[places] = _speak(
+                contributions, members[at // 2], places // DRIVERS, frame, bool(at % 2)
+            )
+    return list(text.T)
+
+
+def _strongest(added: FloatArray) -> tuple[npt.NDArray[np.intp], BoolArray]:
+    """The concepts that matter most to each row, and whether they raise its risk.
+
+    Args:
+        added: what each concept adds: rows x concepts.
+
+    Returns:
+        Positions, rows x `DRIVERS`, -1 where fewer matter. What raises the risk comes before all
+        that lowers it, each by size; ties by the catalogue.
+    """
+    chosen = np.full((len(added), DRIVERS), -1)
+    with np.errstate(divide="ignore"):
+        # Above 0 what raises the risk, below it what lowers it: the more, the nearer to 0.
+        rank = np.where(added > 0, added, 1 / added)
+    rank[np.abs(added) < NEGLIGIBLE] = -np.inf
+    row = np.arange(len(added))
+    for place in range(min(DRIVERS, added.shape[1])):
+        best = rank.argmax(axis=1)
+        chosen[:, place] = np.where(rank[row, best] > -np.inf, best, -1)
+        rank[row, best] = -np.inf
+    return chosen, np.take_along_axis(added, chosen, axis=1) > 0
 
 
 def _group(names: Sequence[str]) -> tuple[list[str], list[list[int]]]:
@@ -316,6 +338,7 @@ def _group(names: Sequence[str]) -> tuple[list[str], list[list[int]]]:
     return concepts, [found[concept] for concept in concepts]
 
 
+@cache
 def _phrase(name: str) -> tuple[Phrase, tuple[str, ...]]:
     for phrase in CATALOGUE:
         match = re.fullmatch(phrase.features, name)
@@ -333,19 +356,20 @@ def _speak(
     rising: bool,
 ) -> ObjectArray:
     """Words for rows of one concept: the feature that moves each row most is the speaker."""
-    share = contributions.values[rows][:, members]
+    share = contributions.values[rows[:, None], members]
     leading = (share if rising else -share).argmax(axis=1)
     spoken = np.full(len(rows), None, dtype=object)
     for at in np.unique(leading):
         mine = np.flatnonzero(leading == at)
         phrase, groups = _phrase(contributions.names[members[at]])
         texts = (phrase.lowers or phrase.texts) if not rising else phrase.texts
-        said = _first_known(texts, groups, frame, rows[mine], phrase.unknown)
-        spoken[mine] = said if rising else LOWERS + said
+        before = "" if rising else LOWERS
+        spoken[mine] = _first_known(before, texts, groups, frame, rows[mine], phrase.unknown)
     return spoken
 
 
 def _first_known(
+    before: str,
     texts: Sequence[str],
     groups: tuple[str, ...],
     frame: pd.DataFrame,
@@ -354,26 +378,48 @@ def _first_known(
 ) -> ObjectArray:
     """The first text of which all columns are known in a row; else that the value is not known."""
     plain = groups[0].replace("_", " ")
-    result: ObjectArray = np.full(len(rows), unknown or f"{plain} not known", dtype=object)
+    result: ObjectArray = np.full(
+        len(rows), before + (unknown or f"{plain} not known"), dtype=object
+    )
     open_rows = np.arange(len(rows))
     for text in texts:
-        parts = _parse(text, groups)
+        parts = _parse(before + text, groups)
         if any(column not in frame.columns for _, column, _ in parts if column):
             continue
         columns = {c: frame[c].iloc[rows[open_rows]] for _, c, _ in parts if c}
         known = np.ones(len(open_rows), dtype=bool)
         for values in columns.values():
             known &= values.notna().to_numpy()
-        said: Any = ""
-        for literal, column, form in parts:
-            said = said + literal
-            if column:
-                said = said + _render(columns[column][known], form)
-        result[open_rows[known]] = said
+        if known.any():
+            result[open_rows[known]] = _sentences(
+                [
+                    (literal, columns[column][known].to_numpy() if column else None, form)
+                    for literal, column, form in parts
+                ]
+            )
         open_rows = open_rows[~known]
         if not len(open_rows):
             break
     return result
+
+
+def _sentences(parts: Sequence[tuple[str, npt.NDArray[Any] | None, str]]) -> ObjectArray | str:
+    """A sentence per row from literals and columns; each different one is put together once."""
+    spoken = [
+        (literal, *_shown(column, form)) for literal, column, form in parts if column is not None
+    ]
+    said: Any = "".join(literal for literal, column, _ in parts if column is None)  # the end
+    if not spoken:
+        return str(said)
+    key = np.zeros(len(spoken[0][1]), dtype=np.int64)
+    for _, codes, shown in spoken:
+        key = key * len(shown) + codes
+    which, keys = pd.factorize(key)
+    for literal, _, shown in reversed(spoken):
+        keys, at = np.divmod(keys, len(shown))
+        said = literal + shown[at] + said
+    sentences: ObjectArray = said[which]
+    return sentences
 
 
 def _parse(text: str, groups: tuple[str, ...]) -> list[tuple[str, str, str]]:
@@ -386,10 +432,11 @@ def _parse(text: str, groups: tuple[str, ...]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _render(values: pd.Series[Any], form: str) -> ObjectArray:
-    """Values as words; each distinct value is put into words once."""
-    codes, distinct = pd.factorize(values.to_numpy())
+def _shown(values: npt.NDArray[Any], form: str) -> tuple[npt.NDArray[np.intp], ObjectArray]:
+    """The different words that values are shown as, and which of them each row has."""
+    if form in WHOLE and values.dtype.kind == "f":
+        values = np.rint(values) + 0.0  # no -0
+    codes, distinct = pd.factorize(values)
     show = SHOWN.get(form) or _counted(form)
     shown = [value if isinstance(value, str) else show(float(value)) for value in distinct]
-    result: ObjectArray = np.array(shown, dtype=object)[codes]
-    return result
+    return codes, np.array(shown, dtype=object)

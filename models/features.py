@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from numbers import Real
 from typing import Any, Literal, TypeAlias, cast
 
@@ -111,7 +112,7 @@ class FeatureMatrix:
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Column names, in the order of `values`."""
         return tuple(feature.name for feature in self.features)

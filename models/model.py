@@ -23,7 +23,7 @@ from models.churn import ChurnTrees
 from models.drift import Reference
 from models.errors import StoreError
 from models.features import FeatureMatrix, FeatureSchema, FloatArray
-from models.predictors import Predictor, probability_of
+from models.predictors import Contributions, Predictor, probability_of
 from models.version import CARD_FILE, Version, canonical_json, readable
 
 FORMAT: Final = 3
@@ -82,7 +82,18 @@ class ChurnModel(Version):
     ) -> FloatArray:
         """Churn probability of each row by the served predictor, or by another one."""
         role = role or self.serves
-        margin = self.predictors[role].margin(matrix)
+        return self._calibrated(self.predictors[role].margin(matrix), snapshots, role)
+
+    def explained(
+        self, matrix: FeatureMatrix, snapshots: npt.NDArray[np.datetime64]
+    ) -> tuple[FloatArray, Contributions]:
+        """The same by the served predictor, and what each feature adds to its log odds."""
+        margin, contributions = self.predictors[self.serves].explained(matrix)
+        return self._calibrated(margin, snapshots, self.serves), contributions
+
+    def _calibrated(
+        self, margin: FloatArray, snapshots: npt.NDArray[np.datetime64], role: str
+    ) -> FloatArray:
         calibration = self.calibrations.get(role)
         if calibration is None:
             return np.clip(probability_of(margin), EPSILON, 1 - EPSILON)

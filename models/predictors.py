@@ -18,7 +18,11 @@ from models.features import FeatureMatrix, FloatArray
 
 @dataclass(frozen=True)
 class Contributions:
-    """What each named feature adds to a customer's log odds of churn, against the average."""
+    """What each named feature adds to a customer's log odds of churn, against the average.
+
+    Attributes:
+        values: customers x features.
+    """
 
     names: tuple[str, ...]
     values: FloatArray
@@ -30,8 +34,8 @@ class Predictor(Protocol):
     def margin(self, matrix: FeatureMatrix) -> FloatArray:
         """Log odds of churn of each row, not yet calibrated."""
 
-    def contributions(self, matrix: FeatureMatrix) -> Contributions:
-        """What each feature adds to the log odds of each row."""
+    def explained(self, matrix: FeatureMatrix) -> tuple[FloatArray, Contributions]:
+        """The same log odds, and what each feature adds to them."""
 
     def to_json(self) -> dict[str, Any]:
         """All that is needed to build the predictor again."""

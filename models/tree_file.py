@@ -70,6 +70,14 @@ def require_sound(ubj: bytes, *, features: int) -> None:
         raise StoreError(f"the tree model is not readable: {error!r}") from error
 
 
+def trees_of(ubj: bytes) -> list[dict[str, Any]]:
+    """The trees of a sound model, as it holds them: a list a field, an entry a node."""
+    trees: list[dict[str, Any]] = _Reader(ubj).document()["learner"]["gradient_booster"]["model"][
+        "trees"
+    ]
+    return trees
+
+
 def _require_sound_tree(tree: dict[str, Any], features: int) -> None:
     nodes = int(tree["tree_param"]["num_nodes"])
     left, right = (np.asarray(tree[side]) for side in ("left_children", "right_children"))

@@ -12,6 +12,7 @@ from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
+from pipelines.settings import Settings
 
 SCORES = dg.AssetKey(["feedback", "scores"])
 
@@ -33,6 +34,7 @@ SCORES = dg.AssetKey(["feedback", "scores"])
 )
 def score(
     context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
     warehouse: dg.ResourceParam[Warehouse],
     model_store: dg.ResourceParam[ModelStore],
     lake: dg.ResourceParam[Lake],
@@ -46,7 +48,7 @@ def score(
     frame = warehouse.frame(
         "select * from customer_features where snapshot_on = ? order by customer_id", [as_of]
     )
-    scores = scoring.score(model, frame).assign(scored_on=as_of)
+    scores = scoring.score(model, frame, threads=settings.threads).assign(scored_on=as_of)
     lake.replace("scores", as_of, pa.Table.from_pandas(scores, preserve_index=False))
     return dg.MaterializeResult(
         metadata={
