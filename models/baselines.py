@@ -112,12 +112,15 @@ class Term:
         """The standardised column; its product with the weight is what the feature adds."""
         if self.kind == "value":
             return self._score(_compress(np.where(np.isnan(values), self.fill, values)))
+        holds = np.isnan(values) if self.kind == "missing" else values == self.code
         no, yes = self._score(np.array([0.0, 1.0]))
-        return np.where(np.isnan(values) if self.kind == "missing" else values == self.code, yes, no)
+        standard: FloatArray = np.where(holds, yes, no)
+        return standard
 
     def _score(self, column: FloatArray) -> FloatArray:
         score = (column - self.center) / self.scale
-        return np.clip(score, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE, out=score)
+        standard: FloatArray = np.clip(score, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE, out=score)
+        return standard
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ class ChurnTrees:
         """
         level, regression = self.regression.explained(matrix)
         data, silent = self._data(matrix, level)
-        reached = self.booster.predict(data, pred_leaf=True)
+        reached = self.booster.predict(data, pred_leaf=True).reshape(len(matrix), len(self.leaves))
         names = tuple(data.feature_names)
         margin, values = add_up(self.leaves, reached, data.get_base_margin(), len(names))
         values[names.index(SILENT)] += GIVEN * (silent - self.reference)

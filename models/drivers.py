@@ -245,11 +245,11 @@ CATALOGUE: tuple[Phrase, ...] = (
 
 
 def _days(value: float) -> str:
-    return "1 day" if round(value) == 1 else f"{value:,.0f} days"
+    return "1 day" if round(value) == 1 else f"{value:z,.0f} days"
 
 
 def _number(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0")
+    return f"{value:z,.1f}".removesuffix(".0")
 
 
 def _counted(form: str) -> Callable[[float], str]:
@@ -263,14 +263,14 @@ def _counted(form: str) -> Callable[[float], str]:
     return show
 
 
-# How a value is shown; a format of the form one/many counts.
+# How a value is shown, never as -0; a format of the form one/many counts.
 SHOWN: dict[str, Callable[[float], str]] = {
-    "": lambda value: f"{value:,.0f}",
-    "amount": lambda value: f"{value:,.0f}",
+    "": lambda value: f"{value:z,.0f}",
+    "amount": lambda value: f"{value:z,.0f}",
     "change": lambda value: f"{value:+,.0f}" if round(value) else "0",
     "days": _days,
     "number": _number,
-    "percent": lambda value: f"{value:.0%}",
+    "percent": lambda value: f"{value:z.0%}",
     "yes": lambda value: "yes" if value else "no",
 }
 # Of these formats no digit behind the point is shown: values that differ there are put into words
@@ -317,7 +317,7 @@ def _strongest(added: FloatArray) -> tuple[npt.NDArray[np.intp], BoolArray]:
     chosen = np.full((len(added), DRIVERS), -1)
     with np.errstate(divide="ignore"):
         # Above 0 what raises the risk, below it what lowers it: the more, the nearer to 0.
-        rank = np.where(added > 0, added, 1 / added)
+        rank = np.where(added > 0, added, np.divide(1, added, dtype=np.float64))
     rank[np.abs(added) < NEGLIGIBLE] = -np.inf
     row = np.arange(len(added))
     for place in range(min(DRIVERS, added.shape[1])):
@@ -362,14 +362,16 @@ def _speak(
     for at in np.unique(leading):
         mine = np.flatnonzero(leading == at)
         phrase, groups = _phrase(contributions.names[members[at]])
-        texts = (phrase.lowers or phrase.texts) if not rising else phrase.texts
-        before = "" if rising else LOWERS
-        spoken[mine] = _first_known(before, texts, groups, frame, rows[mine], phrase.unknown)
+        name = groups[0].replace("_", " ")
+        said = [*(phrase.texts if rising else phrase.lowers or phrase.texts)]
+        unknown = phrase.unknown or f"{name} not known"
+        if not rising:
+            said, unknown = [LOWERS + text for text in said], LOWERS + unknown
+        spoken[mine] = _first_known(said, groups, frame, rows[mine], unknown)
     return spoken
 
 
 def _first_known(
-    before: str,
     texts: Sequence[str],
     groups: tuple[str, ...],
     frame: pd.DataFrame,
@@ -377,13 +379,10 @@ def _first_known(
     unknown: str,
 ) -> ObjectArray:
     """The first text of which all columns are known in a row; else that the value is not known."""
-    plain = groups[0].replace("_", " ")
-    result: ObjectArray = np.full(
-        len(rows), before + (unknown or f"{plain} not known"), dtype=object
-    )
+    result: ObjectArray = np.full(len(rows), unknown, dtype=object)
     open_rows = np.arange(len(rows))
     for text in texts:
-        parts = _parse(before + text, groups)
+        parts = _parse(text, groups)
         if any(column not in frame.columns for _, column, _ in parts if column):
             continue
         columns = {c: frame[c].iloc[rows[open_rows]] for _, c, _ in parts if c}
@@ -435,7 +434,7 @@ def _parse(text: str, groups: tuple[str, ...]) -> list[tuple[str, str, str]]:
 def _shown(values: npt.NDArray[Any], form: str) -> tuple[npt.NDArray[np.intp], ObjectArray]:
     """The different words that values are shown as, and which of them each row has."""
     if form in WHOLE and values.dtype.kind == "f":
-        values = np.rint(values) + 0.0  # no -0
+        values = np.rint(values)
     codes, distinct = pd.factorize(values)
     show = SHOWN.get(form) or _counted(form)
     shown = [value if isinstance(value, str) else show(float(value)) for value in distinct]

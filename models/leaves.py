@@ -33,7 +33,7 @@ class Leaves:
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Leaves:
-        """Walk a sound tree (`tree_file.require_sound`), whose children come after their parents."""
+        """Walk a tree that is sound: children come after their parents (`tree_file`)."""
         left, right = (np.asarray(tree[f"{side}_children"]) for side in ("left", "right"))
         split_on = np.asarray(tree["split_indices"])
         evidence = np.asarray(tree["sum_hessian"], dtype=np.float64)

@@ -28,7 +28,12 @@ def logistic_regression(**options: Any) -> Any:
 
 
 def thread_limit(threads: int) -> Any:
-    """A context in which native libraries use at most so many threads."""
+    """A context in which BLAS, and XGBoost and scikit-learn by OpenMP, use so many threads.
+
+    Only what is loaded can be limited: so both are loaded here, if they were not yet.
+    """
+    xgboost()
+    logistic_regression()
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
 
     return threadpool_limits(threads)

@@ -114,7 +114,8 @@ def test_every_baseline_comes_back_from_json_and_explains_itself(
     stored = json.loads(json.dumps(fitted.to_json()))
     again = type(fitted).from_json(stored)  # type: ignore[attr-defined]
     assert np.array_equal(again.margin(matrix), fitted.margin(matrix))
-    shares = fitted.contributions(matrix)
+    margin, shares = fitted.explained(matrix)
+    assert np.array_equal(margin, fitted.margin(matrix))
     assert shares.values.shape == (len(matrix), len(shares.names))
-    rest = fitted.margin(matrix) - shares.values.sum(axis=1)
+    rest = margin - shares.values.sum(axis=1)
     assert np.ptp(rest) < 1e-3

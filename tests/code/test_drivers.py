@@ -8,8 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from models.drivers import CATALOGUE, LOWERS, SHOWN, _counted, _parse, _phrase, words
+from models.drivers import (
+    CATALOGUE,
+    DRIVERS,
+    LOWERS,
+    NEGLIGIBLE,
+    SHOWN,
+    _counted,
+    _parse,
+    _phrase,
+    _sentences,
+    _strongest,
+    words,
+)
 from models.predictors import Contributions
 
 FEATURES_YML = (
@@ -89,6 +104,58 @@ def test_a_feature_without_words_is_named_after_its_column():
 def test_texts_in_values_are_not_formats():
     (row,) = _said({"last_channel": [0.5]}, last_channel=["{value} {0} %s"])
     assert row[0] == "last ordered through {value} {0} %s"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-1e7, 1e7) | st.integers(-40, 40).map(lambda each: each / 4),
+            st.integers(-300, 300),
+            st.sampled_from(["north", "south", "{x}"]),
+        ),
+        min_size=1,
+    ),
+    st.sampled_from([*SHOWN, "order/orders"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_sentences_put_together_once_are_those_of_each_row(
+    rows: list[tuple[float, int, str]], form: str
+):
+    amount, days, place = zip(*rows, strict=True)
+    said = _sentences(
+        [
+            ("spent ", np.array(amount), form),
+            (" within ", np.array(days), "days"),
+            (" in ", np.array(place, dtype=object), ""),
+            (" at all", None, ""),
+        ]
+    )
+    show = SHOWN.get(form) or _counted(form)
+    assert list(said) == [
+        f"spent {show(a)} within {SHOWN['days'](float(d))} in {p} at all" for a, d, p in rows
+    ]
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(0, 6), st.integers(1, 6)),
+        elements=st.floats(-5, 5, width=32) | st.sampled_from([0, NEGLIGIBLE, 0.5, -0.5]),
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_the_strongest_are_those_of_sorting_each_row(added: np.ndarray):
+    chosen, rising = _strongest(added)
+    for row, found, up in zip(added, chosen, rising, strict=True):
+        mattering = [at for at in range(len(row)) if abs(row[at]) >= np.float32(NEGLIGIBLE)]
+        ranked = sorted(mattering, key=lambda at: (row[at] < 0, -abs(row[at]), at))[:DRIVERS]
+        assert [at for at in found if at >= 0] == ranked
+        assert list(up[: len(ranked)]) == [row[at] > 0 for at in ranked]
+
+
+@pytest.mark.parametrize("form", SHOWN)
+def test_nothing_is_shown_as_less_than_nothing(form: str):
+    assert SHOWN[form](-0.001) == SHOWN[form](0.001).replace("+", "")
 
 
 def test_no_rows_no_words():

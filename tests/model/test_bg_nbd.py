@@ -57,6 +57,27 @@ def test_expected_orders_agree_with_the_closed_form():
     assert found == pytest.approx(closed, rel=1e-5)
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.floats(0, 900), st.sampled_from([90.0, 91.0, 900.0])),
+        min_size=1,
+        max_size=12,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_expected_orders_of_many_are_those_of_each(rows: list[tuple[int, float, float]]):
+    """Pairs that repeat, and histories that cannot be, among others."""
+    order_days, recency, tenure = (np.array(each, dtype=float) for each in zip(*rows, strict=True))
+    together = PUBLISHED.expected_orders(order_days, recency, tenure, 365)
+    alone = [
+        PUBLISHED.expected_orders(
+            *(each[at : at + 1] for each in (order_days, recency, tenure)), 365
+        )
+        for at in range(len(rows))
+    ]
+    assert np.allclose(together, np.concatenate(alone), rtol=1e-13, atol=0, equal_nan=True)
+
+
 def test_silence_agrees_with_simulated_customers():
     rng = np.random.default_rng(0)
     n, age, horizon = 200_000, 300.0, 90.0

@@ -60,8 +60,11 @@ def test_chunks_and_column_order_do_not_change_a_score(
     whole = score(trained.model, today)
     assert list(whole.columns) == list(COLUMNS)
     assert (whole["customer_id"].to_numpy() == today["customer_id"].to_numpy()).all()
-    pieces = score(trained.model, today[list(reversed(today.columns))], chunk_rows=211)
-    pd.testing.assert_frame_equal(pieces, whole)
+    for threads in (1, 3):
+        pieces = score(
+            trained.model, today[list(reversed(today.columns))], threads=threads, chunk_rows=211
+        )
+        pd.testing.assert_frame_equal(pieces, whole)
 
 
 def test_no_customers_give_no_scores_with_the_same_columns(
