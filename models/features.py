@@ -128,6 +128,8 @@ class FeatureMatrix:
 
     def columns(self, names: Sequence[str]) -> FeatureMatrix:
         """The named columns, in the order asked for."""
+        if tuple(names) == self.names:
+            return self
         at = [self.names.index(name) for name in names]
         return FeatureMatrix(tuple(self.features[i] for i in at), self.values[:, at])
 

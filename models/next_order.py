@@ -267,21 +267,21 @@ def _stretches(forecast: Forecast, matrix: FeatureMatrix) -> tuple[FeatureMatrix
     begins = np.r_[0.0, ends[:-1]]
     wide = forecast.view.widen(matrix, forecast.horizon_days)
     names = [name for name in wide.names if name != "tenure_days"]
-    values = np.repeat(wide.columns(names).values, len(ends), axis=0)
-    ahead = np.tile(begins, len(matrix))
-    silence = np.repeat(matrix.column(RECENCY), len(ends)) + ahead
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = [
-            silence / np.repeat(np.maximum(matrix.column(gap), 1.0), len(ends))
-            for gap in (MEDIAN_GAP, MEAN_GAP)
-        ]
-    values = np.column_stack([values, ahead, silence, *relative]).astype(np.float32)
+    silence = matrix.column(RECENCY)[:, None] + begins
+    median, mean = (
+        silence / np.maximum(matrix.column(gap), 1.0)[:, None] for gap in (MEDIAN_GAP, MEAN_GAP)
+    )
+    # customers x stretches x features, filled in place: this is the largest array of a run.
+    values = np.empty((*silence.shape, len(names) + len(AHEAD)), dtype=np.float32)
+    values[:, :, : len(names)] = wide.columns(names).values[:, None]
+    for at, ahead in enumerate((begins, silence, median, mean), start=len(names)):
+        values[:, :, at] = ahead
     viewed = forecast.view.ordered_by(matrix, ends)
     silent_before = 1 - np.column_stack([np.zeros(len(matrix)), viewed[:, :-1]])
     hazard = np.clip((viewed - (1 - silent_before)) / np.maximum(silent_before, 1e-9), 1e-5, 0.999)
     start = special.logit(np.where(np.isnan(hazard), 0.05, hazard)).reshape(-1)
     features = (*wide.columns(names).features, *AHEAD)
-    return FeatureMatrix(features, values), start
+    return FeatureMatrix(features, values.reshape(-1, len(features))), start
 
 
 def _quantile(curve: FloatArray, share: float, horizon_days: int) -> FloatArray:

@@ -80,7 +80,9 @@ class PurchaseView:
             order_profit,
             np.maximum(orders * order_profit, LEAST_PROFIT),
         )
-        values = np.column_stack([matrix.values, *view]).astype(np.float32)
+        values = np.empty((len(matrix), len(matrix.names) + len(view)), dtype=np.float32)
+        values[:, : -len(view)] = matrix.values
+        values[:, -len(view) :] = np.column_stack(view)
         return FeatureMatrix((*matrix.features, *VIEW), values)
 
     def to_json(self) -> dict[str, Any]:
