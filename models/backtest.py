@@ -19,6 +19,7 @@ import pandas as pd
 from models.errors import TooLittleDataError
 from models.evaluation import (
     LIFT_SHARE,
+    LOSSES,
     METRICS,
     RESAMPLED,
     Evaluation,
@@ -38,7 +39,7 @@ CUTOFFS: Final = 6
 CHALLENGER: Final = "challenger"
 # The most that lift_at_10 can be: all of the first tenth churners, or all churners in it.
 LIFT_CAP: Final = "lift_at_10_cap"
-SMALLER_IS_BETTER: Final = ("log_loss", "brier", "ece")
+SMALLER_IS_BETTER: Final = (*LOSSES, "ece")
 COMPARED: Final = (*RESAMPLED, "ece")
 COLUMNS: Final = (
     "scope", "role", "metric", "cutoff_on", "horizon_days", "cutoffs", "value", "lower", "upper",

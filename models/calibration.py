@@ -7,15 +7,25 @@ Two parts, fitted apart because they move apart:
   it keeps the ranking, which isotonic steps do not.
 - *level*: one intercept per finished snapshot. The share that churns moves with the season by
   15 points in retail; a level learnt in autumn is wrong in spring whatever the shape. The level
-  for a day is forecast from what is known by that day:
+  for a day is forecast from what is known by that day.
 
-  - *now*: the latest finished level, moved by part of what the last four weeks show, whose
-    silence is known long before the horizon is over (`pulse`: the purchase model's level for four
-    weeks, one per snapshot);
-  - *season*: a year ago the same forecast was wrong by so much; part of that is added.
+Levels and forecast are means, over different windows, of one course of things: how little the
+customers of this company order, day by day, beside what the predictor expects of them. Its prior
+is a Gaussian process (Rasmussen and Williams, 2006, "Gaussian Processes for Machine Learning",
+chapters 2 and 4), a sum of
 
-  The season is measured on the forecasts that the past would have made, and shrunk by what
-  chance alone explains: without one the latest level stays, moved by the pulse.
+- what lasts: a course that forgets itself over years;
+- the season: the same with a period of a year, so that a year ago speaks and half a year ago does
+  not;
+- the start: what customers did before the first order on record is unknown, and levels drift until
+  that matters less, which is no season;
+- luck, which does not last.
+
+It has seen the finished levels, each for its window, and the pulse: the purchase model's levels for
+four weeks, known long before the horizon is over. The forecast is the mean of the window that
+begins on the day, given all these; what a year ago, a trend or the last weeks are worth follows
+from the windows and from how many customers each level rests on. `benchmarks/levels.py` measures
+it.
 """
 
 from __future__ import annotations
@@ -39,19 +49,25 @@ SHAPE_RIDGE = 10.0
 MIN_SLOPE = 1e-3
 # Pseudo-observations at level zero, so that a snapshot where all or none churned stays finite.
 LEVEL_RIDGE = 1.0
-# Two snapshots are of the same season when a year apart within half a month: month-ends vary.
-SEASON = timedelta(days=365)
-SEASON_TOLERANCE = timedelta(days=16)
 # Days of the pulse: every month-end has been watched that long by the next one.
 PULSE_DAYS = 28
-# By how much a level moves with the pulse. To measure it takes more turns of the season than a shop
-# has months: measured ones did worse than any fixed one from 0.2 to 0.5 on Online Retail.
-PULSE_WEIGHT = 0.25
-# What customers did before the first order on record is unknown: until it matters less, levels
-# drift by the age of the records, which is no season.
-SETTLED_DAYS = 180
-# Most of last year's error that is expected again, if none of it is chance.
-SEASON_KEPT = 0.8
+# The prior of the course, standard deviations in log odds: what lasts and the season, each; the
+# luck of a window; the start. Around these values the errors of benchmarks/levels.py are flat: half
+# or twice of any of them changes them by a third of a point at most, and to weigh several values by
+# their likelihood, company by company, gains nothing.
+SPREAD = 0.2
+LUCK = 0.07
+START = 1.0
+# Days after which exp(-1) is left of a correlation, and of the start's effect.
+LASTING_DAYS = 3_600.0
+START_DAYS = 150.0
+# How far neighbouring months share their season: next ones have a correlation of 0.59, those after
+# them of 0.14.
+SEASON_LENGTH = 0.5
+YEAR_DAYS = 365.25
+# Where the levels of a predictor lie at all is unknown.
+ANYWHERE = 5.0
+WEEK = 7.0
 # A published probability is never certain; this is also what bounds the log-loss.
 EPSILON = 1e-4
 
@@ -172,45 +188,20 @@ class Calibration:
 
     def level_for(self, day: date) -> float:
         """The level expected for a day, from what was known by that day."""
-        known = self._known(self.levels, day, self.horizon_days)
-        if not known:
+        levels = self._known(self.levels, day, self.horizon_days)
+        if not levels:
             return self.levels[0].logit if self.levels else 0.0
-        errors = [(each, each.logit - forecast.logit, each.variance + forecast.variance)
-                  for each, forecast in ((each, self._now(each.snapshot)) for each in known)
-                  if forecast is not None]  # fmt: skip
-        now = self._now(day)
-        assert now is not None  # something is known
-        settled = self.since + timedelta(days=SETTLED_DAYS)
-        season = [
-            error
-            for each, error, _ in errors
-            if _same_season(each.snapshot, day) and each.snapshot >= settled
-        ]
-        if not season:
-            return now.logit
-        squared = float(np.mean([error**2 for _, error, _ in errors]))
-        chance = float(np.mean([variance for *_, variance in errors]))
-        kept = SEASON_KEPT * max(0.0, 1 - chance / squared) if squared > 0 else 0.0
-        return now.logit + kept * season[-1]
-
-    def _now(self, day: date) -> Level | None:
-        """The level forecast for a day, from what was known by then and without its season.
-
-        None where nothing was known.
-        """
-        known = self._known(self.levels, day, self.horizon_days)
-        recent = self._known(self.pulse, day, PULSE_DAYS)
-        if not known:
-            # Early in a history: the four weeks are all there is.
-            return replace(recent[-1], snapshot=day) if recent else None
-        then = {each.snapshot: each for each in self.pulse}.get(known[-1].snapshot)
-        if not recent or then is None:
-            return replace(known[-1], snapshot=day)
-        return Level(
-            day,
-            known[-1].logit + PULSE_WEIGHT * (recent[-1].logit - then.logit),
-            known[-1].variance + PULSE_WEIGHT**2 * (recent[-1].variance + then.variance),
-        )
+        pulse = self._known(self.pulse, day, PULSE_DAYS)
+        seen = (*levels, *pulse)
+        is_pulse = np.repeat([False, True, False], [len(levels), len(pulse), 1])
+        begin = [each.snapshot.toordinal() for each in seen] + [day.toordinal()]
+        covariance = _covariance(
+            np.array(begin, dtype=np.float64) - self.since.toordinal(),
+            np.where(is_pulse, PULSE_DAYS, self.horizon_days),
+        ) + ANYWHERE**2 * (is_pulse[:, None] == is_pulse)
+        noise = LUCK**2 + np.array([each.variance for each in seen])
+        weights = np.linalg.solve(covariance[:-1, :-1] + np.diag(noise), covariance[-1, :-1])
+        return float(weights @ np.array([each.logit for each in seen]))
 
     @staticmethod
     def _known(levels: Sequence[Level], day: date, days: int) -> list[Level]:
@@ -241,9 +232,23 @@ class Calibration:
         )
 
 
-def _same_season(snapshot: date, day: date) -> bool:
-    """Whether a snapshot lies a year before a day."""
-    return abs(snapshot - (day - SEASON)) <= SEASON_TOLERANCE
+def _covariance(begin: FloatArray, days: npt.NDArray[Any]) -> FloatArray:
+    """Prior covariance of the means of the course over windows.
+
+    Args:
+        begin: first day of each window, counted from the day on which the records begin.
+        days: length of each window.
+    """
+    end = begin + days
+    weeks = np.arange(begin.min(), end.max(), WEEK)
+    seen = np.minimum(end[:, None], weeks + WEEK) - np.maximum(begin[:, None], weeks)
+    share = np.clip(seen, 0.0, WEEK) / days[:, None]
+    apart = np.abs(weeks[:, None] - weeks)
+    recurring = np.exp(-2 * (np.sin(np.pi * apart / YEAR_DAYS) / SEASON_LENGTH) ** 2)
+    course = SPREAD**2 * (1 + recurring) * np.exp(-apart / LASTING_DAYS)
+    start = START * (share @ np.exp(-(weeks + WEEK / 2) / START_DAYS))
+    covariance: FloatArray = share @ course @ share.T + np.outer(start, start)
+    return covariance
 
 
 def _shape(margin: FloatArray, a: float, b: float) -> FloatArray:

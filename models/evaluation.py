@@ -6,6 +6,9 @@ that a difference is tested pair by pair. Definitions, with p the churn probabil
 - ``auc``: chance that a churner has a higher p than a stayer, ties half;
 - ``average_precision``: precision averaged over recall steps, ties together;
 - ``log_loss`` (nats) and ``brier``: mean penalties, smaller is better;
+- ``levelled_log_loss``: the same after one intercept per candidate has made its mean probability
+  that of the judged customers (recalibration in the large; Steyerberg, 2009, "Clinical Prediction
+  Models", chapter 15): how well it tells customers apart, and by how much, whatever the season;
 - ``ece``: mean distance of p and the churn rate over ten bins of equal mass;
 - ``lift_at_10``: churn rate of the 10% with the highest p over the overall churn rate.
 
@@ -22,13 +25,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.calibration import fit_level
 from models.features import BoolArray, FloatArray
+from models.predictors import log_odds
 
-RESAMPLED: Final = ("auc", "average_precision", "log_loss", "brier", "lift_at_10")
+# By this the gate decides. The served figures are probabilities, multiplied by money downstream: a
+# metric of ranking alone would promote a model whose probabilities are wrong. Their level though is
+# one forecast for all candidates alike, and in one window a matter of luck.
+PRIMARY: Final = "levelled_log_loss"
+RESAMPLED: Final = ("auc", "average_precision", "log_loss", PRIMARY, "brier", "lift_at_10")
 METRICS: Final = (*RESAMPLED, "ece", "n", "positives")
-# The served figures are probabilities, multiplied by money downstream: a metric of ranking alone
-# would promote a model whose probabilities are wrong.
-PRIMARY: Final = "log_loss"
+# By how much further than its rival's a candidate's mean probability may lie from the share that
+# churned. On Online Retail, the sample company and horizons of 30, 60 and 90 days the trees' lay up
+# to 6 points further off than a purchase model's, and up to 8 points less.
+LEVEL_TOLERANCE: Final = 0.1
 CONFIDENCE = 0.95
 LIFT_SHARE = 0.1
 ECE_BINS = 10
@@ -49,7 +59,9 @@ EVALUATION_COLUMNS: Final = (
 )
 
 # Of these a smaller value is the better one.
-LOSSES: Final = frozenset({"log_loss", "brier", "mae", "rmse", "mae_days", "median_error_days"})
+LOSSES: Final = frozenset(
+    {"log_loss", PRIMARY, "brier", "mae", "rmse", "mae_days", "median_error_days"}
+)
 
 # Resamples: enough for a 2.5% quantile, fewer where the snapshot is so large that any
 # difference worth having is many standard errors wide.
@@ -156,6 +168,10 @@ class Evaluation(Figures):
     def best(self, roles: list[str]) -> str:
         """The role with the smallest primary loss; the first of equals."""
         return min(roles, key=lambda role: self.figures[role][PRIMARY])
+
+    def level_error(self, role: str) -> float:
+        """Distance of the mean probability from the share that churned (0-1)."""
+        return float(abs(self.probabilities[role].mean() - self.churned.mean()))
 
     def table(self) -> pd.DataFrame:
         """One row per role and metric: role, metric, value, lower, upper."""
@@ -305,48 +321,51 @@ class Verdict:
 def gate(evaluation: Evaluation, baselines: list[str]) -> Verdict:
     """Decide what is served: challenger, champion, or the best baseline.
 
-    The challenger must beat the best baseline and the champion, where there is one: the 95%
-    interval of its gain in log-loss lies above zero and its AUC is not lower. A champion that
-    the challenger does not beat stays if it still beats the best baseline by the same test.
-    Otherwise the best baseline, fitted today, is served.
+    One candidate beats another if the 95% interval of its gain in log-loss, both at the level of
+    the judged customers, lies above zero, its AUC is not lower, and its own level is not further
+    off than the other's by more than `LEVEL_TOLERANCE`. The challenger is served if it beats the
+    best baseline and the champion, unless that does not beat the baseline itself; else the champion
+    if it beats the baseline; else the baseline, fitted today.
     """
     best = evaluation.best(baselines)
-    rivals = [role for role in ("champion",) if role in evaluation.figures]
-    lost = [role for role in (best, *rivals) if not _beats(evaluation, "challenger", role)]
-    against_best = _describe(evaluation, "challenger", best)
-    if not lost:
-        over_champion = " and the champion" if rivals else ""
-        return Verdict(
-            "challenger",
-            True,
-            f"The trees are served: they beat the best baseline ({best}){over_champion}; "
-            f"{against_best}.",
-        )
-    if rivals and _beats(evaluation, "champion", best):
-        reason = (
-            f"the challenger does not beat it ({_describe(evaluation, 'challenger', 'champion')})"
-        )
-        return Verdict(
-            "champion",
-            False,
-            f"The champion stays: it beats the best baseline ({best}) and {reason}.",
-        )
+    is_judged = "champion" in evaluation.figures
+    stands = is_judged and not _falls_short(evaluation, "champion", best)
+    for rival in ["champion", best] if stands else [best]:
+        why = _falls_short(evaluation, "challenger", rival)
+        if why:
+            said = f"the trees {why}; {_describe(evaluation, 'challenger', rival)}."
+            if stands:
+                sentence = f"The champion stays: it beats the best baseline ({best}); {said}"
+                return Verdict("champion", False, sentence)
+            return Verdict(best, True, f"The baseline {best} is served: {said}")
+    champion = " and the champion" if stands else ", which the champion no longer does"
     return Verdict(
-        best,
+        "challenger",
         True,
-        f"The baseline {best} is served: the trees do not beat it beyond chance; {against_best}.",
+        f"The trees are served: they beat the best baseline ({best})"
+        f"{champion if is_judged else ''}; {_describe(evaluation, 'challenger', best)}.",
     )
 
 
-def _beats(evaluation: Evaluation, role: str, over: str) -> bool:
-    return evaluation.gain(role, over).lower > 0 and evaluation.gain(role, over, "auc").value >= 0
+def _falls_short(evaluation: Evaluation, role: str, of: str) -> str:
+    """Why a candidate does not beat another one; empty where it does."""
+    if evaluation.gain(role, of).lower <= 0 or evaluation.gain(role, of, "auc").value < 0:
+        return f"do not beat {of} beyond chance"
+    if evaluation.level_error(role) > evaluation.level_error(of) + LEVEL_TOLERANCE:
+        return (
+            f"tell customers apart better than {of}, but their level is further off by more than "
+            f"{100 * LEVEL_TOLERANCE:.0f} points"
+        )
+    return ""
 
 
 def _describe(evaluation: Evaluation, role: str, over: str) -> str:
     gain, auc = evaluation.gain(role, over), evaluation.gain(role, over, "auc")
+    stated, beside = (100 * evaluation.probabilities[each].mean() for each in (role, over))
     return (
-        f"log-loss better by {gain.value:.4f} (95% from {gain.lower:.4f} to {gain.upper:.4f}), "
-        f"AUC by {auc.value:+.4f}"
+        f"log-loss at equal level better by {gain.value:.4f} (95% from {gain.lower:.4f} to "
+        f"{gain.upper:.4f}), AUC by {auc.value:+.4f}; they expected {stated:.1f}% to churn, {over} "
+        f"{beside:.1f}%, and {100 * evaluation.churned.mean():.1f}% did"
     )
 
 
@@ -363,9 +382,12 @@ class ProbabilityMetrics:
         falling = probability[self.order]
         happened = churned.astype(np.float64)
         self.churned = happened[self.order]
+        at_own_level = log_odds(probability)
+        at_own_level += fit_level(at_own_level, churned)
         # Customers with the same p form one group: their order among themselves means nothing.
         self.starts = np.flatnonzero(np.diff(falling, prepend=np.nan) != 0)
         self.log_loss = -np.where(churned, np.log(probability), np.log1p(-probability))
+        self.levelled_log_loss = np.logaddexp(0, np.where(churned, -at_own_level, at_own_level))
         self.brier = (probability - happened) ** 2
 
     def totals(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -402,6 +424,7 @@ class ProbabilityMetrics:
                 "auc": (churners * below).sum(axis=1) / (positives * negatives),
                 "average_precision": (churners * precision).sum(axis=1) / positives,
                 "log_loss": weights @ self.log_loss / rows,
+                "levelled_log_loss": weights @ self.levelled_log_loss / rows,
                 "brier": weights @ self.brier / rows,
                 "lift_at_10": self.captured(churners, stayers, np.array([LIFT_SHARE]))[:, 0]
                 / LIFT_SHARE,

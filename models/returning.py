@@ -24,7 +24,7 @@ from models.baselines import Recency
 from models.calibration import Calibration
 from models.card import Card
 from models.errors import TooLittleDataError
-from models.evaluation import evaluate
+from models.evaluation import PRIMARY, evaluate
 from models.features import NEXT_ORDER, OBSERVED, BoolArray, FeatureMatrix, FloatArray
 from models.forecast import MIN_TRAINING_SNAPSHOTS, MODEL, Forecast, Snapshots
 from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
@@ -174,7 +174,7 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         evaluation,
         BASELINES,
         what="three quarters purchase model, one quarter recency",
-        metric="log_loss",
+        metric=PRIMARY,
         ranking="auc",
     )
     served_calibration = calibrations[serves].with_levels(

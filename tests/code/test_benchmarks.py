@@ -2,13 +2,15 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import policy, real_orders
+from benchmarks import levels, policy, real_orders
 from benchmarks.run import COMPARED, Day, compared_seconds
 
 
@@ -101,3 +103,36 @@ def test_the_interval_of_a_ratio_covers_it_nineteen_times_in_twenty() -> None:
         assert doubled.sums[0] == pytest.approx(2 * added.sums[0])
     # 190 are expected; fewer than 180 or more than 198 in one of a thousand.
     assert 180 <= covered <= 198
+
+
+def orders(days: int = 400) -> levels.Orders:
+    """One customer every 20 days until day 100, one on day 90 and again on day 200."""
+    often = np.arange(0, 101, 20)
+    customer = np.repeat([3, 8], [len(often), 2])
+    return levels.Orders.of(customer, np.r_[often, 90, 200], date(2025, 1, 1), days)
+
+
+def test_customers_as_they_stood_on_a_day() -> None:
+    view = levels.View.of(orders(), 150)
+    assert view.order_days.tolist() == [6, 1]
+    assert view.recency.tolist() == [50, 60]
+    assert view.tenure.tolist() == [150, 60]
+    assert view.next_order.tolist() == [np.inf, 50]
+    assert view.is_customer.tolist() == [True, False]  # 60 days are three gaps of the only rhythm
+    assert levels.View.of(orders(), 80).order_days.tolist() == [5]
+
+
+def test_a_forecast_of_a_level_is_asked_with_what_was_known_by_then() -> None:
+    """What comes after the day changes the outcome, and nothing else."""
+    shop = levels.shop("summer", 0)
+    few = shop.customer % 10 == 0
+    whole = replace(shop, customer=shop.customer[few], day=shop.day[few])
+    asked = next(levels.questions(whole))
+    known = whole.day < asked.age
+    ended = replace(whole, customer=whole.customer[known], day=whole.day[known])
+    blind = next(levels.questions(ended))
+    assert (blind.day, blind.calibration) == (asked.day, asked.calibration)
+    assert (blind.margin == asked.margin).all()
+    assert blind.churned.all()
+    assert not asked.churned.all()
+    assert levels.errors(asked)["share, forecast"] < levels.errors(blind)["share, forecast"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from models.calibration import EPSILON, PULSE_WEIGHT, Calibration, Level, fit_level
+from models.calibration import EPSILON, Calibration, Level, _covariance, fit_level
 
 DAY = np.datetime64("2025-01-31")
 
@@ -67,43 +68,69 @@ def _of_levels(*logits: float, pulse: Sequence[float] = ()) -> Calibration:
     return Calibration(1.0, 1.0, _levels(logits), _levels(pulse), 90)
 
 
-def test_without_a_year_of_history_the_latest_known_level_is_used():
+def test_what_is_not_finished_is_not_known():
     calibration = _of_levels(0.1, 0.2, 0.3, 0.4)
-    assert calibration.level_for(date(2024, 6, 28)) == 0.2
-    assert calibration.level_for(date(2024, 6, 29)) == 0.3
-    assert calibration.level_for(date(2025, 6, 30)) == 0.4
     assert calibration.level_for(date(2024, 1, 31)) == 0.1
+    first, second = (calibration.level_for(date(2024, 5, day)) for day in (28, 29))
+    assert first == pytest.approx(0.1, abs=0.001)
+    assert first < second < 0.2
 
 
 def test_a_change_of_the_pulse_moves_the_level_in_part():
     """The level of March is known on 30 June; May has been silent for four weeks by then."""
     calibration = _of_levels(0.0, 0.0, 0.0, pulse=[0.0, 0.0, 0.0, 0.0, 1.0])
-    assert calibration.level_for(date(2024, 6, 29)) == pytest.approx(PULSE_WEIGHT)
-    assert calibration.level_for(date(2024, 6, 27)) == 0.0
+    assert 0.1 < calibration.level_for(date(2024, 6, 29)) < 0.9
+    assert calibration.level_for(date(2024, 6, 27)) == pytest.approx(0, abs=1e-9)
 
 
 def test_with_a_year_of_history_the_season_decides():
-    """Last July came 0.8 above what was forecast; most of that is expected again."""
+    """Last July was 0.8 above the months around it; much of that is expected again."""
     months = [0.0] * 6 + [0.8] + [0.0] * 8
-    assert 0.5 < _of_levels(*months).level_for(date(2025, 7, 31)) <= 0.8
-    assert _of_levels(*months).level_for(date(2025, 6, 30)) == 0.0
+    calibration = _of_levels(*months)
+    assert 0.25 < calibration.level_for(date(2025, 7, 31)) < 0.8
+    assert abs(calibration.level_for(date(2025, 4, 30))) < 0.1
 
 
-def test_records_that_had_just_begun_tell_no_season():
+def test_a_change_since_last_year_is_carried_on():
+    """All of this year's months so far lie as much above last year's."""
+    year = [0.3 * math.sin(month * math.pi / 6) for month in range(12)]
+    calibration = _of_levels(*year, *(each + 0.4 for each in year[:6]))
+    assert calibration.level_for(date(2025, 9, 30)) == pytest.approx(year[8] + 0.4, abs=0.15)
+
+
+def test_records_that_had_just_begun_tell_little_of_a_season():
     """What went before them was unknown for a while: a level's drift in that time is theirs."""
-    months = [0.0] * 6 + [0.8] + [0.0] * 8
-    young = replace(_of_levels(*months), since=date(2024, 2, 3))
-    assert young.level_for(date(2025, 7, 31)) == 0.0
-    assert replace(young, since=date(2024, 2, 1)).level_for(date(2025, 7, 31)) > 0.5
+    months = [-0.8, -0.5, -0.3, -0.2] + [0.0] * 9
+    old = _of_levels(*months)
+    young = replace(old, since=date(2024, 1, 1))
+    day = date(2025, 1, 31)
+    assert old.level_for(day) < young.level_for(day) - 0.1
+    assert young.level_for(day) > -0.3
 
 
 def test_what_chance_explains_is_no_season():
     months = [0.0] * 6 + [0.8] + [0.0] * 8
     noisy = replace(
         _of_levels(*months),
-        levels=tuple(replace(each, variance=0.3) for each in _levels(months)),
+        levels=tuple(replace(each, variance=3.0) for each in _levels(months)),
     )
-    assert noisy.level_for(date(2025, 7, 31)) == 0.0
+    assert abs(noisy.level_for(date(2025, 7, 31))) < 0.1
+
+
+def test_nothing_linear_beats_the_forecast_where_its_prior_is_true():
+    """The latest level, and last year's, are weighings of the same levels: both do worse."""
+    days = pd.date_range("2024-01-31", periods=24, freq="ME")
+    begin = np.array([(day - days[0]).days for day in days], dtype=np.float64)
+    covariance = _covariance(begin + 2_000, np.full(24, 90))
+    drawn = np.random.default_rng(4).multivariate_normal(np.zeros(24), covariance, 300)
+    errors = np.array(
+        [
+            np.array([_of_levels(*x[:21]).level_for(days[23].date()), x[20], x[11]]) - x[23]
+            for x in drawn
+        ]
+    )
+    forecast, latest, last_year = np.sqrt((errors**2).mean(axis=0))
+    assert forecast < 0.9 * min(latest, last_year)
 
 
 def test_a_level_of_a_day_knows_nothing_later():

@@ -79,7 +79,7 @@ def test_undefined_figures_are_not_zero(n: int):
     found = evaluate(np.zeros(n, dtype=bool), {"a": np.full(n, 0.3)}, seed=0)
     assert np.isnan(found.figures["a"]["auc"])
     assert found.figures["a"]["n"] == n
-    assert len(found.table()) == 8
+    assert len(found.table()) == 9
     assert len(found.calibration_curve()) == (n > 0)
     assert isinstance(found.lift_curve(), pd.DataFrame)
 
@@ -114,6 +114,58 @@ def test_the_gate(challenger: float, champion: float | None, serves: str, promot
     assert (served, verdict.promoted) == (serves, promoted)
     assert verdict.sentence.count(". ") == 0
     assert verdict.sentence.endswith(".")
+
+
+def _moved(
+    shift: float = 0.0, slope: float = 1.0, *, blur: float = 0.2, champion: bool = False
+) -> Evaluation:
+    """A challenger that tells customers apart well, its log odds stretched and moved."""
+    fair = _judged(blur, 0.8 if champion else None)
+    logit = slope * special.logit(fair.probabilities["challenger"]) + shift
+    moved = np.clip(special.expit(logit), 1e-4, 1 - 1e-4)
+    return evaluate(fair.churned, {**fair.probabilities, "challenger": moved}, seed=0)
+
+
+def test_the_luck_of_a_level_does_not_decide():
+    """A season that was foreseen worse by who tells customers apart better."""
+    judged = _moved(shift=0.45, blur=0.85)
+    best = judged.best(BASELINES)
+    assert judged.gain("challenger", best, "log_loss").lower < 0
+    verdict = gate(judged, BASELINES)
+    assert verdict.serves == "challenger"
+    stated, churned = judged.probabilities["challenger"].mean(), judged.churned.mean()
+    assert f"they expected {100 * stated:.1f}% to churn" in verdict.sentence
+    assert f"and {100 * churned:.1f}% did" in verdict.sentence
+
+
+@pytest.mark.parametrize("champion", [False, True])
+def test_a_broken_level_is_refused(champion: bool):
+    verdict = gate(_moved(shift=1.5, champion=champion), BASELINES)
+    assert verdict.serves == "champion" if champion else verdict.serves in BASELINES
+    assert "their level is further off by more than 10 points" in verdict.sentence
+
+
+def test_a_broken_shape_is_refused():
+    """The ranking and the mean are right, the probabilities far too bold."""
+    judged = _moved(slope=3.0)
+    verdict = gate(judged, BASELINES)
+    assert judged.gain("challenger", verdict.serves, "auc").value > 0
+    assert judged.level_error("challenger") < 0.05
+    assert verdict.serves in BASELINES
+    assert "do not beat" in verdict.sentence
+
+
+def test_a_level_of_ones_own_takes_out_what_moves_everybody():
+    plain, moved = (_moved(shift=shift).figures["challenger"] for shift in (0.0, 0.8))
+    assert moved["levelled_log_loss"] == pytest.approx(plain["levelled_log_loss"], abs=1e-3)
+    assert moved["log_loss"] > plain["log_loss"] + 0.05
+    assert plain["levelled_log_loss"] <= plain["log_loss"]
+
+
+def test_a_champion_that_a_baseline_beats_holds_nobody_up():
+    verdict = gate(_judged(0.5, 2.0), BASELINES)
+    assert verdict.serves == "challenger"
+    assert "which the champion no longer does" in verdict.sentence
 
 
 def test_noise_alone_promotes_no_challenger():
