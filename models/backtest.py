@@ -27,16 +27,13 @@ from models.evaluation import (
     evaluate_jointly,
     interval_of,
 )
-from models.features import CUSTOMER, SNAPSHOT, FloatArray, labelled
+from models.features import SNAPSHOT, FloatArray, labelled
 from models.native import thread_limit
-from models.outcomes import Outcomes
 from models.plots import Plot
 from models.splits import MIN_TRAINING_SNAPSHOTS
-from models.training import BASELINE_ROLES, Progress, fit
+from models.training import CHALLENGER, Progress, judged_at
 
 CUTOFFS: Final = 6
-# What is judged: the predictor that `fit` would serve.
-CHALLENGER: Final = "challenger"
 # The most that lift_at_10 can be: all of the first tenth churners, or all churners in it.
 LIFT_CAP: Final = "lift_at_10_cap"
 SMALLER_IS_BETTER: Final = (*LOSSES, "ece")
@@ -195,7 +192,7 @@ def backtest(
     for number, day in enumerate(chosen, start=1):
         tell(f"cutoff {day}, {number} of {len(chosen)}")
         try:
-            sample = _judge(known, day, horizon_days=horizon_days, seed=seed, threads=threads)
+            sample = judged_at(known, day, horizon_days=horizon_days, seed=seed, threads=threads)
         except TooLittleDataError as reason:
             skipped.append(f"{day}: {reason}.")
         else:
@@ -230,22 +227,6 @@ def spread(days: Sequence[date], most: int) -> list[date]:
         return list(days)
     at = np.linspace(len(days) - 1, 0, most).round().astype(int)
     return [days[each] for each in sorted(at)]
-
-
-def _judge(rows: pd.DataFrame, day: date, *, horizon_days: int, seed: int, threads: int) -> Sample:
-    """What would have been stated on a day, by every candidate, and what came after."""
-    model = fit(rows, as_of=day, horizon_days=horizon_days, seed=seed, threads=threads)
-    tested = rows[rows[SNAPSHOT] == pd.Timestamp(day)]
-    matrix, outcomes = model.schema.encode(tested), Outcomes.of(tested)
-    with thread_limit(threads):
-        probabilities = {
-            role: model.probability(matrix, outcomes.snapshots, served)
-            for role, served in {CHALLENGER: model.serves, **{r: r for r in BASELINE_ROLES}}.items()
-            if served in model.predictors
-        }
-    return Sample(
-        outcomes.churned(horizon_days), probabilities, tested[CUSTOMER].astype(str).to_numpy()
-    )
 
 
 def _figure(evaluation: Evaluation, role: str, metric: str) -> float:

@@ -52,11 +52,12 @@ LEVEL_RIDGE = 1.0
 # Days of the pulse: every month-end has been watched that long by the next one.
 PULSE_DAYS = 28
 # The prior of the course, standard deviations in log odds: what lasts and the season, each; the
-# luck of a window; the start. Around these values the errors of benchmarks/levels.py are flat: half
-# or twice of any of them changes them by a third of a point at most, and to weigh several values by
-# their likelihood, company by company, gains nothing.
-SPREAD = 0.2
-LUCK = 0.07
+# luck of a mean over 90 days, its variance in inverse proportion to the days; the start. Around
+# these values the errors of benchmarks/levels.py are flat: half or twice of any of them changes
+# them by a third of a point at most, and to weigh several values by their likelihood, company by
+# company, gains nothing.
+SPREAD = 0.25
+LUCK, LUCK_DAYS = 0.07, 90
 START = 1.0
 # Days after which exp(-1) is left of a correlation, and of the start's effect.
 LASTING_DAYS = 3_600.0
@@ -195,12 +196,13 @@ class Calibration:
         seen = (*levels, *pulse)
         is_pulse = np.repeat([False, True, False], [len(levels), len(pulse), 1])
         begin = [each.snapshot.toordinal() for each in seen] + [day.toordinal()]
-        covariance = _covariance(
-            np.array(begin, dtype=np.float64) - self.since.toordinal(),
-            np.where(is_pulse, PULSE_DAYS, self.horizon_days),
-        ) + ANYWHERE**2 * (is_pulse[:, None] == is_pulse)
-        noise = LUCK**2 + np.array([each.variance for each in seen])
-        weights = np.linalg.solve(covariance[:-1, :-1] + np.diag(noise), covariance[-1, :-1])
+        days = np.where(is_pulse, PULSE_DAYS, self.horizon_days)
+        since = self.since.toordinal()
+        covariance = _covariance(np.array(begin, dtype=np.float64) - since, days)
+        covariance += ANYWHERE**2 * (is_pulse[:, None] == is_pulse)
+        luck = LUCK**2 * LUCK_DAYS / days[:-1]
+        chance = luck + np.array([each.variance for each in seen])
+        weights = np.linalg.solve(covariance[:-1, :-1] + np.diag(chance), covariance[-1, :-1])
         return float(weights @ np.array([each.logit for each in seen]))
 
     @staticmethod

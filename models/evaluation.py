@@ -10,6 +10,7 @@ that a difference is tested pair by pair. Definitions, with p the churn probabil
   that of the judged customers (recalibration in the large; Steyerberg, 2009, "Clinical Prediction
   Models", chapter 15): how well it tells customers apart, and by how much, whatever the season;
 - ``ece``: mean distance of p and the churn rate over ten bins of equal mass;
+- ``level_error``: distance of the mean p and the churn rate;
 - ``lift_at_10``: churn rate of the 10% with the highest p over the overall churn rate.
 
 Metrics that are not defined (no customers, or one class only) are NaN, never 0.
@@ -33,8 +34,9 @@ from models.predictors import log_odds
 # metric of ranking alone would promote a model whose probabilities are wrong. Their level though is
 # one forecast for all candidates alike, and in one window a matter of luck.
 PRIMARY: Final = "levelled_log_loss"
+LEVEL_ERROR: Final = "level_error"
 RESAMPLED: Final = ("auc", "average_precision", "log_loss", PRIMARY, "brier", "lift_at_10")
-METRICS: Final = (*RESAMPLED, "ece", "n", "positives")
+METRICS: Final = (*RESAMPLED, "ece", LEVEL_ERROR, "n", "positives")
 # By how much further than its rival's a candidate's mean probability may lie from the share that
 # churned. On Online Retail, the sample company and horizons of 30, 60 and 90 days the trees' lay up
 # to 6 points further off than a purchase model's, and up to 8 points less.
@@ -111,6 +113,10 @@ class Figures:
             for role, figures in self.figures.items()
         }
 
+    def best(self, roles: list[str]) -> str:
+        """The role with the smallest primary loss; the first of equals."""
+        return min(roles, key=lambda role: self.figures[role][PRIMARY])
+
     def gain(self, role: str, over: str, metric: str = PRIMARY) -> Difference:
         """By how much `role` is better than `over`, resampled pair by pair."""
         sign = -1.0 if metric in LOSSES else 1.0
@@ -164,14 +170,6 @@ class Evaluation(Figures):
 
     probabilities: Mapping[str, FloatArray]
     churned: BoolArray
-
-    def best(self, roles: list[str]) -> str:
-        """The role with the smallest primary loss; the first of equals."""
-        return min(roles, key=lambda role: self.figures[role][PRIMARY])
-
-    def level_error(self, role: str) -> float:
-        """Distance of the mean probability from the share that churned (0-1)."""
-        return float(abs(self.probabilities[role].mean() - self.churned.mean()))
 
     def table(self) -> pd.DataFrame:
         """One row per role and metric: role, metric, value, lower, upper."""
@@ -288,6 +286,9 @@ def _all_figures(sample: Sample, role: str, ranking: ProbabilityMetrics) -> dict
     resampled = ranking.figures(np.ones((1, len(churned))))
     return {name: float(value[0]) for name, value in resampled.items()} | {
         "ece": expected_calibration_error(churned, sample.probabilities[role]),
+        LEVEL_ERROR: abs(float((sample.probabilities[role] - churned).mean()))
+        if len(churned)
+        else float("nan"),
         "n": float(len(churned)),
         "positives": float(churned.sum()),
     }
@@ -318,7 +319,32 @@ class Verdict:
     sentence: str
 
 
-def gate(evaluation: Evaluation, baselines: list[str]) -> Verdict:
+def mean_of(evaluations: Sequence[Evaluation]) -> Figures:
+    """Mean figures of the candidates that were judged in each of some evaluations.
+
+    Args:
+        evaluations: of `evaluate_jointly`, so that the means of their draws are draws of the mean.
+    """
+    roles = [r for r in evaluations[0].figures if all(r in each.figures for each in evaluations)]
+
+    def mean(role: str, metric: str, of: str) -> Any:
+        return np.mean([getattr(each, of)[role][metric] for each in evaluations], axis=0)
+
+    return Figures(
+        {role: {name: float(mean(role, name, "figures")) for name in METRICS} for role in roles},
+        {role: {name: mean(role, name, "resampled") for name in RESAMPLED} for role in roles},
+    )
+
+
+def cannot_tell(evaluation: Evaluation, baselines: list[str]) -> bool:
+    """Whether chance alone leaves open if the challenger or the best baseline is the better one."""
+    gain = evaluation.gain("challenger", evaluation.best(baselines))
+    return gain.lower <= 0 <= gain.upper
+
+
+def gate(
+    evaluation: Evaluation, baselines: list[str], earlier: Sequence[Evaluation] = ()
+) -> Verdict:
     """Decide what is served: challenger, champion, or the best baseline.
 
     One candidate beats another if the 95% interval of its gain in log-loss, both at the level of
@@ -326,14 +352,25 @@ def gate(evaluation: Evaluation, baselines: list[str]) -> Verdict:
     off than the other's by more than `LEVEL_TOLERANCE`. The challenger is served if it beats the
     best baseline and the champion, unless that does not beat the baseline itself; else the champion
     if it beats the baseline; else the baseline, fitted today.
+
+    Args:
+        evaluation: on the latest snapshot.
+        baselines: roles, best of which is the one to beat.
+        earlier: of challenger and baselines as they were at earlier snapshots, resampled jointly;
+            the two are compared by the mean of all. A champion is judged by the latest alone: it
+            may have learnt from the others.
     """
-    best = evaluation.best(baselines)
+    together = mean_of([evaluation, *earlier])
+    best = together.best(baselines)
     is_judged = "champion" in evaluation.figures
     stands = is_judged and not _falls_short(evaluation, "champion", best)
-    for rival in ["champion", best] if stands else [best]:
-        why = _falls_short(evaluation, "challenger", rival)
+    latest = [("champion", evaluation, 1)] if stands else []
+    for rival, figures, windows in [*latest, (best, together, 1 + len(earlier))]:
+        why = _falls_short(figures, "challenger", rival)
+        gained = _gained(figures, "challenger", rival, windows)
+        expected = _expected(evaluation, "challenger", rival)
         if why:
-            said = f"the trees {why}; {_describe(evaluation, 'challenger', rival)}."
+            said = f"the trees {why}; {gained}; {expected}."
             if stands:
                 sentence = f"The champion stays: it beats the best baseline ({best}); {said}"
                 return Verdict("champion", False, sentence)
@@ -343,29 +380,41 @@ def gate(evaluation: Evaluation, baselines: list[str]) -> Verdict:
         "challenger",
         True,
         f"The trees are served: they beat the best baseline ({best})"
-        f"{champion if is_judged else ''}; {_describe(evaluation, 'challenger', best)}.",
+        f"{champion if is_judged else ''}; {gained}; {expected}.",
     )
 
 
-def _falls_short(evaluation: Evaluation, role: str, of: str) -> str:
+def _falls_short(figures: Figures, role: str, of: str) -> str:
     """Why a candidate does not beat another one; empty where it does."""
-    if evaluation.gain(role, of).lower <= 0 or evaluation.gain(role, of, "auc").value < 0:
-        return f"do not beat {of} beyond chance"
-    if evaluation.level_error(role) > evaluation.level_error(of) + LEVEL_TOLERANCE:
+    if figures.gain(role, of).lower <= 0 or figures.gain(role, of, "auc").value < 0:
+        return f"do not beat {_named(of)} beyond chance"
+    errors = figures.figures[role][LEVEL_ERROR], figures.figures[of][LEVEL_ERROR]
+    if errors[0] > errors[1] + LEVEL_TOLERANCE:
         return (
-            f"tell customers apart better than {of}, but their level is further off by more than "
-            f"{100 * LEVEL_TOLERANCE:.0f} points"
+            f"tell customers apart better than {_named(of)}, but their level is further off by "
+            f"more than {100 * LEVEL_TOLERANCE:.0f} points"
         )
     return ""
 
 
-def _describe(evaluation: Evaluation, role: str, over: str) -> str:
-    gain, auc = evaluation.gain(role, over), evaluation.gain(role, over, "auc")
-    stated, beside = (100 * evaluation.probabilities[each].mean() for each in (role, over))
+def _named(role: str) -> str:
+    return "the champion" if role == "champion" else role
+
+
+def _gained(figures: Figures, role: str, over: str, windows: int) -> str:
+    gain, auc = figures.gain(role, over), figures.gain(role, over, "auc")
     return (
         f"log-loss at equal level better by {gain.value:.4f} (95% from {gain.lower:.4f} to "
-        f"{gain.upper:.4f}), AUC by {auc.value:+.4f}; they expected {stated:.1f}% to churn, {over} "
-        f"{beside:.1f}%, and {100 * evaluation.churned.mean():.1f}% did"
+        f"{gain.upper:.4f}), AUC by {auc.value:+.4f}"
+        f"{f', mean of {windows} windows' if windows > 1 else ''}"
+    )
+
+
+def _expected(evaluation: Evaluation, role: str, beside: str) -> str:
+    stated, other = (100 * evaluation.probabilities[each].mean() for each in (role, beside))
+    return (
+        f"they expected {stated:.1f}% to churn, {_named(beside)} {other:.1f}%, and "
+        f"{100 * evaluation.churned.mean():.1f}% did"
     )
 
 

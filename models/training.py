@@ -26,7 +26,14 @@ from models.churn import GIVEN, PARAMETERS, ROUNDS, ChurnTrees
 from models.churn_card import PURPOSE, TITLE, trained_card
 from models.drift import Reference
 from models.errors import FrameError, TooLittleDataError
-from models.evaluation import EVALUATION_COLUMNS, Evaluation, evaluate, gate
+from models.evaluation import (
+    EVALUATION_COLUMNS,
+    Evaluation,
+    Sample,
+    cannot_tell,
+    evaluate_jointly,
+    gate,
+)
 from models.features import (
     CUSTOMER,
     RHYTHM,
@@ -51,6 +58,10 @@ BASELINE_ROLES = [
     PurchaseModel.role,
     ParetoPurchaseModel.role,
 ]
+# What is judged: the predictor that `fit` would serve.
+CHALLENGER = "challenger"
+# How many windows, a horizon apart, judge together where the latest alone cannot tell.
+WINDOWS = 3
 # Customers, all their snapshots with them, beyond which training takes longer and gets no better:
 # whoever has more hands in a sample of whole customers.
 ENOUGH_CUSTOMERS = 50_000
@@ -62,7 +73,7 @@ LIMITS = (
     "Churn means no completed order within the horizon, whatever the reason.",
     "Associations, not causes: a driver is not a lever. What acting does, control groups measure.",
     "The level of churn follows the season of a year earlier; without a year of history it is "
-    "that of the latest finished horizon and the last weeks, and a first Christmas surprises it.",
+    "guessed from the latest months, and a first Christmas surprises it.",
 )
 
 Progress = Callable[[str], None]
@@ -146,8 +157,11 @@ def train(
     """Train a challenger and the baselines, judge them out of time, and decide what is served.
 
     The latest snapshot whose horizon is over is the test: the challenger is what `fit` learns as
-    of its day, and it is judged by what came after. What is judged is what is served: afterwards
-    only the calibration's levels, by their own rule, take in what has become known since.
+    of its day, and it is judged by what came after. Where that leaves open whether it is better
+    than the best baseline, both are learnt and judged at earlier snapshots as well. What is judged
+    is what is served: afterwards only the calibration's levels, by their own rule, take in what has
+    become known since.
+
     Too little data gives a version that serves the rule; it is promoted only where there is no
     champion to keep.
 
@@ -187,20 +201,26 @@ def train(
 
     tell(f"judging on {len(churned):,} customers of {test}")
     with thread_limit(threads):
-        probabilities = {"challenger": model.probability(tested.matrix, tested.outcomes.snapshots)}
+        probabilities = {CHALLENGER: model.probability(tested.matrix, tested.outcomes.snapshots)}
         for role in BASELINE_ROLES:
             probabilities[role] = model.probability(tested.matrix, tested.outcomes.snapshots, role)
+        test_frame = rows[rows[SNAPSHOT] == pd.Timestamp(test)]
         champion_note = None
         if champion is not None:
             try:
-                test_frame = rows[rows[SNAPSHOT] == pd.Timestamp(test)]
                 probabilities["champion"] = champion.probability(
                     champion.schema.encode(test_frame), tested.outcomes.snapshots
                 )
             except FrameError as error:
                 champion_note = f"The champion {champion.version} cannot be compared: {error}."
-        evaluation = evaluate(churned, probabilities, seed=seed)
+        samples = [Sample(churned, probabilities, test_frame[CUSTOMER].astype(str).to_numpy())]
+        [evaluation] = evaluate_jointly(samples, seed=seed)
         verdict = gate(evaluation, BASELINE_ROLES)
+        if verdict.serves in BASELINE_ROLES and cannot_tell(evaluation, BASELINE_ROLES):
+            tell("judging earlier windows too: one alone cannot tell")
+            samples += _earlier(rows, test, horizon_days=horizon_days, seed=seed, threads=threads)
+            evaluation, *earlier = evaluate_jointly(samples, seed=seed)
+            verdict = gate(evaluation, BASELINE_ROLES, earlier)
         finished = history.finished(horizon_days)
         pulse = _pulse(history, _pareto_nbd(model))
         calibrations = {
@@ -230,7 +250,7 @@ def train(
         evaluation=evaluation,
         served_role=_speaking(serves),
         baselines=BASELINE_ROLES,
-        tested=rows[rows[SNAPSHOT] == pd.Timestamp(test)],
+        tested=test_frame,
         groups=groups,
         data_sha256=sha256(np.ascontiguousarray(history.matrix.values).tobytes()),
     )
@@ -261,6 +281,52 @@ def train(
         calibration_curve=evaluation.calibration_curve(),
         lift_curve=evaluation.lift_curve(),
     )
+
+
+def judged_at(
+    rows: pd.DataFrame, day: date, *, horizon_days: int, seed: int, threads: int
+) -> Sample:
+    """What every candidate would have stated on a day, learnt by then, and what came after.
+
+    Args:
+        rows: of `features.labelled`.
+        day: of a snapshot whose horizon is over.
+        horizon_days: days without an order that count as churn.
+        seed: of the fit.
+        threads: of the native libraries.
+
+    Raises:
+        TooLittleDataError: when the stated minimum was not reached by then.
+    """
+    model = fit(rows, as_of=day, horizon_days=horizon_days, seed=seed, threads=threads)
+    tested = rows[rows[SNAPSHOT] == pd.Timestamp(day)]
+    matrix, outcomes = model.schema.encode(tested), Outcomes.of(tested)
+    with thread_limit(threads):
+        probabilities = {
+            role: model.probability(matrix, outcomes.snapshots, served)
+            for role, served in {CHALLENGER: model.serves, **{r: r for r in BASELINE_ROLES}}.items()
+            if served in model.predictors
+        }
+    return Sample(
+        outcomes.churned(horizon_days), probabilities, tested[CUSTOMER].astype(str).to_numpy()
+    )
+
+
+def _earlier(
+    rows: pd.DataFrame, test: date, *, horizon_days: int, seed: int, threads: int
+) -> list[Sample]:
+    """The windows before the test, a horizon apart, as far as there was enough to learn from."""
+    samples: list[Sample] = []
+    days = [pd.Timestamp(day).date() for day in rows[SNAPSHOT].unique()]
+    while len(samples) < WINDOWS - 1:
+        try:
+            test = latest_finished(days, test, horizon_days)
+            samples.append(
+                judged_at(rows, test, horizon_days=horizon_days, seed=seed, threads=threads)
+            )
+        except TooLittleDataError:
+            break
+    return samples
 
 
 def _silent(_: str) -> None:

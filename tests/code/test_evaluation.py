@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from models.evaluation import Evaluation, evaluate, expected_calibration_error, gate
+from models.evaluation import (
+    Evaluation,
+    Sample,
+    cannot_tell,
+    evaluate,
+    evaluate_jointly,
+    expected_calibration_error,
+    gate,
+)
 
 BASELINES = ["recency", "logistic", "bg_nbd"]
 
@@ -79,7 +87,7 @@ def test_undefined_figures_are_not_zero(n: int):
     found = evaluate(np.zeros(n, dtype=bool), {"a": np.full(n, 0.3)}, seed=0)
     assert np.isnan(found.figures["a"]["auc"])
     assert found.figures["a"]["n"] == n
-    assert len(found.table()) == 9
+    assert len(found.table()) == 10
     assert len(found.calibration_curve()) == (n > 0)
     assert isinstance(found.lift_curve(), pd.DataFrame)
 
@@ -150,9 +158,9 @@ def test_a_broken_shape_is_refused():
     judged = _moved(slope=3.0)
     verdict = gate(judged, BASELINES)
     assert judged.gain("challenger", verdict.serves, "auc").value > 0
-    assert judged.level_error("challenger") < 0.05
+    assert judged.figures["challenger"]["level_error"] < 0.05
     assert verdict.serves in BASELINES
-    assert "do not beat" in verdict.sentence
+    assert f"do not beat {verdict.serves} beyond chance" in verdict.sentence
 
 
 def test_a_level_of_ones_own_takes_out_what_moves_everybody():
@@ -166,6 +174,29 @@ def test_a_champion_that_a_baseline_beats_holds_nobody_up():
     verdict = gate(_judged(0.5, 2.0), BASELINES)
     assert verdict.serves == "challenger"
     assert "which the champion no longer does" in verdict.sentence
+
+
+@pytest.mark.parametrize(("blur", "serves_challenger"), [(0.8, True), (1.0, False)])
+def test_earlier_windows_tell_what_one_cannot(blur: float, serves_challenger: bool):
+    """Four windows of few customers, the challenger a little better in each, or not."""
+    samples = [
+        Sample(
+            churned,
+            {
+                role: _blurred(margin, blur if role == "challenger" else 1.0, 10 * seed + at)
+                for at, role in enumerate(["challenger", *BASELINES])
+            },
+            np.arange(800),
+        )
+        for seed in range(1, 5)
+        for margin, churned in [_customers(800, seed=seed)]
+    ]
+    latest, *earlier = evaluate_jointly(samples, seed=0)
+    assert cannot_tell(latest, BASELINES)
+    assert gate(latest, BASELINES).serves in BASELINES
+    verdict = gate(latest, BASELINES, earlier)
+    assert (verdict.serves == "challenger") == serves_challenger
+    assert "mean of 4 windows" in verdict.sentence
 
 
 def test_noise_alone_promotes_no_challenger():
