@@ -290,7 +290,7 @@ def _until(
 ) -> Any:
     """A figure of the events of a batch (`event_at`) up to a day."""
     time = load_contract()[manifest.table].time
-    if time is None or time not in manifest.columns:
+    if time not in manifest.columns:
         return None
     [(value,)] = connection.sql(
         f"select {figure} from (select try_cast({quoted(time)}::varchar as timestamp) as event_at"

@@ -53,8 +53,8 @@ class Manifest:
         columns: contract columns that were delivered, in contract order.
         extra_columns: further columns, kept as they came.
         source: where the rows came from.
-        earliest_on: business day of the earliest event; None where a row tells no plausible one,
-            or the table is undated: such a batch may matter to every day.
+        earliest_on: business day of the earliest event; None where a row tells no plausible one:
+            such a batch may matter to every day.
         whole_parts: rows of each part of the delivery that this batch holds completely, by the
             part's signature.
         parts: labels of the parts (files) that its rows came from, by the position of the first

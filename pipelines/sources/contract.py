@@ -80,7 +80,7 @@ class Table:
         identity: the columns that identify what a version is of, where it is more than one row:
             rows that agree in them are told together, and those of a later delivery count instead.
         sort: order of the rows within a batch of the lake.
-        time: the event time that decides to which run a row belongs; None: the table is undated.
+        time: the event time that decides to which run a row belongs; a source may leave it out.
         required: nothing can be computed without it, or without the table in `instead`.
         instead: the table that may be given in its place.
     """
@@ -91,7 +91,7 @@ class Table:
     key: tuple[str, ...]
     identity: tuple[str, ...]
     sort: tuple[str, ...]
-    time: str | None = None
+    time: str
     required: bool = False
     instead: str | None = None
 
@@ -132,7 +132,7 @@ def _read_table(declared: Mapping[str, Any]) -> Table:
         key=tuple(meta["key"]),
         identity=tuple(meta.get("identity", meta["key"])),
         sort=tuple(meta["sort"]),
-        time=meta.get("time"),
+        time=meta["time"],
         required=meta.get("required", False),
         instead=meta.get("instead"),
     )

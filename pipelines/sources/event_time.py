@@ -20,7 +20,7 @@ def event_time(table: Table, schema: pa.Schema) -> str:
         table: tells which column holds the time.
         schema: of the rows; a time in it may be a timestamp, a date or text.
     """
-    if table.time is None or table.time not in schema.names:
+    if table.time not in schema.names:
         return "null::timestamptz"
     kind = schema.field(table.time).type
     is_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)

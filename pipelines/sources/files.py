@@ -242,7 +242,6 @@ class Files:
     def _latest_day(
         self, table: Table, path: Path, reader: Reader, translation: Translation
     ) -> date | None:
-        assert table.time is not None
         tomorrow = self._today() + timedelta(days=1)
         days = []
         with duckdb.connect() as session:

@@ -44,7 +44,7 @@ def test_every_line_of_order_lines_stands_for_itself() -> None:
 def test_times_are_times_and_every_column_is_described() -> None:
     for table in load_contract().values():
         types = {column.name: column.data_type for column in table.columns}
-        assert table.time is None or types[table.time] == "timestamp"
+        assert types[table.time] == "timestamp"
         for column in table.columns:
             assert column.description
             assert column.known_with is None or types[column.known_with] == "timestamp"
@@ -53,11 +53,11 @@ def test_times_are_times_and_every_column_is_described() -> None:
 @pytest.mark.parametrize(
     ("table_meta", "column_meta", "complaint"),
     [
-        ("{key: [id], sort: [order_id]}", "{}", "mentions unknown columns: id"),
+        ("{key: [id], sort: [order_id], time: order_id}", "{}", "mentions unknown columns: id"),
         ("{key: [order_id], sort: [order_id], time: at}", "{}", "mentions unknown columns: at"),
-        ("{key: [order_id], sort: [order_id], instead: lines}", "{}", "unknown table, lines"),
-        ("{key: [order_id], sort: [order_id]}", "{requird: true}", "unknown rule requird"),
-        ("{key: [order_id], sort: [order_id]}", "{known_with: at}", "unknown columns: at"),
+        ("{key: [order_id], sort: [order_id], time: order_id, instead: lines}", "{}", "unknown table, lines"),
+        ("{key: [order_id], sort: [order_id], time: order_id}", "{requird: true}", "unknown rule requird"),
+        ("{key: [order_id], sort: [order_id], time: order_id}", "{known_with: at}", "unknown columns: at"),
     ],
 )
 def test_a_contradiction_is_named(

@@ -21,7 +21,7 @@ from pipelines.sources.connector import DEFECT, Delivery, Part
 from pipelines.sources.contract import load_contract
 
 ORDERS = load_contract()["orders"]
-PRODUCTS = load_contract()["products"]
+ITEMS = load_contract()["order_items"]
 MONDAY, TUESDAY, WEDNESDAY = (date(2026, 6, day) for day in (1, 2, 3))
 
 Rows = list[dict[str, Any]]
@@ -135,11 +135,21 @@ def test_what_an_order_holds_of_a_product_is_told_again_whole(lake: Lake) -> Non
     ]
 
 
-def test_an_undated_table_is_taken_at_once(lake: Lake) -> None:
-    rows = pa.Table.from_pylist([{"product_id": "P1"}, {"product_id": "P2"}])
-    products = Delivery("files", PRODUCTS, (Part("products", rows.schema, rows.to_batches),))
-    assert lake.write(PRODUCTS, MONDAY, [products]).manifest.rows == 2
-    assert lake.write(PRODUCTS, TUESDAY, [products]).manifest.rows == 0
+def test_a_table_delivered_without_its_times_is_taken_at_once_and_once(lake: Lake) -> None:
+    """The next day's file holds the lines of the day before again: only its own are new."""
+
+    def items_up_to(order: int) -> Delivery:
+        rows = [
+            {"order_id": f"O{each}", "line_no": line, "product_id": "P1", "quantity": 1}
+            for each in range(1, order + 1)
+            for line in (1, 2)
+        ]
+        return Delivery("files", ITEMS, (part(rows, label="order_items.csv"),))
+
+    assert lake.write(ITEMS, MONDAY, [items_up_to(2)]).manifest.rows == 4
+    assert lake.write(ITEMS, TUESDAY, [items_up_to(2)]).manifest.rows == 0
+    assert lake.write(ITEMS, TUESDAY, [items_up_to(3)]).manifest.rows == 2
+    assert {row["order_id"] for row in rows_of(lake, "order_items", TUESDAY)} == {"O3"}
 
 
 @pytest.mark.parametrize(

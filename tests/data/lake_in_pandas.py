@@ -70,7 +70,8 @@ class LakeInPandas:
         rows = {name: self._current(name) for name in self.contract}
         orders = rows["orders"]
         # a line or a refund is that of its order; a refund has no sign
-        items = rows["order_items"].merge(orders[["order_id", "customer_id", "ordered_on"]])
+        items = rows["order_items"].drop(columns=["ordered_at", "ordered_on"])
+        items = items.merge(orders[["order_id", "customer_id", "ordered_on"]])
         buyer = orders.set_index("order_id").customer_id
         returns = rows["returns"]
         returns = returns.assign(

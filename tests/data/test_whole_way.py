@@ -226,8 +226,6 @@ def _alter_the_future(folder: Path, day: str) -> None:
     """Double every amount and quantity and change every text of the rows after a day."""
     altered = 0
     for table in load_contract().values():
-        if table.time is None:
-            continue
         files = [*folder.glob(f"{table.name}/*.parquet"), *folder.glob(f"{table.name}.parquet")]
         for file in files:
             with duckdb.connect() as con:

@@ -46,7 +46,7 @@ select * from final
    restates the past; `as_known_then` sees only what had been delivered. #}
 {%- macro is_visible(contract) -%}
     _rule is null and not _duplicate
-    {%- if contract.time %} and coalesce({{ date_name(contract.time) }} <= {{ as_of() }}, true) {%- endif %}
+    and coalesce({{ date_name(contract.time) }} <= {{ as_of() }}, true)
     {%- if var('as_known_then') %} and _batch <= {{ as_of() }} {%- endif %}
 {%- endmacro -%}
 

@@ -79,6 +79,7 @@ def item_table(world: World, chunk: Chunk) -> Columns:
         "quantity": decimals(made.lines.quantity * 1000, 18, 3),
         "unit_price": decimals(made.lines.price * 100, 18, 4),
         "discount_amount": decimals(made.lines.discount, 18, 2),
+        "ordered_at": moments(world.calendar.first_day, made.day).take(pa.array(made.lines.order)),
     }
 
 
@@ -92,4 +93,7 @@ def product_table(world: World) -> Columns:
         "category": words(catalogue.category_names, catalogue.category),
         "unit_cost": decimals(cents(catalogue.cost) * 100, 18, 4),
         "service_interval_days": pa.array(catalogue.interval, mask=catalogue.interval == 0),
+        "launched_at": moments(
+            world.calendar.first_day, catalogue.since, null=catalogue.since == 0
+        ),
     }
