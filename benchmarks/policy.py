@@ -105,6 +105,7 @@ def build(home: Path, customers: int, seed: int) -> None:
     for table in load_contract().values():
         if table.name in offered:
             lake.write(table, as_of, [source.deliver(table, as_of)])
+    lake.accept(as_of)
     run = {"as_of": str(as_of), "lake": str(settings.lake), "timezone": "UTC", "training": False}
     with tempfile.TemporaryDirectory() as logs:
         subprocess.run(

@@ -1,8 +1,8 @@
 """A customer who asked to be forgotten is forgotten: in the lake, the warehouse, every version.
 
 Here: the order in which the places forget, and the command `python -m pipelines.erasure`, for a
-home that was put back from a backup. Every run does the same right after extraction, so a request
-needs no command; it holds for all days, whatever day the run speaks for (docs/adr/0008).
+home that was put back from a backup. Every run does the same once its delivery was judged, so a
+request needs no command; it holds for all days, whatever day the run speaks for (docs/adr/0008).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def forget(
             leaves the bytes of a deleted row in the file.
         publisher: the versions that are kept.
         loaded: ids of the batches that the warehouse may have loaded: those that were in the lake
-            before this run wrote to it.
+            before this run's were accepted.
 
     Raises:
         HomingError: something could not be written; the next run goes on.

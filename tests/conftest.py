@@ -7,7 +7,7 @@ A whole run costs about 50 CPU-seconds whatever its size, most of it in dbt, so 
 | `sample_home`  | the sample company after two days; `sample_runs`, `sample_marts` | 2         |
 | `shop`         | a shop that brings files, after its first day                   | 1          |
 | `followed`     | a copy of `sample_home` after three more runs under two readers  | 3         |
-| `next_day`     | a copy of `shop`: its next day refused, killed, completed       | 2          |
+| `next_day`     | a copy of `shop`: a day refused; the next killed, completed     | 2          |
 
 A fixture that several files use is made by the first worker that asks for it (`made_once`); the
 others wait. `homing` is a process of its own, as `make run` is; `stopped` is for runs that are

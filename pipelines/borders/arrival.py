@@ -37,7 +37,7 @@ def frames(
     """The frames of the arrival suites, by suite.
 
     Args:
-        lake: holds the batches of the day.
+        lake: holds the batches of the day, pending or accepted before.
         as_of: the day of the run.
         timezone: business time zone.
         memory_limit: of the engine, as DuckDB writes it.
@@ -55,7 +55,7 @@ def frames(
     newest_days: list[date] = []
     with duckdb.connect(config=engine) as connection:
         for table in load_contract().values():
-            manifests = lake.manifests(table.name)
+            manifests = lake.manifests(table.name, with_pending_of=as_of)
             history = History.of(manifests, as_of)
             for manifest in (each for each in manifests if each.as_of == as_of):
                 delivered = _Delivered(connection, table, manifest, lake)
@@ -246,7 +246,11 @@ def _purchases(
     connection: duckdb.DuckDBPyConnection,
     max_age_days: int,
 ) -> Mapping[str, Any]:
-    manifests = [manifest for name in ORDER_TABLES for manifest in lake.manifests(name)]
+    manifests = [
+        manifest
+        for name in ORDER_TABLES
+        for manifest in lake.manifests(name, with_pending_of=as_of)
+    ]
     history = History.of(manifests, as_of)
     rows = history.rows_so_far
     if not rows:

@@ -24,9 +24,11 @@ from pipelines.borders import arrival as arrival_frames
 from pipelines.borders import features as features_frames
 from pipelines.borders import outputs as outputs_frames
 from pipelines.dbt import asset_key
+from pipelines.erasure import forget
 from pipelines.errors import BorderError
 from pipelines.partitions import as_of_day
 from pipelines.resources.lake import Lake
+from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
@@ -144,18 +146,27 @@ def arrival(
     config: Allowance,
     settings: dg.ResourceParam[Settings],
     lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    publisher: dg.ResourceParam[Publisher],
     session: dg.ResourceParam[Session],  # holds the home's lock as long as the step runs
 ) -> Iterator[dg.AssetCheckResult]:
-    """Refuse a delivery that went wrong as a whole."""
+    """Let a delivery into the lake, or leave it pending where it went wrong as a whole."""
+    as_of = as_of_day(context)
     frames = arrival_frames.frames(
         lake,
-        as_of_day(context),
+        as_of,
         timezone=settings.timezone,
         memory_limit=settings.memory_limit,
         orders_max_age_days=settings.orders_max_age_days,
     )
     suites = arrival_suites.SUITES
-    yield from judge(suites, frames, lake_key, allowed_here(suites, config, settings))
+    loaded = {manifest.batch_id for manifest in lake.manifests()}
+    try:
+        yield from judge(suites, frames, lake_key, allowed_here(suites, config, settings))
+        lake.accept(as_of)
+    finally:
+        # Also in a delivery that stays pending: it holds people who have asked to be forgotten.
+        forget(lake, warehouse, publisher, loaded=loaded)
 
 
 @dg.multi_asset_check(

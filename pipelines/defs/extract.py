@@ -6,14 +6,12 @@ from threading import Thread
 import dagster as dg
 
 from checks.runner import load_engine
-from pipelines.erasure import forget
 from pipelines.errors import HomingError
 from pipelines.list_history import remember_missed_lists
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Intake, Lake
 from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session
-from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.sources import connectors, offered_tables
 from pipelines.sources.contract import load_contract
@@ -40,7 +38,6 @@ def extract(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     lake: dg.ResourceParam[Lake],
-    warehouse: dg.ResourceParam[Warehouse],
     publisher: dg.ResourceParam[Publisher],
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
@@ -52,7 +49,6 @@ def extract(
         remember_missed_lists(lake, publisher)
         sources = connectors(settings)
         offered = offered_tables(sources)
-        loaded = {manifest.batch_id for manifest in lake.manifests()}
         intakes: dict[str, Intake] = {}
         for table in load_contract().values():
             deliveries = [
@@ -62,12 +58,9 @@ def extract(
             ]
             if deliveries:
                 intakes[table.name] = lake.write(table, as_of, deliveries)
-        forget(lake, warehouse, publisher, loaded=loaded)
     except HomingError as error:
         # What a user has to mend does not get better by waiting.
         raise dg.Failure(str(error), allow_retries=False) from error
-    # As they are now: a batch that had to forget somebody was replaced by another one.
-    batches = {m.table: m.batch_id for m in lake.manifests() if m.as_of == as_of}
     for table in load_contract().values():
         intake = intakes.get(table.name)
         yield dg.MaterializeResult(
@@ -77,6 +70,6 @@ def extract(
                 "is_given": intake is not None,
                 "rows_taken": intake.manifest.rows if intake else 0,
                 "rows_offered": intake.delivered if intake else 0,
-                "batch": batches.get(table.name, "-"),
+                "batch": intake.manifest.batch_id if intake else "-",
             },
         )

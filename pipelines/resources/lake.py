@@ -7,6 +7,12 @@ A batch is a data file and a manifest that names it. The manifest is replaced la
 a batch is there completely or not at all; a data file that no manifest names is garbage from a
 killed or repeated write, and is swept.
 
+What a source delivered is pending at first (`<day>.pending`): the border judges it, and only then
+does it become part of the lake (`<day>.json`). A delivery that was refused, or that nobody lived to
+judge, stays pending: it is kept, and forgets with the rest, but no day reads it, so that the next
+one takes its rows anew as if they had never come. Delivering its day again replaces it
+(docs/adr/0016).
+
 The batch of day D holds the rows that no other batch holds and whose event time is not after D.
 So the first run takes everything up to its day, the next day what is new, late or corrected, a
 rerun the same rows again, and a backfill of an older day finds nothing left to take. No cursor can
@@ -36,6 +42,7 @@ from pipelines.sources.connector import Delivery
 from pipelines.sources.contract import Table, load_contract
 
 _FED_BACK = "homing"
+_ACCEPTED, _PENDING = ".json", ".pending"
 ERASURE_REQUESTS = "erasure_requests"
 
 
@@ -147,10 +154,20 @@ class Lake:
 
     # -- what is there --
 
-    def manifests(self, table: str | None = None) -> list[Manifest]:
-        """The batches of one table, or of all, by table and as_of."""
-        paths = sorted(self.root.glob(f"{table or '*'}/*.json"))
-        return [Manifest.from_json(path.read_bytes()) for path in paths]
+    def manifests(
+        self, table: str | None = None, *, with_pending_of: date | None = None
+    ) -> list[Manifest]:
+        """The batches of one table, or of all, by table and as_of.
+
+        Args:
+            table: its name.
+            with_pending_of: a day whose pending batches stand in for its accepted ones.
+        """
+        found = self._stored(table, _ACCEPTED)
+        if with_pending_of:
+            pending = self._stored(table, _PENDING, day=with_pending_of)
+            found |= {path.with_suffix(_ACCEPTED): manifest for path, manifest in pending.items()}
+        return [found[path] for path in sorted(found)]
 
     def batch_of(self, table: str, day: date) -> Manifest | None:
         """The batch of a table for a day; None if there is none, or one without rows."""
@@ -181,9 +198,9 @@ class Lake:
     # -- writing --
 
     def write(self, table: Table, as_of: date, deliveries: Sequence[Delivery]) -> Intake:
-        """Take from the deliveries what belongs to a day, as one batch.
+        """Take from the deliveries what belongs to a day, as one batch that is pending.
 
-        The latest day's batch is replaced when it is written again, so that a mended source mends
+        Rows that are only pending are not held: they are taken again. The latest day's batch is replaced when it is written again, so that a mended source mends
         it. An older day's batch only gains rows: its source may have moved on since, and the lake
         is then the only place where its rows still are.
 
@@ -214,14 +231,14 @@ class Lake:
             whole_parts, parts = arrival.whole_parts(taken), arrival.parts(taken)
             if stays is not None:
                 if not batch.count():
+                    self._place(table.name, as_of, _PENDING).unlink(missing_ok=True)
                     return Intake(stays, arrival.delivered, is_forward)
                 shift = batch.add(self.data_file(stays), table)
                 whole_parts |= stays.whole_parts
                 parts = {**stays.parts, **{first + shift: name for first, name in parts.items()}}
             manifest = self._store(
                 batch,
-                table.name,
-                as_of,
+                self._place(table.name, as_of, _PENDING),
                 order=table.sort,
                 contract_columns=table.column_names,
                 source=source,
@@ -229,6 +246,23 @@ class Lake:
                 parts=parts,
             )
         return Intake(manifest, arrival.delivered, is_forward)
+
+    def accept(self, as_of: date) -> None:
+        """Make the pending batches of a day part of the lake, in place of what it had for the day.
+
+        A kill in between leaves some tables as they were and others done, each of them whole.
+
+        Raises:
+            HomingError: the lake could not be written; calling it again goes on.
+        """
+        pending = self._stored(None, _PENDING, day=as_of)
+        try:
+            for path in pending:
+                move_into_place(path, path.with_suffix(_ACCEPTED))
+        except OSError as error:
+            raise self._not_written(error) from error
+        for table in {manifest.table for manifest in pending.values()}:
+            self.sweep(table)
 
     def replace(self, name: str, as_of: date, rows: pa.Table) -> Manifest:
         """Store what Homing itself computed for a day, in place of what it had stored before.
@@ -246,8 +280,7 @@ class Lake:
             batch.take_all(rows)
             return self._store(
                 batch,
-                name,
-                as_of,
+                self._place(name, as_of, _ACCEPTED),
                 order=(),
                 contract_columns=rows.column_names,
                 source=_FED_BACK,
@@ -267,7 +300,7 @@ class Lake:
     def forget(
         self, customers: Sequence[str], about_to: Callable[[Sequence[Manifest]], None]
     ) -> list[Manifest]:
-        """Take everything personal of some customers out of all batches.
+        """Take everything personal of some customers out of all batches, also of pending ones.
 
         Each batch is replaced in one step, so a kill leaves it as it was or done, and calling it
         again goes on from there. What was looked through for the same customers is not looked
@@ -287,43 +320,48 @@ class Lake:
             return []
         asked = hashlib.sha256("\n".join(customers).encode()).hexdigest()
         contract = load_contract()
-        batches = [m for m in self.manifests() if m.rows and m.table in contract]
         done = self._looked_through(asked)
-        waiting = [m for m in batches if f"{m.table}/{m.batch_id}" not in done]
-        if not waiting:
+        there = {
+            path: manifest
+            for path, manifest in self._stored(None, _ACCEPTED, _PENDING).items()
+            if manifest.rows
+            and manifest.table in contract
+            and f"{manifest.table}/{manifest.batch_id}" not in done
+        }
+        if not there:
             return []
         with self._new_batch() as batch:
             name_the_erased(batch.connection, customers)
             to_search = []
-            for manifest in waiting:
+            for place, manifest in there.items():
                 file = self.data_file(manifest)
                 cells = Cells.of(contract[manifest.table], batch.schema_of(file))
                 if cells.searched:
-                    to_search.append((manifest.table, manifest.as_of, cells))
+                    to_search.append((place, cells))
                     batch.learn_names(cells, file)
             # Rows that only a name tells come first: the rows that tell the name must still be
             # there if a kill comes in between.
             steps = [(*each, each[-1].nobodys) for each in to_search]
             steps += [(*each, each[-1].theirs) for each in to_search]
-            there = {(m.table, m.as_of): m for m in waiting}
-            steps = [s for s in steps if batch.has_any(s[-1], self.data_file(there[s[:2]]))]
-            replaced = [there[key] for key in dict.fromkeys(step[:2] for step in steps)]
+            steps = [s for s in steps if batch.has_any(s[-1], self.data_file(there[s[0]]))]
+            replaced = [there[place] for place in dict.fromkeys(place for place, *_ in steps)]
             about_to(replaced)
-            for name, as_of, cells, rows in steps:
-                manifest, table = there[name, as_of], contract[name]
+            for place, cells, rows in steps:
+                manifest = there[place]
+                table = contract[manifest.table]
                 batch.load(self.data_file(manifest), table)
                 batch.forget(cells, rows)
-                there[name, as_of] = self._store(
+                there[place] = self._store(
                     batch,
-                    name,
-                    as_of,
+                    place,
                     order=table.sort,
                     contract_columns=table.column_names,
                     source=manifest.source,
                     whole_parts=manifest.whole_parts,
                     parts=manifest.parts,
                 )
-        clean = sorted(f"{m.table}/{m.batch_id}" for m in self.manifests() if m.table in contract)
+        stored = self._stored(None, _ACCEPTED, _PENDING).values()
+        clean = sorted({f"{m.table}/{m.batch_id}" for m in stored if m.table in contract})
         record = {"customers_sha256": asked, "looked_through": clean}
         write_atomically(self._erasure, json.dumps(record, indent=1).encode() + b"\n")
         return replaced
@@ -345,7 +383,8 @@ class Lake:
         Returns:
             The files deleted.
         """
-        named = {self.data_file(manifest) for manifest in self.manifests(table)}
+        stored = self._stored(table, _ACCEPTED, _PENDING)
+        named = {self.data_file(manifest) for manifest in stored.values()}
         garbage = [
             path
             for pattern in ("*.parquet", ".*.tmp")
@@ -356,11 +395,22 @@ class Lake:
             path.unlink()
         return garbage
 
+    def _place(self, table: str, as_of: date, state: str) -> Path:
+        """Where the manifest of a batch is."""
+        return self.root / table / f"{as_of}{state}"
+
+    def _stored(
+        self, table: str | None, *states: str, day: date | None = None
+    ) -> dict[Path, Manifest]:
+        """The manifests of one table, or of all, by their place."""
+        patterns = [f"{table or '*'}/{day or '*'}{state}" for state in states]
+        paths = sorted(path for pattern in patterns for path in self.root.glob(pattern))
+        return {path: Manifest.from_json(path.read_bytes()) for path in paths}
+
     def _store(
         self,
         batch: Batch,
-        table: str,
-        as_of: date,
+        place: Path,
         *,
         order: Sequence[str],
         contract_columns: Sequence[str],
@@ -368,10 +418,10 @@ class Lake:
         whole_parts: Mapping[str, int] | None = None,
         parts: Mapping[int, str] | None = None,
     ) -> Manifest:
+        folder, as_of = place.parent, date.fromisoformat(place.stem)
         digest = batch.digest()
         batch_id = f"{as_of}-{digest}"
         columns = batch.data_columns()
-        folder = self.root / table
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{as_of}.tmp"
         path = folder / f"{as_of}.{digest}.parquet"
@@ -379,7 +429,7 @@ class Lake:
         with temporary.open("rb") as data:
             sha256 = hashlib.file_digest(data, "sha256").hexdigest()
         manifest = Manifest(
-            table=table,
+            table=folder.name,
             as_of=as_of,
             file=path.relative_to(self.root).as_posix(),
             batch_id=batch_id,
@@ -393,8 +443,8 @@ class Lake:
             parts=parts or {},
         )
         move_into_place(temporary, path)
-        write_atomically(folder / f"{as_of}.json", manifest.to_json())
-        self.sweep(table)
+        write_atomically(place, manifest.to_json())
+        self.sweep(folder.name)
         return manifest
 
     def _refuse_mixture(self, source: str) -> None:
@@ -430,9 +480,12 @@ class Lake:
                 "as it was; raise HOMING_MEMORY_LIMIT or free disk space, then run again."
             ) from error
         except (OSError, duckdb.IOException) as error:
-            raise HomingError(
-                f"The lake at {self.root} could not be written ({first_line(error)}). It is as it "
-                "was; check the disk's free space and the folder's permissions, then run again."
-            ) from error
+            raise self._not_written(error) from error
         finally:
             shutil.rmtree(spill, ignore_errors=True)
+
+    def _not_written(self, error: Exception) -> HomingError:
+        return HomingError(
+            f"The lake at {self.root} could not be written ({first_line(error)}). It is as it "
+            "was; check the disk's free space and the folder's permissions, then run again."
+        )

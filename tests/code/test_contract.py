@@ -55,9 +55,21 @@ def test_times_are_times_and_every_column_is_described() -> None:
     [
         ("{key: [id], sort: [order_id], time: order_id}", "{}", "mentions unknown columns: id"),
         ("{key: [order_id], sort: [order_id], time: at}", "{}", "mentions unknown columns: at"),
-        ("{key: [order_id], sort: [order_id], time: order_id, instead: lines}", "{}", "unknown table, lines"),
-        ("{key: [order_id], sort: [order_id], time: order_id}", "{requird: true}", "unknown rule requird"),
-        ("{key: [order_id], sort: [order_id], time: order_id}", "{known_with: at}", "unknown columns: at"),
+        (
+            "{key: [order_id], sort: [order_id], time: order_id, instead: lines}",
+            "{}",
+            "unknown table, lines",
+        ),
+        (
+            "{key: [order_id], sort: [order_id], time: order_id}",
+            "{requird: true}",
+            "unknown rule requird",
+        ),
+        (
+            "{key: [order_id], sort: [order_id], time: order_id}",
+            "{known_with: at}",
+            "unknown columns: at",
+        ),
     ],
 )
 def test_a_contradiction_is_named(

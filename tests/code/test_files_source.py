@@ -667,5 +667,6 @@ def test_the_examples_load_the_real_files(  # noqa: PLR0917
     lake = Lake(tmp_path / "lake")
     first = lake.write(found, day, [source.deliver(found, day)])
     assert first.manifest.rows == first.delivered == rows
+    lake.accept(day)
     again = lake.write(found, day.replace(month=day.month + 1, day=1), [source.deliver(found, day)])
     assert (again.manifest.rows, again.delivered) == (0, rows)

@@ -52,7 +52,9 @@ def deliver(lake: Lake, table: str, rows: Rows, as_of: date = MONDAY) -> Manifes
     data = pa.table({name: [row.get(name) for row in rows] for name in names})
     part = Part(f"{table}.csv", data.schema, data.to_batches)
     contract = load_contract()[table]
-    return lake.write(contract, as_of, [Delivery("files", contract, (part,))]).manifest
+    intake = lake.write(contract, as_of, [Delivery("files", contract, (part,))])
+    lake.accept(as_of)
+    return intake.manifest
 
 
 def rows_of(lake: Lake, table: str) -> Rows:
@@ -228,6 +230,23 @@ def warehouse(tmp_path: Path) -> Warehouse:
         con.execute("create table sales as select 'C2' as customer_id, 5 as orders")
         con.executemany("insert into contacts values (?, ?)", [("C1", "Somebody"), ("C2", "Vogel")])
     return Warehouse(path)
+
+
+def test_a_delivery_that_was_refused_forgets_too(lake: Lake) -> None:
+    contract = load_contract()["customers"]
+    told = pa.table(
+        {"customer_id": ["C2", "C3"], "created_at": [CREATED] * 2, "name": ["Vogel"] * 2}
+    )
+    part = Part("customers.csv", told.schema, told.to_batches)
+    lake.write(contract, TUESDAY, [Delivery("files", contract, (part,))])
+    lake.forget(["C2"], lambda _: None)
+    [pending] = [
+        m for m in lake.manifests("customers", with_pending_of=TUESDAY) if m.as_of == TUESDAY
+    ]
+    left = duckdb.sql(
+        f"select customer_id, name from '{lake.data_file(pending)}' order by 1"
+    ).fetchall()
+    assert left == [("C2", None), ("C3", "Vogel")]
 
 
 @pytest.fixture

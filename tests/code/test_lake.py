@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pipelines.errors import HomingError, SourceError
 from pipelines.resources import lake as lake_module
 from pipelines.resources.lake import Intake, Lake, Manifest
 from pipelines.sources.connector import DEFECT, Delivery, Part
-from pipelines.sources.contract import load_contract
+from pipelines.sources.contract import Table, load_contract
 
 ORDERS = load_contract()["orders"]
 ITEMS = load_contract()["order_items"]
@@ -52,8 +52,15 @@ def delivery(*parts: Part, source: str = "files") -> Delivery:
     return Delivery(source, ORDERS, parts)
 
 
+def write(lake: Lake, table: Table, as_of: date, deliveries: Sequence[Delivery]) -> Intake:
+    """A delivery that the border lets in."""
+    intake = lake.write(table, as_of, deliveries)
+    lake.accept(as_of)
+    return intake
+
+
 def take(lake: Lake, as_of: date, *rows: dict[str, Any]) -> Intake:
-    return lake.write(ORDERS, as_of, [delivery(part(list(rows)))])
+    return write(lake, ORDERS, as_of, [delivery(part(list(rows)))])
 
 
 def rows_of(lake: Lake, table: str = "orders", as_of: date | None = None) -> Rows:
@@ -124,7 +131,7 @@ def test_what_an_order_holds_of_a_product_is_told_again_whole(lake: Lake) -> Non
             sold | {"product_id": product, "quantity": quantity, "unit_price": price}
             for product, quantity, price in lines
         ]
-        lake.write(table, as_of, [Delivery("files", table, [part(rows)])])
+        write(lake, table, as_of, [Delivery("files", table, [part(rows)])])
         return rows_of(lake, "order_lines", as_of)
 
     told(MONDAY, ("cup", "1", "9"), ("cup", "2", "8"), ("mug", "1", "5"))
@@ -146,9 +153,9 @@ def test_a_table_delivered_without_its_times_is_taken_at_once_and_once(lake: Lak
         ]
         return Delivery("files", ITEMS, (part(rows, label="order_items.csv"),))
 
-    assert lake.write(ITEMS, MONDAY, [items_up_to(2)]).manifest.rows == 4
-    assert lake.write(ITEMS, TUESDAY, [items_up_to(2)]).manifest.rows == 0
-    assert lake.write(ITEMS, TUESDAY, [items_up_to(3)]).manifest.rows == 2
+    assert write(lake, ITEMS, MONDAY, [items_up_to(2)]).manifest.rows == 4
+    assert write(lake, ITEMS, TUESDAY, [items_up_to(2)]).manifest.rows == 0
+    assert write(lake, ITEMS, TUESDAY, [items_up_to(3)]).manifest.rows == 2
     assert {row["order_id"] for row in rows_of(lake, "order_items", TUESDAY)} == {"O3"}
 
 
@@ -235,7 +242,7 @@ def test_bytes_do_not_depend_on_threads_or_memory(tmp_path: Path) -> None:
         }
     )
     for one in lakes:
-        one.write(ORDERS, MONDAY, [delivery(Part("o", rows.schema, rows.to_batches))])
+        write(one, ORDERS, MONDAY, [delivery(Part("o", rows.schema, rows.to_batches))])
     assert len({one.manifests("orders")[0].sha256 for one in lakes}) == 1
 
 
@@ -272,7 +279,7 @@ def test_an_older_day_only_gains_rows(lake: Lake) -> None:
 def test_two_sources_fit_into_one_batch(lake: Lake) -> None:
     shop = delivery(part([order(1, "2026-06-01", "1.00", till="7")]), source="files")
     crm = delivery(part([order(2, datetime(2026, 6, 1, 12), 2.5, channel="phone")]), source="crm")
-    manifest = lake.write(ORDERS, MONDAY, [shop, crm]).manifest
+    manifest = write(lake, ORDERS, MONDAY, [shop, crm]).manifest
     assert manifest.source == "files, crm"
     assert manifest.columns == (*ORDERS.required_columns, "channel")
     assert manifest.extra_columns == ("till",)
@@ -293,8 +300,8 @@ def test_narrower_numbers_on_another_day_are_the_same_rows(lake: Lake) -> None:
         )
         return delivery(Part("o", rows.schema, rows.to_batches))
 
-    lake.write(ORDERS, MONDAY, [typed(pa.int64(), "us")])
-    assert lake.write(ORDERS, TUESDAY, [typed(pa.int16(), "ns")]).manifest.rows == 0
+    write(lake, ORDERS, MONDAY, [typed(pa.int64(), "us")])
+    assert write(lake, ORDERS, TUESDAY, [typed(pa.int16(), "ns")]).manifest.rows == 0
 
 
 def test_rows_that_are_no_rows_stay_apart_from_one_another(lake: Lake) -> None:
@@ -304,8 +311,8 @@ def test_rows_that_are_no_rows_stay_apart_from_one_another(lake: Lake) -> None:
         {name: pa.array([row[name] for row in broken], pa.string()) for name in broken[0]}
     )
     orders = delivery(Part("o", rows.schema, rows.to_batches))
-    assert lake.write(ORDERS, MONDAY, [orders]).manifest.rows == 2
-    assert lake.write(ORDERS, TUESDAY, [orders]).manifest.rows == 0
+    assert write(lake, ORDERS, MONDAY, [orders]).manifest.rows == 2
+    assert write(lake, ORDERS, TUESDAY, [orders]).manifest.rows == 0
 
 
 def test_names_from_outside_are_only_names(lake: Lake) -> None:
@@ -328,8 +335,8 @@ def test_a_part_held_in_full_is_not_read_again(lake: Lake) -> None:
 
     may = signed("may", [order(1, "2026-05-01"), order(2, "2026-05-02")])
     june = signed("june", [order(3, "2026-06-01"), order(4, "2026-06-02")])
-    lake.write(ORDERS, MONDAY, [delivery(may, june)])
-    intake = lake.write(ORDERS, TUESDAY, [delivery(may, june)])
+    write(lake, ORDERS, MONDAY, [delivery(may, june)])
+    intake = write(lake, ORDERS, TUESDAY, [delivery(may, june)])
     assert opened == ["may", "june", "june"]  # of june, a row had to wait for its day
     assert (intake.manifest.rows, intake.delivered) == (1, 4)
     [row] = rows_of(lake, as_of=TUESDAY)
@@ -338,8 +345,66 @@ def test_a_part_held_in_full_is_not_read_again(lake: Lake) -> None:
     opened.clear()
     other = Lake(lake.root.parent / "other")
     for _ in range(2):
-        other.write(ORDERS, MONDAY, [delivery(may)])
+        write(other, ORDERS, MONDAY, [delivery(may)])
     assert opened == ["may", "may"]
+
+
+# -- at the border --
+
+
+def test_a_delivery_that_nobody_accepted_is_kept_and_read_by_no_day(lake: Lake) -> None:
+    take(lake, MONDAY, order(1, "2026-06-01"))
+    refused = [order(1, "2026-06-01"), order(2, "2026-06-02", "#REF!"), order(3, "2026-06-02")]
+    seen = lake.fingerprint(WEDNESDAY)
+    pending = lake.write(ORDERS, TUESDAY, [delivery(part(refused, signature="same"))]).manifest
+    assert lake.manifests(with_pending_of=TUESDAY)[-1] == pending
+    assert [m.as_of for m in lake.manifests()] == [MONDAY]
+    assert lake.fingerprint(WEDNESDAY) == seen
+
+    mended = [order(1, "2026-06-01"), order(2, "2026-06-02", "5.00"), order(3, "2026-06-02")]
+    take(lake, WEDNESDAY, *mended)
+    assert ids(lake, WEDNESDAY) == ["O2", "O3"]
+    assert {row["net_amount"] for row in rows_of(lake)} == {"9.90", "5.00"}
+    assert lake.sweep() == []
+    assert lake.data_file(pending).is_file()
+
+
+def test_the_day_delivered_again_replaces_what_was_refused(lake: Lake) -> None:
+    refused = lake.write(ORDERS, MONDAY, [delivery(part([order(1, "2026-06-01", "#REF!")]))])
+    take(lake, MONDAY, order(1, "2026-06-01", "5.00"))
+    assert [row["net_amount"] for row in rows_of(lake)] == ["5.00"]
+    assert not lake.data_file(refused.manifest).exists()
+    assert lake.manifests(with_pending_of=MONDAY) == lake.manifests()
+
+
+def test_a_refused_repeat_leaves_the_day_as_it_was_accepted(lake: Lake) -> None:
+    take(lake, MONDAY, order(1, "2026-06-01"), order(2, "2026-06-01"))
+    lake.write(ORDERS, MONDAY, [delivery(part([order(1, "2026-06-01", "#REF!")]))])
+    assert ids(lake) == ["O1", "O2"]
+    take(lake, TUESDAY, order(1, "2026-06-01"), order(2, "2026-06-01"), order(3, "2026-06-02"))
+    assert ids(lake, TUESDAY) == ["O3"]
+
+
+def test_a_kill_while_tables_are_accepted_leaves_each_whole(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.write(ORDERS, MONDAY, [delivery(part([order(1, "2026-06-01")]))])
+    item = {"order_id": "O1", "line_no": 1, "product_id": "P1", "quantity": 1}
+    lake.write(ITEMS, MONDAY, [Delivery("files", ITEMS, (part([item]),))])
+    moved = []
+
+    def one(temporary: Path, path: Path) -> None:
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(temporary.replace(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake_module, "move_into_place", one)
+        with pytest.raises(KeyboardInterrupt):
+            lake.accept(MONDAY)
+    assert len(lake.manifests()) == 1
+    lake.accept(MONDAY)
+    assert {m.table for m in lake.manifests()} == {"orders", "order_items"}
 
 
 # -- failures --
@@ -355,7 +420,7 @@ def test_what_a_source_says_while_it_is_read_reaches_the_user(lake: Lake) -> Non
         raise SourceError("orders.csv: expected UTF-8, found byte 0xb9")
 
     with pytest.raises(SourceError, match="found byte 0xb9"):
-        lake.write(ORDERS, TUESDAY, [delivery(Part("orders.csv", schema, broken))])
+        write(lake, ORDERS, TUESDAY, [delivery(Part("orders.csv", schema, broken))])
     assert files_with_content(lake) == before
 
 
@@ -367,7 +432,7 @@ def test_a_connection_that_breaks_is_named(lake: Lake) -> None:
         yield
 
     with pytest.raises(SourceError, match=r"page 7: .*connection reset by peer"):
-        lake.write(ORDERS, TUESDAY, [delivery(Part("page 7", schema, broken))])
+        write(lake, ORDERS, TUESDAY, [delivery(Part("page 7", schema, broken))])
 
 
 @pytest.mark.parametrize("step", ["data", "manifest"])
@@ -435,10 +500,10 @@ def test_the_sample_company_is_never_mixed_with_real_customers(
     lake: Lake, first: str, second: str
 ) -> None:
     rows = part([order(1, "2026-06-01")])
-    lake.write(ORDERS, MONDAY, [delivery(rows, source=first)])
+    write(lake, ORDERS, MONDAY, [delivery(rows, source=first)])
     with pytest.raises(SourceError, match="must not be mixed"):
-        lake.write(ORDERS, TUESDAY, [delivery(rows, source=second)])
-    lake.write(ORDERS, TUESDAY, [delivery(rows, source=first)])
+        write(lake, ORDERS, TUESDAY, [delivery(rows, source=second)])
+    write(lake, ORDERS, TUESDAY, [delivery(rows, source=first)])
 
 
 # -- what a run can see --

@@ -84,10 +84,13 @@ def test_every_table_and_column_of_the_contract_is_there(made: Made):
 
 def test_a_row_that_belongs_to_an_order_or_came_later_tells_its_day(made: Made):
     """Else the first day would take the lines of all orders to come, and the next one none."""
-    assert made.value("""
+    assert (
+        made.value("""
         select count(*) from order_items join orders using (order_id)
         where order_items.ordered_at is distinct from orders.ordered_at
-    """) == 0
+    """)
+        == 0
+    )
     sold_before = made.value("""
         select count(*) from order_items join products using (product_id)
         where order_items.ordered_at < launched_at

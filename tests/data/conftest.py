@@ -112,13 +112,14 @@ class Company:
     timezone: str = "UTC"
 
     def deliver(self, table: str, rows: Rows, as_of: str = AS_OF) -> None:
-        """Write one batch as a run for a day would; rows already there are not taken again."""
+        """Bring one batch in as a run for a day would; rows already there are not taken again."""
         data = rows if isinstance(rows, pa.Table) else _as_table(rows)
         part = Part(label=f"{table} of the test", schema=data.schema, batches=data.to_batches)
         contract = load_contract()[table]
         delivery = Delivery(source="test", table=contract, parts=(part,))
         lake = Lake(self.home / "lake", timezone=self.timezone, memory_limit="1GB")
         lake.write(contract, date.fromisoformat(as_of), [delivery])
+        lake.accept(date.fromisoformat(as_of))
 
     def build(
         self, as_of: str = AS_OF, select: str = "staging", *, tested: bool = False, **variables: Any

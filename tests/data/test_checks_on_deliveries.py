@@ -31,6 +31,7 @@ def deliver(lake: Lake, table: str, columns: Mapping[str, Any], as_of: date = AS
     rows = pa.table(dict(columns))
     part = Part(f"{table}.csv", rows.schema, rows.to_batches)
     lake.write(load_contract()[table], as_of, [Delivery("files", load_contract()[table], (part,))])
+    lake.accept(as_of)
 
 
 def orders(rows: int, first: int = 0, day: date = AS_OF, **changed: Any) -> dict[str, Any]:
@@ -43,6 +44,17 @@ def orders(rows: int, first: int = 0, day: date = AS_OF, **changed: Any) -> dict
         **changed,
     }
     return {name: values for name, values in delivered.items() if values is not None}
+
+
+def test_what_is_judged_is_pending(lake: Lake) -> None:
+    """A bad delivery beside the good one that was accepted for the same day before."""
+    deliver(lake, "orders", orders(100))
+    assert not failed(judge(lake))
+    spoilt_orders = pa.table(orders(100, net_amount=["#REF!"] * 100))
+    part = Part("orders.csv", spoilt_orders.schema, spoilt_orders.to_batches)
+    contract = load_contract()["orders"]
+    lake.write(contract, AS_OF, [Delivery("files", contract, (part,))])
+    assert failed(judge(lake)) == {"required_values_are_readable"}
 
 
 def judge(lake: Lake, as_of: date = AS_OF) -> list[Verdict]:

@@ -1,6 +1,6 @@
 """Bad input and bad surroundings: one clear message, status 1, and the old version still stands.
 
-An empty delta and a killed run are told in test_next_day.py.
+What becomes of a refused delivery and of a killed run is told in test_next_day.py.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ def almost_all_rows_bad(files: Path, orders: pd.DataFrame) -> None:
     orders.to_csv(files / "orders.csv", index=False)
 
 
+def nothing_new(files: Path, _: pd.DataFrame) -> None:
+    """The export was not refreshed."""
+
+
 FAULTS: dict[Fault, tuple[str, ...]] = {
     no_orders: ("orders", "order_lines"),
     required_column_missing: ("customer_id", "orders.csv"),
@@ -60,6 +64,7 @@ FAULTS: dict[Fault, tuple[str, ...]] = {
     truncated_parquet: ("orders.parquet",),
     gbk_declared_utf8: ("orders.csv", "utf-8"),
     almost_all_rows_bad: ("net_amount",),
+    nothing_new: ("to publish anyway: homing_allow=orders_keep_coming",),
 }
 
 

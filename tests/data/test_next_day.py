@@ -1,7 +1,8 @@
-"""The shop's next day: no new order, but two customers who want to be forgotten.
+"""The shop's next days: a delivery that is refused, then a day with two who want to be forgotten.
 
-Refused, since orders should keep coming; let through by name and killed half-way; let through and
-completed. One kill here; `make drill` kills at ten random boundaries.
+The next day's file is spoilt and refused. The day after it is mended, and brings no new order: let
+through by name and killed half-way; let through and completed. One kill here; `make drill` kills
+at ten random boundaries.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import copy_of, homing
-from tests.data.shop import BUYER, CANARIES, NEXT_DAY, Shop, holding
+from tests.data.shop import BUYER, CANARIES, DAY, NEXT_DAY, Shop, holding
 
-WAY_OUT = "HOMING_ALLOW=orders_keep_coming"
+DAY_AFTER = "2025-07-02"
 # What was built is of the new day then, the lists in the warehouse are still those of the old one.
 KILLED_AT = "retention"
 
@@ -33,7 +34,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class NextDay:
-    """The home after the last of three attempts."""
+    """The home after the last of three attempts, two of them at the second day."""
 
     home: Path
     before: str
@@ -48,31 +49,54 @@ def current(home: Path) -> str:
 
 @pytest.fixture(scope="module")
 def next_day(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> NextDay:
-    """Three attempts at the same day."""
+    """A refused day, and two attempts at the one after it."""
     folder = tmp_path_factory.mktemp("next_day")
     home, delivered = copy_of(shop.home, folder / "home"), copy_of(shop.files, folder / "files")
     before = current(home)
-    day = {"as_of": NEXT_DAY, "source": "files", "files_dir": delivered}
 
-    def attempt(**how: object) -> Attempt:
-        return Attempt(homing(home, **day, **how), current(home))
+    def attempt(day: str = DAY_AFTER, **how: object) -> Attempt:
+        run = homing(home, as_of=day, source="files", files_dir=delivered, **how)
+        return Attempt(run, current(home))
 
-    refused = attempt()
-    requests = [("K5", f"{NEXT_DAY} 08:00:00"), ("K7", f"{NEXT_DAY} 08:00:00")]
+    mended = (delivered / "orders.csv").read_bytes()
+    pd.read_csv(delivered / "orders.csv").assign(net_amount="#REF!").to_csv(
+        delivered / "orders.csv", index=False
+    )
+    refused = attempt(NEXT_DAY)
+    (delivered / "orders.csv").write_bytes(mended)
+    requests = [("K5", f"{DAY_AFTER} 08:00:00"), ("K7", f"{DAY_AFTER} 08:00:00")]
     pd.DataFrame(requests, columns=["customer_id", "requested_at"]).to_csv(
         delivered / "erasure_requests.csv", index=False
     )
-    allowed = WAY_OUT.partition("=")[2]
+    allowed = "orders_keep_coming"
     killed = attempt(module=("tests.data.kill_at_step", KILLED_AT), allow=allowed)
     return NextDay(home, before, refused, killed, attempt(allow=allowed))
 
 
-def test_an_empty_delta_is_refused_and_the_way_out_is_told(next_day: NextDay) -> None:
+def test_a_refused_delivery_is_kept_apart_and_no_later_day_counts_it(next_day: NextDay) -> None:
     run = next_day.refused.ended
     assert run.returncode == 1, run.stdout
-    assert f"to publish anyway: {WAY_OUT}".lower() in run.stderr.lower()
-    assert "Traceback" not in run.stdout + run.stderr
+    assert "net_amount" in run.stderr
     assert next_day.refused.current == next_day.before
+    assert (next_day.home / "lake" / "orders" / f"{NEXT_DAY}.pending").is_file()
+    with duckdb.connect(str(next_day.home / "published" / "homing.duckdb"), read_only=True) as con:
+        told = con.execute(
+            "select delivered_for_on::varchar, rows from deliveries where table_name = 'orders'"
+        ).fetchall()
+        by_day = con.execute(
+            "select as_of::varchar, sum(extracted), sum(quarantined), sum(superseded)"
+            " from row_ledger where table_name = 'orders' group by all"
+        ).fetchall()
+        bad = con.execute(
+            "select batch_as_of::varchar, count(*) from quarantine where table_name = 'orders'"
+            " group by all"
+        ).fetchall()
+    [(day, rows)] = told
+    [(_, extracted, quarantined, superseded)] = by_day
+    assert (day, rows) == (DAY, extracted)
+    assert bad == [(DAY, quarantined)]
+    assert 0 < quarantined < 10
+    assert superseded == 0
 
 
 def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(next_day: NextDay) -> None:
@@ -80,11 +104,11 @@ def test_a_killed_run_leaves_the_old_version_and_the_next_one_completes(next_day
     assert next_day.killed.current == next_day.before
     run = next_day.completed.ended
     assert run.returncode == 0, run.stdout + run.stderr
-    assert next_day.completed.current.startswith(NEXT_DAY)
+    assert next_day.completed.current.startswith(DAY_AFTER)
     database = str(next_day.home / "published" / "homing.duckdb")
     with duckdb.connect(database, read_only=True) as con:
         days = con.execute("select distinct as_of_date::varchar from retention_list").fetchall()
-    assert days == [(NEXT_DAY,)]
+    assert days == [(DAY_AFTER,)]
 
 
 def test_who_asked_is_forgotten_everywhere(next_day: NextDay) -> None:

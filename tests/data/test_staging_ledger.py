@@ -203,3 +203,4 @@ def deliver_files(company: Any, folder: Path, as_of: str) -> None:
     for table in source.tables():
         delivery = source.deliver(table, date.fromisoformat(as_of))
         lake.write(table, date.fromisoformat(as_of), [delivery])
+    lake.accept(date.fromisoformat(as_of))
