@@ -200,9 +200,10 @@ class Lake:
     def write(self, table: Table, as_of: date, deliveries: Sequence[Delivery]) -> Intake:
         """Take from the deliveries what belongs to a day, as one batch that is pending.
 
-        Rows that are only pending are not held: they are taken again. The latest day's batch is replaced when it is written again, so that a mended source mends
-        it. An older day's batch only gains rows: its source may have moved on since, and the lake
-        is then the only place where its rows still are.
+        Rows that are only pending are not held: they are taken again. The latest day's batch is
+        replaced when it is written again, so that a mended source mends it. An older day's batch
+        only gains rows: its source may have moved on since, and the lake is then the only place
+        where its rows still are.
 
         Args:
             table: the table of all `deliveries`.
