@@ -101,11 +101,10 @@ def refusal(verdicts: Iterable[Verdict]) -> str | None:
     failed = [each for each in verdicts if not each.passed and each.severity == "error"]
     if not failed:
         return None
-    standing = "Nothing was published; the version before it still stands."
     if len(failed) == 1:
-        return f"{failed[0].message} {standing}"
+        return failed[0].message
     reasons = "\n".join(f"  - {each.message}" for each in failed)
-    return f"{len(failed)} checks refused the data:\n{reasons}\n{standing}"
+    return f"{len(failed)} checks refused the data:\n{reasons}"
 
 
 def _evaluate(

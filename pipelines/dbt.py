@@ -27,9 +27,11 @@ from dagster_dbt import (
     DbtProject,
 )
 from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
-from pipelines.errors import HomingError
+from pipelines.errors import HomingError, TablesError
+from pipelines.failed_tables import failures, tables_error
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.lineage import STATE_PATH, column_lineage
 from pipelines.resources.warehouse import Warehouse
@@ -37,6 +39,7 @@ from pipelines.settings import PROJECT_ROOT, Settings
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 PARSED_DBT = PROJECT_ROOT / "pipelines" / "parsed_dbt.py"  # started in place of `dbt`
+RESULTS = "run_results.json"  # dbt's own name, as in parsed_dbt
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
 Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]
@@ -110,6 +113,7 @@ class Dbt:
         if folder != self.project_dir:  # a copy, in which a long selection is written down
             self.stop()
         process, self._ready = self._ready or self._started(folder), None
+        (self.target / RESULTS).unlink(missing_ok=True)  # of the call before
         # What dbt says goes to the run's log; its own file would hold every event once more.
         words = ["--log-level-file", "none", *arguments, *asked.selection_args]
         with suppress(BrokenPipeError), process.stdin as told:  # ended already: its output says why
@@ -242,6 +246,7 @@ def build(
     *,
     context: dg.AssetExecutionContext,
     warehouse: Warehouse,
+    runs: Path,
     pictures: Mapping[str, Picture] | None = None,
     another_follows: bool = False,
 ) -> Iterator[Any]:
@@ -257,11 +262,14 @@ def build(
         arguments: of `build_arguments`.
         context: of the step.
         warehouse: what dbt writes.
+        runs: folder for what a person has to see of tables that failed.
         pictures: by table, what draws it for the table's metadata.
         another_follows: whether a later step calls dbt again, which then starts meanwhile.
 
     Raises:
-        Exception: dbt failed; what it built and tested before that was yielded.
+        TablesError: tables could not be built, or their tests failed; what was built and tested was
+            yielded.
+        Exception: dbt failed as a whole.
     """
     invocation = dbt.cli(arguments, context=context)
     results: list[Any] = []
@@ -273,6 +281,8 @@ def build(
                 context.log.info(f"built {result.output_name}")
     except Exception as error:
         failure = error
+        if isinstance(error, DagsterDbtCliRuntimeError):
+            failure = _of_tables(dbt, runs / f"{context.run_id}.failed.sql", warehouse) or error
         # Where dbt itself did not fail it still runs, and holds the warehouse. Killed and not
         # asked: a signal that this process ignores is ignored by its children, too.
         invocation.process.kill()
@@ -296,6 +306,16 @@ def build(
             yield result
     if failure:
         raise failure
+
+
+def _of_tables(dbt: Dbt, report: Path, warehouse: Warehouse) -> TablesError | None:
+    """The message about the tables that failed; None where dbt came to none of them."""
+    try:
+        results = json.loads((dbt.target / RESULTS).read_bytes())["results"]
+    except FileNotFoundError:
+        return None
+    failed = failures(results, manifest())
+    return tables_error(failed, report, warehouse.path) if failed else None
 
 
 def _described(warehouse: Warehouse, pictures: Mapping[str, Picture]) -> dict[str, dict[str, Any]]:

@@ -21,5 +21,9 @@ class BorderError(HomingError):
     """A check at one of the three borders refused the data."""
 
 
+class TablesError(HomingError):
+    """Tables could not be built, or did not keep what they promise."""
+
+
 class PublishError(HomingError):
     """A version could not be published; the one before it still stands."""

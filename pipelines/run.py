@@ -127,8 +127,18 @@ def run(settings: Settings, console: Console) -> int:
         The exit status.
 
     Raises:
-        HomingError: the run could not start, or stopped at something a user can mend.
+        HomingError: the run could not start, or stopped at something a user can mend; the message
+            ends with what is published all the same.
     """
+    try:
+        return _run(settings, console)
+    except HomingError as error:
+        there = Publisher(settings.published).current()
+        standing = f"Still published: {there.id}" if there else "Nothing was published before"
+        raise HomingError(f"{error}\n{standing}") from error
+
+
+def _run(settings: Settings, console: Console) -> int:
     started = time.monotonic()
     settings.export()
     console.print(f"Homing: source {', '.join(settings.source)}, home {settings.home}")
@@ -203,18 +213,9 @@ def published_version(settings: Settings, result: dg.ExecuteInProcessResult) -> 
 def failure_message(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
     """Why a run stopped, in one message.
 
-    A border that refused speaks first, then an error that a user can mend. Anything else is a
-    defect: its traceback goes to a file, since it may quote data.
+    An error that a user can mend speaks for itself. Anything else is a defect: its traceback goes
+    to a file, since it may quote data.
     """
-    refused = [
-        evaluation.description or evaluation.check_name
-        for event in result.all_events
-        if event.event_type_value == "ASSET_CHECK_EVALUATION"
-        and not (evaluation := event.asset_check_evaluation_data).passed
-        and evaluation.severity.value == "ERROR"
-    ]
-    if refused:
-        return "\n".join(dict.fromkeys(refused))
     traces = []
     meant_for_users = _names_of(HomingError)
     for event in result.all_events:

@@ -36,4 +36,5 @@ def retention(
         build_arguments(settings, as_of=as_of_day(context), training=session.training),
         context=context,
         warehouse=warehouse,
+        runs=settings.runs,
     )

@@ -46,6 +46,7 @@ def tables(
         ),
         context=context,
         warehouse=warehouse,
+        runs=settings.runs,
         pictures={"lifecycle_transitions": stage_flow_of_last_month},
         another_follows=True,
     )

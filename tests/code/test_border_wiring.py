@@ -99,8 +99,7 @@ def test_refused_data_stops_at_the_border_with_one_message() -> None:
     assert materialized(result) == {"customers", "hermits"}
     assert failure(result).strip() == (
         "pipelines.errors.BorderError: customers: expected ages of people; found otherwise in 1 of "
-        "2 rows (50.0%). Ask their parents. To publish anyway: HOMING_ALLOW=ages_are_human. "
-        "Nothing was published; the version before it still stands."
+        "2 rows (50.0%). Ask their parents. To publish anyway: HOMING_ALLOW=ages_are_human."
     )
     told = evaluations(result)
     assert told["names_differ"].passed
@@ -192,7 +191,7 @@ def test_a_border_waits_for_all_that_its_frames_are_made_of() -> None:
 
 
 def test_refusals_are_the_users_business() -> None:
-    with pytest.raises(BorderError, match="Nothing was published"):
+    with pytest.raises(BorderError, match="expected names to differ"):
         list(borders.judge([PEOPLE], {"people": GOOD.assign(name="x")}, key))
 
 

@@ -18,8 +18,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
 from pipelines import dbt as dbt_calls
 from pipelines import parsed_dbt
-from pipelines.dbt import build, manifest, open_dbt
-from pipelines.errors import HomingError
+from pipelines.dbt import Dbt, build, manifest, open_dbt
+from pipelines.errors import HomingError, TablesError
 from pipelines.resources.warehouse import Warehouse
 
 
@@ -39,7 +39,7 @@ def test_dbt_has_let_go_of_the_warehouse_when_the_step_fails(tmp_path: Path) -> 
     call = Unreadable()
     dbt = SimpleNamespace(cli=lambda *_, **__: call)
     warehouse = Warehouse(tmp_path / "warehouse.duckdb", memory_limit="1GB")
-    results = build(dbt, ["build"], context=SimpleNamespace(), warehouse=warehouse)
+    results = build(dbt, ["build"], context=SimpleNamespace(), warehouse=warehouse, runs=tmp_path)
     with pytest.raises(KeyError, match="unknown"):
         list(results)
     assert call.process.poll() is not None
@@ -114,6 +114,59 @@ def test_a_project_that_cannot_be_read_fails_the_call_and_says_so(project: Path)
         call = dbt.cli(["run"], context=None)
         with pytest.raises(DagsterDbtCliRuntimeError, match=r"one\.sql"):
             call.wait()
+
+
+def test_tables_that_failed_are_told_with_the_query_that_shows_the_rows(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What quotes a row stands in the report alone: Dagster stores the message."""
+    models = project / "models"
+    as_table = "{{ config(materialized='table') }}"
+    (models / "two.sql").write_text("select 5 as figure union all select 5 union all select null")
+    (models / "three.sql").write_text(f"{as_table} select cast('Wanda Canary' as integer) as figure")
+    (models / "four.sql").write_text("select * from {{ ref('three') }}")
+    tested = [{"name": "figure", "data_tests": ["unique", "not_null"]}]
+    declared = {"version": 2, "models": [{"name": "two", "columns": tested}]}
+    (models / "two.yml").write_text(json.dumps(declared))
+    of_project = parsed_dbt.parsed(project).writable_manifest().to_dict()
+    monkeypatch.setattr("pipelines.dbt.manifest", lambda: of_project)
+    home = project.parent
+
+    class Call:
+        """As a step calls dbt, without Dagster's part in it."""
+
+        def __init__(self, dbt: Dbt) -> None:
+            call = dbt.cli(["build"], context=None)
+            self.process, self._wait = call.process, call.wait
+
+        def stream(self) -> Iterator[Any]:
+            yield from ()
+            self._wait()
+
+    with open_dbt(home / "target", project) as dbt:
+        results = build(
+            SimpleNamespace(cli=lambda *_, **__: Call(dbt), target=dbt.target),
+            ["build"],
+            context=SimpleNamespace(run_id="42"),
+            warehouse=Warehouse(home / "small.duckdb", memory_limit="1GB"),
+            runs=home / "runs",
+        )
+        with pytest.raises(TablesError) as raised:
+            list(results)
+    report = home / "runs" / "42.failed.sql"
+    assert str(raised.value).splitlines()[:4] == [
+        "2 tables of the run failed, so nothing was published",
+        "  - three: could not be built: Conversion Error",
+        "  - two: not_null (figure): expected no row that breaks it, found 1",
+        "  - two: unique (figure): expected no row that breaks it, found 1",
+    ]
+    assert str(report) in str(raised.value)
+    assert str(home / "small.duckdb") in str(raised.value)
+    assert "Wanda Canary" in report.read_text()
+    with duckdb.connect(str(home / "small.duckdb"), read_only=True) as con:
+        queries = con.extract_statements(report.read_text())
+        shown = [con.execute(query).fetchall() for query in queries[1:]]
+    assert shown == [[(None,)], [(5, 2)]]
 
 
 def test_what_was_parsed_knows_no_day() -> None:

@@ -67,32 +67,9 @@ def test_what_a_user_can_mend_is_said_as_it_stands(tmp_path: Path) -> None:
     assert message(failed(raising(SourceError(text))), tmp_path) == text
     assert message(failed(raising(RuntimeError("dbt"), SourceError(text))), tmp_path) == text
     assert message(failed(raising(RunLockedError(text))), tmp_path) == text
+    assert message(failed(raising(BorderError(text))), tmp_path) == text
     assert message(failed(raising(dg.Failure(text, allow_retries=False))), tmp_path) == text
     assert not list(tmp_path.rglob("*.traceback.txt"))
-
-
-def test_a_border_that_refused_speaks_first_and_once(tmp_path: Path) -> None:
-    @dg.asset
-    def orders() -> None: ...
-
-    names = ("unusual", "bad", "worse")
-
-    @dg.multi_asset_check(
-        specs=[dg.AssetCheckSpec(name, asset="orders", blocking=True) for name in names]
-    )
-    def border():
-        for name in names:
-            yield dg.AssetCheckResult(
-                asset_key=dg.AssetKey("orders"),
-                check_name=name,
-                passed=False,
-                severity=dg.AssetCheckSeverity[{"unusual": "WARN"}.get(name, "ERROR")],
-                description=f"orders are {name}",
-            )
-        raise BorderError("2 checks refused the data")
-
-    result = dg.materialize([orders, border], raise_on_error=False)
-    assert message(result, tmp_path) == "orders are bad\norders are worse"
 
 
 def test_a_defect_is_filed_and_not_shown(tmp_path: Path) -> None:
