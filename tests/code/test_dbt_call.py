@@ -121,11 +121,9 @@ def test_tables_that_failed_are_told_with_the_query_that_shows_the_rows(
 ) -> None:
     """What quotes a row stands in the report alone: Dagster stores the message."""
     models = project / "models"
-    as_table = "{{ config(materialized='table') }}"
     (models / "two.sql").write_text("select 5 as figure union all select 5 union all select null")
-    (models / "three.sql").write_text(
-        f"{as_table} select cast('Wanda Canary' as integer) as figure"
-    )
+    broken = "select cast('Wanda Canary' as integer) as figure"
+    (models / "three.sql").write_text("{{ config(materialized='table') }} " + broken)
     (models / "four.sql").write_text("select * from {{ ref('three') }}")
     tested = [{"name": "figure", "data_tests": ["unique", "not_null"]}]
     declared = {"version": 2, "models": [{"name": "two", "columns": tested}]}
