@@ -11,7 +11,7 @@ What a source delivered is pending at first (`<day>.pending`): the border judges
 does it become part of the lake (`<day>.json`). A delivery that was refused, or that nobody lived to
 judge, stays pending: it is kept, and forgets with the rest, but no day reads it, so that the next
 one takes its rows anew as if they had never come. Delivering its day again replaces it
-(docs/adr/0016).
+(docs/adr/0017).
 
 The batch of day D holds the rows that no other batch holds and whose event time is not after D.
 So the first run takes everything up to its day, the next day what is new, late or corrected, a
