@@ -220,6 +220,62 @@ class LakeInPandas:
         )
 
     @cached_property
+    def person(self) -> Mapping[str, str]:
+        """The first record of the person of each, by every link of number and mail."""
+        customers = self.rows["customers"]
+        parent = {customer: customer for customer in customers.customer_id}
+
+        def root(customer: str) -> str:
+            while parent[customer] != customer:
+                customer = parent[customer]
+            return customer
+
+        digits = customers.phone.str.replace(r"\D", "", regex=True)
+        differ = digits.str[-9:].map(lambda end: len(set(end)) > 1, na_action="ignore")
+        plausible = digits.str.len().between(7, 15) & differ.fillna(False).astype(bool)
+        emails = customers.email.str.strip().str.lower()
+        emails = emails.where(emails.str.fullmatch(r"[^@ ]+@[^@ ]+[.][^@ ]+"))
+        for key in (digits.where(plausible).str[-9:], emails):
+            for _, group in customers.groupby(key):
+                if len(group) <= VARS["duplicate_most_customers"]:
+                    first, *others = group.customer_id
+                    for other in others:
+                        smaller, larger = sorted([root(first), root(other)])
+                        parent[larger] = smaller
+        return {customer: root(customer) for customer in parent}
+
+    def refusing(self, basis: str) -> set[tuple[str, str]]:
+        """Customer and channel where the last word of the record or of the person is a refusal.
+
+        Profiling knows no channels: there, all of them are one, called "".
+        """
+        said = self.rows["consents"]
+        said = said[said.basis.fillna("marketing") == basis].copy()
+        said["granted"] = said.granted.astype(bool)
+        # a refusal of the same moment comes last, and counts
+        said = said.sort_values(["changed_at", "granted"], ascending=[True, False])
+        record, person, of_person = {}, {}, defaultdict(list)
+        for row in said.itertuples():
+            channel = "" if basis == "profiling" else row.channel
+            record[row.customer_id, channel] = row.granted
+            person[self.person.get(row.customer_id, row.customer_id), channel] = row.granted
+        for customer, first in self.person.items():
+            of_person[first].append(customer)
+        return {key for key, granted in record.items() if not granted} | {
+            (customer, channel)
+            for (first, channel), granted in person.items()
+            if not granted
+            for customer in of_person.get(first, [first])
+        }
+
+    @cached_property
+    def unprofiled(self) -> set[str]:
+        """Who asked to be forgotten or objected to profiling."""
+        return {customer for customer, _ in self.refusing("profiling")} | set(
+            self.rows["erasure_requests"].customer_id
+        )
+
+    @cached_property
     def tables(self) -> Mapping[str, pa.Table]:
         """All of it for queries: `lake_<table>`, `lake_purchases`, `lake_stages`."""
         frames = dict(self.rows) | {

@@ -24,6 +24,11 @@ class Company:
         self.warehouse = warehouse
         self.purchases, self.returns = lake.purchases, lake.returns
         self.as_of = lake.as_of.date()
+        self.unprofiled = lake.unprofiled
+
+    def judged(self, frame: Frame) -> Frame:
+        """The rows of those of whom the company may make itself a picture."""
+        return frame[~frame.customer_id.isin(self.unprofiled)]
 
     def read(self, query: str) -> Frame:
         return self.warehouse.sql(query).df()
@@ -136,7 +141,7 @@ def test_tiers_of_every_month_end(company: Company) -> None:
     assert len(months) > 30
     for month in months[-VARS["tier_history_months"] :]:
         day = month + pd.offsets.MonthEnd(0)
-        ours = valued(company.purchases, company.returns, day)
+        ours = valued(company.judged(company.purchases), company.returns, day)
         then = theirs[
             (theirs.valid_from <= day) & (theirs.valid_to.isna() | (theirs.valid_to > day))
         ]
@@ -147,7 +152,7 @@ def test_tiers_of_every_month_end(company: Company) -> None:
 
 
 def test_segments(company: Company) -> None:
-    purchases = company.purchases
+    purchases = company.judged(company.purchases)
     year_ago = pd.Timestamp(company.as_of) - timedelta(days=365)
     year = purchases[purchases.ordered_on > year_ago]
     orders, net = year.groupby("customer_id").size(), year.groupby("customer_id").net.sum()
@@ -173,7 +178,7 @@ def test_segments(company: Company) -> None:
             where order_id in (select order_id from lake_orders where status = 'completed')"""),
         "ordered_on",
     )
-    lines = lines[(lines.ordered_on > year_ago) & (lines.amount > 0)]
+    lines = company.judged(lines[(lines.ordered_on > year_ago) & (lines.amount > 0)])
     lines["amount"] = cents(lines.amount)
     by_category = lines.groupby(["customer_id", "category"], dropna=False).amount.sum()
     share = by_category / by_category.groupby("customer_id").transform("sum")
@@ -273,7 +278,8 @@ def test_what_customers_did_in_the_windows_and_those_before(
     told = company.read("from customer_behaviour").set_index("customer_id")
     used, kinds = lake.rows["usage_events"], company.read("from usage_kind")
     visits = used[used.kind.isin(kinds.kind[kinds.usage_group == "visit"])]
-    assert set(told.index) == set(company.purchases.customer_id)
+    purchases = company.judged(company.purchases)
+    assert set(told.index) == set(purchases.customer_id)
 
     def counted(rows: Frame, day: str, window: int, ends: int = 0) -> pd.Series:
         age = (lake.as_of - rows[day]).dt.days - ends
@@ -281,7 +287,7 @@ def test_what_customers_did_in_the_windows_and_those_before(
         return inside.groupby("customer_id").size().reindex(told.index, fill_value=0)
 
     for prefix, rows, day, figure in (
-        ("orders", company.purchases, "ordered_on", "order_trend"),
+        ("orders", purchases, "ordered_on", "order_trend"),
         ("usage_events", used, "occurred_on", "usage_trend"),
         ("visits", visits, "occurred_on", "visit_trend"),
     ):
@@ -295,7 +301,7 @@ def test_what_customers_did_in_the_windows_and_those_before(
         same(pd.Series(ours, told.index), told[figure])
         assert len(set(ours)) == 6
 
-    due = company.purchases.dropna(subset="due_on")
+    due = purchases.dropna(subset="due_on")
     due = due[(due.due_on > lake.as_of - timedelta(days=365)) & (due.due_on <= lake.as_of)]
     delay = (due.paid_on.fillna(lake.as_of) - due.due_on).dt.days
     late, unpaid = due[delay > 0], due[(delay > 0) & due.paid_on.isna()]
@@ -324,11 +330,10 @@ def test_profiles_tags_and_referrals(company: Company) -> None:
     age = (pd.Timestamp(company.as_of) - customers.updated_on).dt.days
     same(age.where(age >= 0), theirs.days_since_profile_update.astype(float))
 
-    forgotten = set(company.read("select customer_id from lake_erasure_requests").customer_id)
     tags = {
         (customer, tag.strip())
         for customer, text in customers.demand_tags.dropna().items()
-        if customer not in forgotten
+        if customer not in company.unprofiled
         for tag in text.split(",")
     }
     rows = company.read("select customer_id, tag from customer_tags where tag_kind = 'demand'")
@@ -366,7 +371,7 @@ def test_every_touch_is_counted_once(company: Company) -> None:
         same(ours, of_touch.groupby(["customer_id", "month"]).touches.sum())
 
 
-def test_who_may_be_contacted(company: Company) -> None:
+def test_who_may_be_contacted(company: Company, lake: LakeInPandas) -> None:
     """The consents replayed in the order of time; a withdrawal of the same moment comes last."""
     consents = company.read("""
         select customer_id, channel, granted from lake_consents
@@ -374,12 +379,14 @@ def test_who_may_be_contacted(company: Company) -> None:
     state = {(row.customer_id, row.channel): row.granted for row in consents.itertuples()}
     customers = company.read("select customer_id, is_test, email, phone from lake_customers")
     forgotten = set(company.read("select customer_id from lake_erasure_requests").customer_id)
+    refused = lake.refusing("marketing")
     needs = {"email": "email", "sms": "phone", "wechat": "phone", "phone": "phone"}
     allowed = {
         (row.customer_id, channel)
         for row in customers.itertuples()
         for channel, need in needs.items()
         if state.get((row.customer_id, channel), False)
+        and (row.customer_id, channel) not in refused
         and isinstance(getattr(row, need), str)
         and row.is_test is not True
         and row.customer_id not in forgotten
@@ -391,29 +398,9 @@ def test_who_may_be_contacted(company: Company) -> None:
     assert len(allowed) > len(customers)
 
 
-def test_identities_by_following_every_link(company: Company) -> None:
-    customers = company.read("select customer_id, phone, email from lake_customers")
-    parent = {customer: customer for customer in customers.customer_id}
-
-    def root(customer: str) -> str:
-        while parent[customer] != customer:
-            customer = parent[customer]
-        return customer
-
-    digits = customers.phone.str.replace(r"\D", "", regex=True)
-    differ = digits.str[-9:].map(lambda end: len(set(end)) > 1, na_action="ignore")
-    plausible = digits.str.len().between(7, 15) & differ.fillna(False).astype(bool)
-    emails = customers.email.str.strip().str.lower()
-    emails = emails.where(emails.str.fullmatch(r"[^@ ]+@[^@ ]+[.][^@ ]+"))
-    for key in (digits.where(plausible).str[-9:], emails):
-        for _, group in customers.groupby(key):
-            if len(group) <= VARS["duplicate_most_customers"]:
-                first, *others = group.customer_id
-                for other in others:
-                    smaller, larger = sorted([root(first), root(other)])
-                    parent[larger] = smaller
+def test_identities_by_following_every_link(company: Company, lake: LakeInPandas) -> None:
     theirs = company.read("select customer_id, identity_id from customer_xref")
-    assert dict(theirs.itertuples(index=False, name=None)) == {c: root(c) for c in parent}
+    assert dict(theirs.itertuples(index=False, name=None)) == lake.person
     assert (theirs.customer_id != theirs.identity_id).any()
 
 

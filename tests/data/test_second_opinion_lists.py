@@ -20,6 +20,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.data.lake_in_pandas import LakeInPandas
+
 PROJECT_DIR = Path(__file__).parents[2] / "dbt_project"
 VARS: Mapping[str, Any] = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())["vars"]
 Pair = tuple[str, str]
@@ -146,58 +148,32 @@ def test_what_it_is_worth_to_save_somebody(
             assert float(row["expected_cost"]) == pytest.approx(expected_cost, abs=0.006)
 
 
-def people(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The person of each record; test_second_opinion_customers.py holds that against the lake."""
-    return dict(con.sql("select customer_id, identity_id from customer_xref").fetchall())
-
-
-Words = dict[tuple[str, str], bool]
-
-
-def last_words(con: duckdb.DuckDBPyConnection, basis: str) -> tuple[Words, Words]:
-    """Whether the last word on a channel allows it: by record, and by person over all records.
-
-    Profiling knows no channels: there, all of them are one.
-    """
-    person = people(con)
-    words = records(con, f"from lake_consents where coalesce(basis, 'marketing') = '{basis}'")
-    of_record: Words = {}
-    of_person: Words = {}
-    # a refusal of the same moment comes last, and counts
-    for row in sorted(words, key=lambda row: (row["changed_at"], not row["granted"])):
-        customer, channel = row["customer_id"], "" if basis == "profiling" else row["channel"]
-        of_record[customer, channel] = row["granted"]
-        of_person[person.get(customer, customer), channel] = row["granted"]
-    return of_record, of_person
-
-
-def rules_about_customers(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+def rules_about_customers(
+    con: duckdb.DuckDBPyConnection, lake: LakeInPandas
+) -> dict[str, set[str]]:
     """The rules that hold for a customer whatever the list, by customer: most are the person's."""
-    person = people(con)
     of_person: dict[str, set[str]] = defaultdict(set)
     for row in records(con, "select customer_id from lake_customers where is_test"):
-        of_person[person[row["customer_id"]]].add("test_account")
+        of_person[lake.person[row["customer_id"]]].add("test_account")
     for row in records(con, "from lake_tickets where kind = 'complaint' and resolved_at is null"):
-        of_person[person.get(row["customer_id"], row["customer_id"])].add("open_complaint")
-    by_record, by_person = last_words(con, "profiling")
+        of_person[lake.person.get(row["customer_id"], row["customer_id"])].add("open_complaint")
     rules: dict[str, set[str]] = defaultdict(set)
-    for customer, identity in person.items():
-        rules[customer] |= of_person[identity]
-        if not (by_record.get((customer, ""), True) and by_person.get((identity, ""), True)):
-            rules[customer].add("profiling_objection")
+    for customer, first in lake.person.items():
+        rules[customer] |= of_person[first]
+    for customer, _ in lake.refusing("profiling"):
+        rules[customer].add("profiling_objection")
     for row in records(con, "from lake_erasure_requests"):
         rules[row["customer_id"]].add("erasure")
     return rules
 
 
-def granted_channels(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+def granted_channels(con: duckdb.DuckDBPyConnection, lake: LakeInPandas) -> dict[str, set[str]]:
     """Channels on which marketing is allowed, by customer: a refusal of any record is one."""
-    person = people(con)
-    by_record, by_person = last_words(con, "marketing")
+    refused = lake.refusing("marketing")
     granted = defaultdict(set)
-    for (customer, channel), is_granted in by_record.items():
-        if is_granted and by_person[person.get(customer, customer), channel]:
-            granted[customer].add(channel)
+    for row in records(con, "from lake_consents where coalesce(basis, 'marketing') = 'marketing'"):
+        if (row["customer_id"], row["channel"]) not in refused:
+            granted[row["customer_id"]].add(row["channel"])
     return granted
 
 
@@ -242,13 +218,14 @@ def test_a_call_is_a_call_and_a_visit_a_visit(marts_and_lake: duckdb.DuckDBPyCon
 
 
 def test_every_rule_about_a_customer_holds_where_it_should(
-    marts_and_lake: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection, lake: LakeInPandas
 ) -> None:
     kinds = dict(
         marts_and_lake.sql("select list_code, list_kind from list_declarations").fetchall()
     )
     prescribed = prescribed_channels(marts_and_lake)
-    about, granted = rules_about_customers(marts_and_lake), granted_channels(marts_and_lake)
+    about = rules_about_customers(marts_and_lake, lake)
+    granted = granted_channels(marts_and_lake, lake)
     held: dict[Pair, set[str]] = defaultdict(set)
     for row in records(marts_and_lake, "from retention_list_suppressed"):
         held[row["list_code"], row["customer_id"]].add(row["rule"])
@@ -293,7 +270,7 @@ def _by_return(row: dict[str, Any]) -> tuple[bool, float, float]:
 
 
 def test_the_cap_and_the_budgets_leave_out_whom_they_should(
-    marts_and_lake: duckdb.DuckDBPyConnection, as_of: date
+    marts_and_lake: duckdb.DuckDBPyConnection, as_of: date, lake: LakeInPandas
 ) -> None:
     """Replay the morning: duties first, then customer by customer, then owner by owner in turns."""
     candidates = records(
@@ -310,7 +287,7 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
     ]
 
     since = as_of - timedelta(days=VARS["contact_cap_days"])
-    person = people(marts_and_lake)
+    person = lake.person
     recent = Counter(
         person.get(row["customer_id"], row["customer_id"])
         for row in records(

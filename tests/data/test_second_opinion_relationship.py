@@ -19,7 +19,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.data.lake_in_pandas import LakeInPandas
+from tests.data.lake_in_pandas import VARS, LakeInPandas
 
 GRACE, PROMISE_EXPIRES, AHEAD, HANDOVER, WINDOW = 14, 365, 90, 30, 90
 INTERVALS = {("core", False): 60, ("potential", False): 120, ("general", False): 240,
@@ -74,8 +74,8 @@ def rate(part: int | Decimal | None, whole: int | Decimal | None) -> float | Non
 class World:
     """What was delivered, read once; what is derived from it is derived here."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self.con = con
+    def __init__(self, con: duckdb.DuckDBPyConnection, lake: LakeInPandas) -> None:
+        self.con, self.unprofiled = con, lake.unprofiled
         self.table = partial(rows, con)
         (self.as_of,) = con.execute("select max(date_on) from dim_date where is_past").fetchone()
         contacts = sorted(
@@ -144,7 +144,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(sample_home: Path, lake: LakeInPandas) -> Iterator[World]:
     with duckdb.connect(str(sample_home / "warehouse.duckdb"), read_only=True) as con:
-        yield World(lake.beside(con))
+        yield World(lake.beside(con), lake)
 
 
 def test_contacts(world: World) -> None:
@@ -271,7 +271,7 @@ def test_follow_ups(world: World) -> None:
 def test_revisits_planned(world: World) -> None:
     told = {row.customer_id: row for row in world.table("revisit_plan")}
     ordered = {c for c in world.workable if world.lifecycle[c].first_order_on}
-    assert set(told) == ordered
+    assert set(told) == ordered - world.unprofiled
     since = world.as_of - days(730)
     for customer, row in told.items():
         life, tier = world.lifecycle[customer], world.value[customer].value_tier
@@ -331,6 +331,9 @@ def months(world: World) -> Months:
     """Customers by month, owner and tier: how each stood when the month began."""
     first_days = pd.date_range("2015-01-01", world.as_of, freq="MS").date
     found = defaultdict(list)
+    tiers_begin = (
+        pd.Timestamp(world.as_of) - pd.DateOffset(months=VARS["tier_history_months"])
+    ).date()
     for customer, spells in world.stages.items():
         ordered = [s for s in spells if s.stage != "prospect"]
         spoken = [c for c in world.contacts.get(customer, []) if speaks(c)]
@@ -340,10 +343,13 @@ def months(world: World) -> Months:
             owner = world.owner_on(customer, month)
             stages = [s for s in ordered if s.valid_from <= eve]
             tiers = [t for t in world.tiers.get(customer, []) if t.valid_from <= eve]
-            if end > world.as_of or not (owner and stages and tiers):
+            if end > world.as_of or not (owner and stages):
+                continue
+            # of who may not be profiled there is no tier, as long as there is one of the others
+            if not tiers and (customer not in world.unprofiled or eve <= tiers_begin):
                 continue
             stage = max(stages, key=lambda s: s.valid_from).stage
-            tier = max(tiers, key=lambda t: t.valid_from).value_tier
+            tier = max(tiers, key=lambda t: t.valid_from).value_tier if tiers else None
             interval = INTERVALS.get((tier, stage == "churned"))
             earlier = [c.occurred_on for c in spoken if c.occurred_on < month]
             begun = earlier[-1] if earlier else world.lifecycle[customer].first_order_on
@@ -528,7 +534,7 @@ def test_portfolios_and_what_leavers_leave_behind(world: World) -> None:
                     expected.add((owner, kind, quote.opportunity_id, quote.quoted_amount))
             for customer in owned[owner]:
                 value, life = world.value[customer], world.lifecycle[customer]
-                key = value.value_tier != "general" and life.lifecycle_stage != "churned"
+                key = value.value_tier == "core" and life.lifecycle_stage != "churned"
                 kind = "key_customer" if key else "customer"
                 expected.add((owner, kind, customer, value.gross_profit_12m))
                 if customer in follow_ups and follow_ups[customer].basis == "promised":

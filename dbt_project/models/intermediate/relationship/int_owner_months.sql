@@ -24,6 +24,10 @@ tiers as (
     select * from {{ ref('tier_history') }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 first_days as (
     select
         customer_id,
@@ -87,10 +91,12 @@ customers_of_months as (
         on owners.customer_id = stages.customer_id
         and months.month_start_on > stages.valid_from
         and (stages.valid_to is null or months.month_start_on <= stages.valid_to)
-    inner join tiers
+    left join tiers
         on owners.customer_id = tiers.customer_id
         and months.month_start_on > tiers.valid_from
         and (tiers.valid_to is null or months.month_start_on <= tiers.valid_to)
+    -- who may not be profiled has no tier, and is a customer of the owner all the same
+    left join refusals on owners.customer_id = refusals.customer_id
     left join conversations
         on owners.customer_id = conversations.customer_id
         and months.month_start_on > conversations.spoken_on
@@ -98,6 +104,12 @@ customers_of_months as (
     left join revisit_interval
         on tiers.value_tier = revisit_interval.value_tier
         and revisit_interval.standing = case when stages.stage = 'churned' then 'churned' else 'customer' end
+    where
+        tiers.customer_id is not null
+        or (
+            refusals.customer_id is not null
+            and {{ days_after('months.month_start_on', -1) }} > {{ months_after(as_of(), '-' ~ var('tier_history_months')) }}
+        )
 ),
 
 final as (

@@ -21,8 +21,7 @@ with
 customers as (
     select customers.*
     from {{ ref('dim_customer') }} as customers
-    anti join {{ ref('stg_erasure_requests') }} as erasure_requests
-        on customers.customer_id = erasure_requests.customer_id
+    anti join {{ ref('int_profiling_refusals') }} as refusals on customers.customer_id = refusals.customer_id
 ),
 
 facts as (
@@ -58,11 +57,12 @@ final as (
     where signals.signal_kind in ('wants', 'owns')
     union all
     select
-        customer_id,
+        needs.customer_id,
         'need' as tag_kind,
-        need as tag
-    from {{ ref('customer_needs') }}
-    where need_kind = 'spoken_of'
+        needs.need as tag
+    from {{ ref('customer_needs') }} as needs
+    inner join customers on needs.customer_id = customers.customer_id
+    where needs.need_kind = 'spoken_of'
     {%- for rule in derived %}
     union all
     select

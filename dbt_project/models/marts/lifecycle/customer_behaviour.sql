@@ -1,8 +1,10 @@
 with
 
 lifecycle as (
-    select * from {{ ref('customer_lifecycle') }}
-    where lifecycle_stage <> 'prospect'
+    select lifecycle.*
+    from {{ ref('customer_lifecycle') }} as lifecycle
+    anti join {{ ref('int_profiling_refusals') }} as refusals on lifecycle.customer_id = refusals.customer_id
+    where lifecycle.lifecycle_stage <> 'prospect'
 ),
 
 orders as (

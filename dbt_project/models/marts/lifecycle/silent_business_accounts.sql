@@ -9,8 +9,8 @@ reps as (
     select * from {{ ref('dim_rep') }}
 ),
 
-erasure_requests as (
-    select distinct customer_id from {{ ref('stg_erasure_requests') }}
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
 ),
 
 lifecycle as (
@@ -96,7 +96,7 @@ final as (
     left join reps on customers.owner_id = reps.rep_id
     inner join lifecycle on counted.customer_id = lifecycle.customer_id
     left join customer_value on counted.customer_id = customer_value.customer_id
-    anti join erasure_requests on counted.customer_id = erasure_requests.customer_id
+    anti join refusals on counted.customer_id = refusals.customer_id
     where
         counted.empty_months >= {{ var('silent_account_months') }}
         and counted.months_together >= {{ var('regular_account_window_months') }}

@@ -55,9 +55,8 @@ items as (
     union all
     select
         owner_id as rep_id,
-        case when value_tier in ('core', 'potential') and lifecycle_stage <> 'churned' then 'key_customer' else 'customer' end
-            as item_kind,
-        case when value_tier in ('core', 'potential') and lifecycle_stage <> 'churned' then 2 else 7 end as position,
+        case when {{ is_key_customer() }} then 'key_customer' else 'customer' end as item_kind,
+        case when {{ is_key_customer() }} then 2 else 7 end as position,
         customer_id as ref_id,
         customer_id,
         expected_next_order_on as due_on,

@@ -1,8 +1,11 @@
 with
 
+-- how often somebody is revisited, and how, follows from his tier: of who may not be profiled there is no plan
 relationships as (
-    select * from {{ ref('int_relationships') }}
-    where is_workable and first_order_on is not null
+    select relationships.*
+    from {{ ref('int_relationships') }} as relationships
+    anti join {{ ref('int_profiling_refusals') }} as refusals on relationships.customer_id = refusals.customer_id
+    where relationships.is_workable and relationships.first_order_on is not null
 ),
 
 interactions as (

@@ -1,7 +1,10 @@
 with
 
+-- a segment is a judgement of what somebody buys, and only of those who may be judged
 customer_value as (
-    select * from {{ ref('customer_value') }}
+    select customer_value.*
+    from {{ ref('customer_value') }} as customer_value
+    anti join {{ ref('int_profiling_refusals') }} as refusals on customer_value.customer_id = refusals.customer_id
 ),
 
 order_lines as (

@@ -1,7 +1,10 @@
 with
 
+-- a tier is a place among others: among those who may be judged
 customer_days as (
-    select * from {{ ref('int_customer_days') }}
+    select customer_days.*
+    from {{ ref('int_customer_days') }} as customer_days
+    anti join {{ ref('int_profiling_refusals') }} as refusals on customer_days.customer_id = refusals.customer_id
 ),
 
 first_months as (

@@ -7,12 +7,12 @@
     needs=['customers.owner_id', 'reps.departed_at'],
     goal='handover',
     cadence='handover',
-    plan_for="case when open_quotes > 0 then 'close_to_signing' when is_doubtful then 'doubtful_data' when value_tier = 'core' then 'key_customer' else 'other' end",
+    plan_for="case when is_near_signing then 'close_to_signing' when is_doubtful then 'doubtful_data' when " ~ is_key_customer() ~ " then 'key_customer' when open_quotes > 0 then 'open_quote' else 'other' end",
     topic="'New representative'",
     occasion="former_owner_id",
     occasion_on='owner_left_on',
-    rank="case when open_quotes > 0 then 1000000 + least(coalesce(open_quoted_amount, 0), 1000000000) else least(coalesce(gross_profit_12m, 0), 999999) end",
-    ranked_by='open quotations first, by amount; then profit of the last 12 months (home currency)'
+    rank="case when is_near_signing then 1000000 + least(coalesce(open_quoted_amount, 0), 1000000000) else least(coalesce(gross_profit_12m, 0), 999999) end",
+    ranked_by='quotations near signing first, by amount; then profit of the last 12 months (home currency)'
 ) %}
     former_owner_id is not null
     -- whoever was spoken to since has somebody to talk to; handover_pack names him all the same

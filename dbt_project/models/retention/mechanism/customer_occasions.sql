@@ -7,12 +7,13 @@ tickets as (
     select * from {{ ref('stg_tickets') }}
 ),
 
-interactions as (
-    select * from {{ ref('stg_interactions') }}
+relationships as (
+    select * from {{ ref('int_relationships') }}
 ),
 
 opportunities as (
-    select * from {{ ref('stg_opportunities') }}
+    select * from {{ ref('fct_opportunities') }}
+    where status = 'open'
 ),
 
 campaigns as (
@@ -66,23 +67,14 @@ complaints as (
     group by customer_id
 ),
 
-contacts as (
-    select
-        customer_id,
-        max(occurred_on) as last_contact_on
-    from interactions
-    where outcome in ('reached', 'done')
-    group by customer_id
-),
-
 quotes as (
     select
         customer_id,
         count(*) as open_quotes,
         sum(quoted_amount) as open_quoted_amount,
-        min(expected_close_on) as next_close_on
+        min(expected_close_on) as next_close_on,
+        bool_or(is_near_signing) as is_near_signing
     from opportunities
-    where closed_at is null
     group by customer_id
 ),
 
@@ -216,10 +208,11 @@ final as (
         complaints.oldest_complaint_on,
         complaints.badly_solved_on,
         coalesce(complaints.open_subject, complaints.badly_solved_subject) as complaint_subject,
-        contacts.last_contact_on,
+        relationships.last_contact_on,
         cast(coalesce(quotes.open_quotes, 0) as integer) as open_quotes,
         cast(quotes.open_quoted_amount as decimal(18, 2)) as open_quoted_amount,
         quotes.next_close_on,
+        coalesce(quotes.is_near_signing, false) as is_near_signing,
         best_matches.category as launch_category,
         best_matches.title as launch_title,
         best_matches.launched_on,
@@ -227,7 +220,7 @@ final as (
     from known
     left join birthdays on known.customer_id = birthdays.customer_id
     left join complaints on known.customer_id = complaints.customer_id
-    left join contacts on known.customer_id = contacts.customer_id
+    left join relationships on known.customer_id = relationships.customer_id
     left join quotes on known.customer_id = quotes.customer_id
     left join best_matches on known.customer_id = best_matches.customer_id
 )

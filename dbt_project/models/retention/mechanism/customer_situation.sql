@@ -301,6 +301,7 @@ final as (
         occasions.open_quotes,
         occasions.open_quoted_amount,
         occasions.next_close_on,
+        coalesce(occasions.is_near_signing, false) as is_near_signing,
         occasions.launch_category,
         occasions.launch_title,
         occasions.launched_on,

@@ -49,8 +49,8 @@ final as (
         cast(customers as integer) as customers,
         cast(stated_customers as integer) as stated_customers,
         cast(inferred_customers as integer) as inferred_customers,
-        cast(sum(customers) over (partition by month, cause_set) as integer) as churned_customers,
-        {{ ratio('customers', 'sum(customers) over (partition by month, cause_set)') }} as share_of_churned,
+        cast(sum(customers) over (partition by month, cause_set) as integer) as still_away_customers,
+        {{ ratio('customers', 'sum(customers) over (partition by month, cause_set)') }} as share_of_still_away,
         last_day(month) <= {{ as_of() }} as is_finished
     from counted
 )

@@ -14,11 +14,25 @@ lifecycle as (
     select * from {{ ref('customer_lifecycle') }}
 ),
 
+-- an order within the longer time is at least as likely as one within the shorter: two models that know nothing of one
+-- another may say otherwise, and the one that lists and gates are judged by is believed
+sooner as (
+    select
+        customer_id,
+        1 - churn_probability as order_probability,
+        horizon_days
+    from {{ ref('customer_churn_scores') }}
+),
+
 final as (
     select
         {{ as_of() }} as as_of_date,
         outlook.customer_id,
-        outlook.order_probability,
+        case
+            when sooner.horizon_days <= outlook.order_within_days and outlook.order_probability is not null
+                then greatest(outlook.order_probability, sooner.order_probability)
+            else outlook.order_probability
+        end as order_probability,
         cast(outlook.order_within_days as integer) as order_within_days,
         -- where nothing was learnt the rhythm speaks; where it was, an unlikely order has no day
         case
@@ -45,6 +59,7 @@ final as (
     from outlook
     inner join customer_value on outlook.customer_id = customer_value.customer_id
     inner join lifecycle on outlook.customer_id = lifecycle.customer_id
+    left join sooner on outlook.customer_id = sooner.customer_id
     anti join refusals on outlook.customer_id = refusals.customer_id
 )
 
