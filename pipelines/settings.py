@@ -6,7 +6,9 @@ that people tune (thresholds, cadences, budgets) are dbt vars and seeds, not set
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,6 +29,20 @@ _TELEMETRY_OFF = {
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     "DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
+}
+
+
+# What `export` sets for this program's own processes, which read the settings again.
+_EVENT_LOG = "HOMING_EVENT_LOG"
+
+# What pydantic finds, in plain words; its own are about Python.
+_PLAINLY = {
+    "int_parsing": "expected a whole number",
+    "greater_than_equal": "expected {ge} or more",
+    "less_than_equal": "expected {le} or less",
+    "literal_error": "expected {expected}",
+    "date_from_datetime_parsing": "expected a day such as 2026-06-30",
+    "date_parsing": "expected a day such as 2026-06-30",
 }
 
 
@@ -62,9 +78,7 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=2, ge=1, description="threads of training; recorded, since results depend on it"
     )
-    memory_limit: str = Field(
-        default="4GB", pattern=r"^\d+(\.\d+)?[KMGT]i?B$", description="memory DuckDB may use"
-    )
+    memory_limit: str = Field(default="4GB", description="memory DuckDB may use")
     sample_customers: int = Field(default=20_000, ge=50, description="size of the sample company")
     sample_years: int = Field(default=3, ge=1, le=10, description="years of its history")
     sample_seed: int = Field(default=7, description="seed of its world")
@@ -110,6 +124,13 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
 
+    @field_validator("memory_limit")
+    @classmethod
+    def _a_size(cls, value: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)?[KMGT]i?B", value):
+            raise ValueError("expected a size with its unit, such as 4GB or 512MB")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
@@ -131,8 +152,10 @@ class Settings(BaseSettings):
             overrides: field values that win over the environment (command line, tests).
 
         Raises:
-            SettingsError: a value is missing or cannot be used; the message names the variable.
+            SettingsError: a value is missing or cannot be used, or a variable is called like a
+                setting and is none; the message names the variable.
         """
+        cls._refuse_unknown()
         try:
             return cls(**overrides)  # type: ignore[arg-type]
         except ValidationError as error:
@@ -141,8 +164,22 @@ class Settings(BaseSettings):
                 variable = "_".join(["HOMING", *(str(part).upper() for part in problem["loc"][:1])])
                 prefix = f"{variable}: " if problem["loc"] else ""
                 found = f" (found {problem['input']!r})" if problem["loc"] else ""
-                problems.append(f"{prefix}{problem['msg'].removeprefix('Value error, ')}{found}")
+                plainly = _PLAINLY.get(problem["type"], "").format_map(problem.get("ctx", {}))
+                words = plainly or problem["msg"].removeprefix("Value error, ")
+                problems.append(f"{prefix}{words}{found}")
             raise SettingsError("; ".join(problems)) from None
+
+    @classmethod
+    def _refuse_unknown(cls) -> None:
+        known = [*(name.upper() for name in cls.model_fields), _EVENT_LOG.removeprefix("HOMING_")]
+        for variable in sorted(os.environ):
+            name = variable.upper().removeprefix("HOMING_")
+            if name != variable.upper() and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean HOMING_{near[0]}?" if near else "see pipelines/settings.py."
+                raise SettingsError(
+                    f"{variable}: there is no such setting; {hint} Correct it, or unset it."
+                )
 
     def export(self) -> None:
         """Make the settings hold for child processes (dbt) and silence every telemetry."""
@@ -152,7 +189,7 @@ class Settings(BaseSettings):
         os.environ["HOMING_HOME"] = str(self.home)
         os.environ["HOMING_MEMORY_LIMIT"] = self.memory_limit
         os.environ["DAGSTER_HOME"] = str(self.dagster_home)
-        os.environ["HOMING_EVENT_LOG"] = str(self.dagster_home / "history" / "runs")
+        os.environ[_EVENT_LOG] = str(self.dagster_home / "history" / "runs")
 
     @property
     def zone(self) -> ZoneInfo:

@@ -25,17 +25,17 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HOMING_AS_OF", "2026-02-30", "expected a day such as 2026-06-30, or latest"),
         ("HOMING_AS_OF", "", "expected a day such as 2026-06-30, or latest"),
         ("HOMING_TIMEZONE", "Shanghai", "unknown time zone 'Shanghai'"),
-        ("HOMING_PUBLISH", "ftp", "'local'"),
-        ("HOMING_FIRST_DAY", "long ago", "date"),
+        ("HOMING_PUBLISH", "ftp", "expected 'local'"),
+        ("HOMING_FIRST_DAY", "long ago", "expected a day such as"),
         ("HOMING_ALLOW", "orders_keep_coming,typo", "orders_keep_coming; typo is none of them"),
         ("HOMING_ALLOW", "consents_are_fresh", "consents_are_fresh is none of them"),
-        ("HOMING_RETRAIN_AFTER_DAYS", "0", "greater than or equal to 1"),
-        ("HOMING_KEEP_VERSIONS", "many", "integer"),
-        ("HOMING_THREADS", "0", "greater than or equal to 1"),
-        ("HOMING_MEMORY_LIMIT", "4", "pattern"),
-        ("HOMING_SAMPLE_CUSTOMERS", "10", "greater than or equal to 50"),
-        ("HOMING_SAMPLE_YEARS", "11", "less than or equal to 10"),
-        ("HOMING_SAMPLE_SEED", "x", "integer"),
+        ("HOMING_RETRAIN_AFTER_DAYS", "0", "expected 1 or more"),
+        ("HOMING_KEEP_VERSIONS", "many", "expected a whole number"),
+        ("HOMING_THREADS", "0", "expected 1 or more"),
+        ("HOMING_MEMORY_LIMIT", "4", "expected a size with its unit, such as 4GB"),
+        ("HOMING_SAMPLE_CUSTOMERS", "10", "expected 50 or more"),
+        ("HOMING_SAMPLE_YEARS", "11", "expected 10 or less"),
+        ("HOMING_SAMPLE_SEED", "x", "expected a whole number"),
     ],
 )
 def test_a_wrong_value_names_its_variable_once(
@@ -49,6 +49,34 @@ def test_a_wrong_value_names_its_variable_once(
     assert message.count(variable) == 1
     assert words in message
     assert message.endswith(f"(found {value!r})")
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("HOMING_ORDERS_MAX_AGE", "did you mean HOMING_ORDERS_MAX_AGE_DAYS"),
+        ("homing_file_dir", "did you mean HOMING_FILES_DIR"),
+        ("HOMING_XYZ", "there is no such setting; see"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(SettingsError, match=f"^{variable}: .*{words}"):
+        Settings.read()
+
+
+def test_processes_of_this_program_may_read_the_settings_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    exported: dict[str, str] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", exported)
+        Settings(home=tmp_path).export()
+    for name, value in exported.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.read().home == tmp_path
 
 
 def test_all_wrong_values_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:

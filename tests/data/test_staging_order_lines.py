@@ -31,6 +31,7 @@ LINES = [
     line("C3", "mug", "1", "4.00", product_name="WHITE MUG"),
     line("CO4", "tea", "1", "5.00"),
     line("only taken back", "tea", "-2", "5.00"),
+    line("never taken back", "tea", "-2", "5.00", status="cancelled"),
     line("no customer", customer_id=""),
     line("nothing", quantity="0"),
     line("bad debt", price="-11062.06"),
@@ -100,7 +101,7 @@ def test_lines_that_cannot_be_used(warehouse: duckdb.DuckDBPyConnection) -> None
     ]
     assert warehouse.sql(
         "select extracted, accepted, quarantined, duplicate from row_ledger"
-    ).fetchall() == [(13, 8, 4, 1)]
+    ).fetchall() == [(14, 9, 4, 1)]
 
 
 def test_a_shop_may_have_numbers_that_begin_like_cancellations(company: Any) -> None:

@@ -59,7 +59,7 @@ from_lines as (
         'taken back in order lines' as reason,
         1 as home_rate
     from priced_lines
-    where is_return
+    where is_return and status in ('completed', 'returned')
 ),
 
 all_returns as (

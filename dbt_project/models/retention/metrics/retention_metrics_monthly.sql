@@ -40,7 +40,9 @@ past_tasks as (
 supplied as (
     select
         {%- for table in needed_tables %}
-        coalesce(bool_or(given) filter (where table_name = '{{ table }}'), false) as {{ table }}
+        coalesce(bool_or(given) filter (where table_name = '{{ table }}'), false)
+        {#- orders and lines with a negative amount are returns as well #}
+        {{- ' or (select count(*) > 0 from returns)' if table == 'returns' }} as {{ table }}
         {{- ',' if not loop.last }}
         {%- endfor %}
     from {{ ref('source_inventory') }}
