@@ -23,8 +23,8 @@ MODULES: Final = (returning, next_order, profit)
 KINDS: Final = tuple(module.KIND for module in MODULES)
 # Customers, all their snapshots with them, beyond which forecasts learn slower and no better.
 ENOUGH_CUSTOMERS = 12_000
-# Each customer is a row per stretch of the next order. Chunks of this size use the same memory again
-# and again; larger ones get theirs afresh from the system, which takes as long as the forecast.
+# Each customer is a row per stretch of the next order. Chunks of this size use the same memory
+# again; larger ones get theirs afresh from the system, which takes as long as the forecast.
 CHUNK_ROWS = 12_500
 DECIMALS = 6
 CENTS = 2
