@@ -131,8 +131,12 @@ def _tell(
     started = time.perf_counter()
     said = work(*arguments)
     seconds = time.perf_counter() - started
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIGABYTE
-    told.put(f"{work.__name__:<6} {seconds:7.1f} s  {held:5.2f} GiB  {said}")
+    told.put(f"{work.__name__:<6} {seconds:7.1f} s  {held_so_far():5.2f} GiB  {said}")
+
+
+def held_so_far() -> float:
+    """The most memory that this process held, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIGABYTE
 
 
 def score(warehouse: Path, day: date, home: Path) -> str:
@@ -145,6 +149,8 @@ def score(warehouse: Path, day: date, home: Path) -> str:
     frame = Warehouse(warehouse, threads=THREADS).frame(
         "select * from customer_features where snapshot_on = ? order by customer_id", [day]
     )
+    scoring.score(model, frame, threads=THREADS)
+    held = held_so_far()
     matrix = model.schema.encode(frame)
     snapshots = frame["snapshot_on"].to_numpy()
     values = matrix.columns(trees.names).values
@@ -158,12 +164,9 @@ def score(warehouse: Path, day: date, home: Path) -> str:
         )
         return trees.booster.predict(data, **options)
 
-    def all_of_it() -> object:
-        return scoring.score(model, frame, threads=THREADS)
-
     spent = timed(
         {
-            "scores with reasons in words": all_of_it,
+            "scores with reasons in words": lambda: scoring.score(model, frame, threads=THREADS),
             "bare predict(pred_contribs=True, approx_contribs=True)": lambda: bare(
                 pred_contribs=True, approx_contribs=True
             ),
@@ -174,7 +177,8 @@ def score(warehouse: Path, day: date, home: Path) -> str:
     all_said, explained, probability, predicted = (cpu for _, cpu in spent.values())
     return "\n".join(
         [
-            f"{len(frame):,} customers, {len(trees.names)} features, {THREADS} threads",
+            f"{len(frame):,} customers, {len(trees.names)} features, {THREADS} threads;"
+            f" {held:.2f} GiB before the bare calls",
             *(
                 f"  {wall:6.2f} s, {cpu:6.2f} s of CPU  {what}"
                 for what, (wall, cpu) in spent.items()

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks import levels, policy, real_orders
+from benchmarks import levels, policy, real_orders, scale
 from benchmarks.run import COMPARED, Day, compared_seconds
 
 
@@ -38,6 +39,39 @@ def test_compared_tables_that_overlap_count_once(tmp_path: Path) -> None:
     ]
     (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
     assert compared_seconds(manifest, tmp_path) == 5 + 1
+
+
+def test_the_scale_benchmark_has_as_many_customers_as_asked_for_and_they_differ(
+    tmp_path: Path,
+) -> None:
+    home, target = tmp_path / "home", tmp_path / "warehouse.duckdb"
+    home.mkdir()
+    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
+        con.execute(
+            "create table snapshots as select * from (values"
+            " (date '2026-01-31', date '2026-05-01', true),"
+            " (date '2026-02-28', date '2026-05-29', true),"
+            " (date '2026-03-31', date '2026-06-29', false)"
+            ") as days(snapshot_on, horizon_ends_on, is_finished)"
+        )
+        con.execute(
+            "create table customer_features as select snapshot_on, i::varchar as customer_id,"
+            " 100 + i::integer as tenure_days, 5::decimal(18, 2) as net_amount,"
+            " 2::integer as orders from snapshots cross join range(3) as each(i)"
+        )
+        con.execute(
+            "create table customer_labels as"
+            " select snapshot_on, customer_id, 7 as days_to_next_order from customer_features"
+        )
+
+    assert scale.enlarge(home, target, 7) == (date(2026, 5, 29), 90)
+
+    with duckdb.connect(str(target)) as con:
+        rows = con.sql("from customer_features join customer_labels using (snapshot_on, customer_id)").df()  # fmt: skip  # noqa: E501
+    assert rows.groupby("snapshot_on").size().tolist() == [7, 7]
+    assert not rows.duplicated(["snapshot_on", "customer_id"]).any()
+    assert rows[["tenure_days", "net_amount"]].drop_duplicates().shape[0] == 7
+    assert set(rows["orders"]) == {2}
 
 
 def test_a_share_of_a_day_leaves_a_phase_out_of_both() -> None:
