@@ -177,7 +177,8 @@ class FeatureSchema:
                 + (f"; not known to the model: {', '.join(foreign)}" if foreign else "")
                 + "; train a model on frames of this form"
             )
-        values = np.empty((len(frame), len(self.features)), dtype=np.float32)
+        # Column by column, as it is written here and read by all but the trees.
+        values = np.empty((len(frame), len(self.features)), dtype=np.float32, order="F")
         for at, feature in enumerate(self.features):
             values[:, at] = feature.encode(frame[feature.name])
         return FeatureMatrix(self.features, values)
