@@ -180,6 +180,22 @@ class Calibration:
         levels = Level.each(_shape(margin, self.a, self.b), churned, snapshots)
         return replace(self, levels=levels, pulse=tuple(pulse))
 
+    def following(
+        self, reference: Calibration, margin: FloatArray, expected: FloatArray, day: date
+    ) -> Calibration:
+        """The same shape, at levels as far from another calibration's as one day asks for.
+
+        Args:
+            reference: whose levels and pulse are taken over.
+            margin: uncalibrated log odds of the customers of the day.
+            expected: their probabilities by the reference; the means will agree.
+            day: a day for which the reference has a level.
+        """
+        own = fit_level(_shape(margin, self.a, self.b), expected)
+        apart = own - reference.level_for(day)
+        levels = tuple(replace(each, logit=each.logit + apart) for each in reference.levels)
+        return replace(self, levels=levels, pulse=reference.pulse)
+
     def probability(self, margin: FloatArray, snapshots: npt.NDArray[np.datetime64]) -> FloatArray:
         """Calibrated churn probability of each row, at the level expected for its day."""
         days, at = np.unique(snapshots, return_inverse=True)
@@ -286,8 +302,13 @@ def _fit_shape(slices: Sequence[tuple[FloatArray, BoolArray]]) -> tuple[float, f
     return float(found.x[0]), float(found.x[1])
 
 
-def fit_level(logit: FloatArray, churned: BoolArray) -> float:
-    """The intercept at which expected and observed churners agree, but for the ridge."""
+def fit_level(logit: FloatArray, churned: BoolArray | FloatArray) -> float:
+    """The intercept at which expected and observed churners agree, but for the ridge.
+
+    Args:
+        logit: log odds of each customer.
+        churned: whether, or with which probability by somebody else.
+    """
     observed = float(churned.sum())
 
     def excess(level: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -221,17 +221,9 @@ def train(
             samples += _earlier(rows, test, horizon_days=horizon_days, seed=seed, threads=threads)
             evaluation, *earlier = evaluate_jointly(samples, seed=seed)
             verdict = gate(evaluation, BASELINE_ROLES, earlier)
-        finished = history.finished(horizon_days)
-        pulse = _pulse(history, _pareto_nbd(model))
-        calibrations = {
-            role: calibration.with_levels(
-                model.predictors[role].margin(finished.matrix),
-                finished.outcomes.churned(horizon_days),
-                finished.outcomes.snapshots,
-                pulse,
-            )
-            for role, calibration in model.calibrations.items()
-        }
+        calibrations = _levelled(
+            model.predictors, model.calibrations, history, _pulse(history, _pareto_nbd(model))
+        )
     decision = " ".join(filter(None, (verdict.sentence, champion_note)))
     serves = verdict.serves if verdict.serves in model.predictors else ChurnTrees.role
     card = trained_card(
@@ -413,8 +405,8 @@ def _fit(
     predictors[ChurnTrees.role] = trees
 
     tell("calibrating")
-    pulse, since = _pulse(history, pareto_nbd), _on_record_since(history)
-    calibrations = {
+    since = _on_record_since(history)
+    shaped = {
         role: Calibration.fit(
             predictor.margin(finished.matrix),
             churned,
@@ -422,12 +414,12 @@ def _fit(
             # A few numbers fit no row by heart, so that the rows they were fitted on may shape
             # them; trees would look better there than they are, and are left as they grew.
             shape_on=() if role == ChurnTrees.role else split.shaping,
-            pulse=pulse,
             horizon_days=horizon_days,
             since=since,
         )
         for role, predictor in predictors.items()
     }
+    calibrations = _levelled(predictors, shaped, history, _pulse(history, pareto_nbd))
     card = {
         "windows": split.to_json(),
         "rows": {"growing": len(growing.customers)},
@@ -442,6 +434,37 @@ def _fit(
     return ChurnModel(
         as_of, horizon_days, ChurnTrees.role, history.schema, predictors, calibrations, card
     )
+
+
+def _levelled(
+    predictors: Mapping[str, Predictor],
+    calibrations: Mapping[str, Calibration],
+    history: _History,
+    pulse: Sequence[Level],
+) -> dict[str, Calibration]:
+    """The same shapes at levels renewed from what is known.
+
+    Pareto/NBD says which share of the customers of the latest snapshot will churn, and the others
+    follow: fitted on all that was bought up to the day, it is off by less than any of them.
+    """
+    role = ParetoPurchaseModel.role
+    finished = history.finished(calibrations[role].horizon_days)
+    reference = calibrations[role].with_levels(
+        predictors[role].margin(finished.matrix),
+        finished.outcomes.churned(calibrations[role].horizon_days),
+        finished.outcomes.snapshots,
+        pulse,
+    )
+    latest = history.of_days(history.days[-1:])
+    expected = reference.probability(
+        predictors[role].margin(latest.matrix), latest.outcomes.snapshots
+    )
+    return {
+        each: calibration.following(
+            reference, predictors[each].margin(latest.matrix), expected, history.days[-1]
+        )
+        for each, calibration in calibrations.items()
+    }
 
 
 def _pareto_nbd(model: ChurnModel) -> ParetoNbd:

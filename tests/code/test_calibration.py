@@ -145,6 +145,21 @@ def test_a_level_of_a_day_knows_nothing_later():
     assert whole.level_for(day) == known.level_for(day)
 
 
+def test_a_calibration_that_follows_expects_the_same_share():
+    rng = np.random.default_rng(5)
+    margin = rng.normal(0, 1.5, 2_000)
+    reference = _of_levels(0.1, 0.4, 0.2, 0.3, pulse=[0.0, 0.1, 0.3])
+    day = date(2024, 6, 30)
+    days = np.full(2_000, np.datetime64(day))
+    expected = reference.probability(margin, days)
+    bold = Calibration(2.0, 2.0, (), (), 90).following(reference, margin - 3, expected, day)
+    assert bold.probability(margin - 3, days).mean() == pytest.approx(expected.mean(), abs=1e-3)
+    assert (bold.a, bold.b, bold.pulse) == (2.0, 2.0, reference.pulse)
+    later = date(2024, 9, 30)
+    moved = [each.level_for(later) - each.level_for(day) for each in (reference, bold)]
+    assert moved[0] == pytest.approx(moved[1], abs=0.02)
+
+
 def test_comes_back_from_json():
     calibration = _of_levels(0.1, 1 / 3, pulse=[0.2])
     assert Calibration.from_json(calibration.to_json()) == calibration

@@ -111,8 +111,25 @@ def test_what_is_served_is_what_was_judged(trained: TrainingResult, frame: pd.Da
     judged = fit(frame, as_of=date(2023, 9, 30), horizon_days=HORIZON, threads=1)
     assert judged.predictors["trees"].to_json() == trained.model.predictors["trees"].to_json()
     assert judged.files()["model.ubj"] == trained.model.files()["model.ubj"]
-    seen = judged.calibrations["trees"].levels
-    assert trained.model.calibrations["trees"].levels[: len(seen)] == seen
+    then, now = (each.calibrations["trees"] for each in (judged, trained.model))
+    assert (then.a, then.b) == (now.a, now.b)
+    days = [each.snapshot for each in then.levels]
+    assert [each.snapshot for each in now.levels[: len(days)]] == days
+    assert len(now.levels) > len(days)
+
+
+def test_all_predictors_expect_the_share_of_churners_that_the_purchase_model_does(
+    trained: TrainingResult, frame: pd.DataFrame
+):
+    """One forecast of the level, whoever tells the customers apart."""
+    day = frame["snapshot_on"].max()
+    latest = frame[frame["snapshot_on"] == day]
+    matrix = trained.model.schema.encode(latest)
+    shares = {
+        role: trained.model.probability(matrix, latest["snapshot_on"].to_numpy(), role).mean()
+        for role in trained.model.predictors
+    }
+    assert shares == pytest.approx(dict.fromkeys(shares, shares["pareto_nbd"]), abs=0.002)
 
 
 def test_evaluations_have_one_row_per_role_and_metric(trained: TrainingResult):
