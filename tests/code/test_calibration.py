@@ -152,8 +152,8 @@ def test_a_calibration_that_follows_expects_the_same_share():
     day = date(2024, 6, 30)
     days = np.full(2_000, np.datetime64(day))
     expected = reference.probability(margin, days)
-    bold = Calibration(2.0, 2.0, (), (), 90).following(reference, margin - 3, expected, day)
-    assert bold.probability(margin - 3, days).mean() == pytest.approx(expected.mean(), abs=1e-3)
+    bold = Calibration(2.0, 2.0, (), (), 90).following(reference, margin - 0.5, expected, day)
+    assert bold.probability(margin - 0.5, days).mean() == pytest.approx(expected.mean(), abs=1e-3)
     assert (bold.a, bold.b, bold.pulse) == (2.0, 2.0, reference.pulse)
     later = date(2024, 9, 30)
     moved = [each.level_for(later) - each.level_for(day) for each in (reference, bold)]
