@@ -135,10 +135,10 @@ class Company:
         self.dbt.build(self.home, wanted, run | variables, tested=tested)
         return duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True)
 
-    def compiled(self, model: str, as_of: str = AS_OF) -> str:
+    def compiled(self, model: str, as_of: str = AS_OF, **vars: Any) -> str:
         """The SQL of a model for a day, to be run on tables of the test's own making."""
         run = {"as_of": as_of, "lake": str(self.home / "lake"), "timezone": self.timezone}
-        return self.dbt.compiled(self.home, model, run | {"training": False})
+        return self.dbt.compiled(self.home, model, run | {"training": False} | vars)
 
     def rows(self, query: str, as_of: str = AS_OF, **build: Any) -> list[tuple[Any, ...]]:
         """Build, then answer one query."""

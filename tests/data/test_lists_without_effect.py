@@ -26,6 +26,7 @@ LISTS = ("save", "win_back")
 DAYS = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08", "2026-03-25")
 AS_OF = "2026-08-31"
 BUDGET = 40  # of an owner in a month: some ten tasks
+SHARES = {"programme_control_share": 0.15, "control_share": 0.1}  # many, to see much
 STEPS = ("past_tasks", "owner_month_budget", "list_candidates", "retention_list_suppressed")
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 WINDOWS = {"bought_30": 30, "bought_60": 60, "bought": 90, "orders": 90, "profit": 90}
@@ -100,8 +101,8 @@ def _made(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) -> Non
         from customers inner join list_declarations using (company);
         create table fed_back_published_lists
         (list_row_id text, list_code text, customer_id text, listed_on date, batch_on date,
-         due_on date, arm text, campaign_cycle text, list_kind text, occasion text,
-         winback_step integer, reward_step integer, reserved_cost decimal(18, 2),
+         due_on date, arm text, held_out_of text, campaign_cycle text, list_kind text,
+         occasion text, winback_step integer, reward_step integer, reserved_cost decimal(18, 2),
          reward_amount decimal(18, 2), reason_code text, owner_id text);
         """
     )
@@ -167,7 +168,7 @@ def _outcomes() -> str:
 def judged(new_company: Any) -> Judged:
     """`judged()` -> list_effect per company; `but`: what is published though suppressed."""
     company = new_company()
-    sql = {step: company.compiled(step, as_of=DAYS[0]) for step in STEPS}
+    sql = {step: company.compiled(step, as_of=DAYS[0], **SHARES) for step in STEPS}
     sql["past_tasks at last"] = company.compiled("past_tasks", as_of=AS_OF)
     sql["activity_assignments"] = company.compiled("activity_assignments", as_of=AS_OF)
     sql["list_effect"] = company.compiled("list_effect", as_of=AS_OF)
@@ -194,7 +195,7 @@ def judged(new_company: Any) -> Judged:
                     insert into fed_back_published_lists by name
                     select
                         list_row_id, list_code, customer_id, listed_on, as_of_date as batch_on,
-                        due_on, arm, campaign_cycle, list_kind, occasion, winback_step,
+                        due_on, arm, held_out_of, campaign_cycle, list_kind, occasion, winback_step,
                         reward_step, reserved_cost, reward_amount, owner_id
                     from list_candidates inner join customer_situation using (customer_id)
                     anti join (
@@ -223,11 +224,13 @@ def judged(new_company: Any) -> Judged:
                 create or replace table activity_assignments as
                 select * replace (
                     case
-                        when activity_kind = 'list' then split_part(activity_code, ':', 1)
-                        else 'rewards of ' || split_part(stratum, ':', 1)
+                        when activity_kind = 'list' then 'lists of ' || company
+                        when activity_kind = 'reward' then 'rewards of ' || company
+                        else 'programme of ' || company
                     end as activity_kind
                 )
                 from drawn
+                inner join (select company, customer_id from customers) using (customer_id)
                 """
             )
             found = connection.sql(
@@ -239,7 +242,7 @@ def judged(new_company: Any) -> Judged:
             z=found["difference"] / error,
             holds_nothing=(found["lower_95"] <= 0) & (found["upper_95"] >= 0),
             together=found["activity_code"] == "all",
-            of_rewards=found["activity_kind"].str.startswith("rewards"),
+            of=found["activity_kind"].str.split().str[0],
         )
         return effects
 
@@ -254,7 +257,7 @@ def effects(judged: Judged) -> pd.DataFrame:
 def _off_centre(effects: pd.DataFrame) -> pd.Series:
     """How many standard errors the mean difference of all companies is from nothing."""
     together = effects[effects["together"]]
-    z = together.groupby(["of_rewards", "outcome", "window_days"])["z"].agg(["mean", "size"])
+    z = together.groupby(["of", "outcome", "window_days"])["z"].agg(["mean", "size"])
     off_centre: pd.Series = z["mean"] * np.sqrt(z["size"])
     return off_centre
 
@@ -268,17 +271,21 @@ def test_95_of_100_intervals_hold_nothing(effects: pd.DataFrame) -> None:
 def test_differences_lie_around_nothing(effects: pd.DataFrame) -> None:
     off_centre = _off_centre(effects)
 
-    assert set(off_centre.index.get_level_values("of_rewards")) == {False, True}
+    assert set(off_centre.index.get_level_values("of")) == {"lists", "rewards", "programme"}
     assert (off_centre.abs() < 3).all(), off_centre
 
 
-def test_of_each_list_the_share_that_was_agreed_is_held_out(effects: pd.DataFrame) -> None:
+@pytest.mark.parametrize(
+    ("of", "share"), [("lists", "control_share"), ("programme", "programme_control_share")]
+)
+def test_the_share_that_was_agreed_is_held_out(effects: pd.DataFrame, of: str, share: str) -> None:
     """A rule that cuts one arm before the other would be seen here first."""
-    drawn = effects[(effects["outcome"] == "orders") & effects["together"] & ~effects["of_rewards"]]
+    drawn = effects[(effects["outcome"] == "orders") & effects["together"] & (effects["of"] == of)]
     held_out = drawn["control_customers"].sum()
     rows = held_out + drawn["treated_customers"].sum()
+    agreed = SHARES[share]
 
-    assert abs(held_out - 0.1 * rows) < 3 * np.sqrt(0.1 * 0.9 * rows)
+    assert abs(held_out - agreed * rows) < 3 * np.sqrt(agreed * (1 - agreed) * rows)
 
 
 def test_arms_cut_at_different_places_would_be_found_out(judged: Judged) -> None:

@@ -388,7 +388,8 @@ def test_control_is_held_out_of_what_may_be_held_out_and_never_exported(
     ).fetchall()
     held_out = {has_holdout: share for has_holdout, share, n in shares if n}
     assert held_out[False] == 0
-    assert held_out[True] == pytest.approx(VARS["control_share"], abs=0.06)
+    of_all, of_one = VARS["programme_control_share"], VARS["control_share"]
+    assert held_out[True] == pytest.approx(of_all + (1 - of_all) * of_one, abs=0.06)
     [(exported,)] = marts_and_lake.sql(
         "select count(*) from channel_export semi join"
         " (from retention_list where arm = 'control') using (list_row_id)"

@@ -38,6 +38,8 @@ tasks as (
 drawn as (
     select *
     from tasks
+    -- who is held out of all lists would say of one of them what all do together
+    where coalesce(held_out_of, '') <> 'all_lists'
     qualify row_number() over (
         partition by list_code, campaign_cycle, customer_id order by listed_on, list_row_id
     ) = 1
@@ -75,6 +77,27 @@ rewards as (
     where reward_step is not null
     qualify row_number() over (
         partition by reward_step, campaign_cycle, customer_id order by listed_on, list_row_id
+    ) = 1
+),
+
+-- all lists together against those held out of all: the lot is that of the customer's quarter, on whichever list he meets it
+programme as (
+    select
+        'programme' as activity_kind,
+        'all' as activity_code,
+        campaign_cycle,
+        customer_id,
+        case when held_out_of = 'all_lists' then 'control' else 'treatment' end as arm,
+        listed_on as assigned_on,
+        campaign_cycle as stratum,
+        reason_code,
+        bool_or(is_reached) over of_quarter as is_reached,
+        sum(cost) over of_quarter as cost
+    from tasks
+    where held_out_of is not null
+    window of_quarter as (partition by campaign_cycle, customer_id)
+    qualify row_number() over (
+        partition by campaign_cycle, customer_id order by listed_on, list_row_id
     ) = 1
 ),
 
@@ -155,6 +178,8 @@ together as (
     select * from lists
     union all
     select * from rewards
+    union all
+    select * from programme
     union all
     select * from members
     union all

@@ -5,7 +5,7 @@
 
 with assignments as (
     select * from {{ ref('activity_assignments') }}
-    where comparison = 'randomised' and activity_kind in ('list', 'campaign')
+    where comparison = 'randomised' and activity_kind in ('programme', 'campaign')
 ),
 
 activity_outcomes as (
@@ -76,7 +76,7 @@ cells as (
         on
             months.month_start_on >= month_cells.ended_in
             and {{ months_after('month_cells.ended_in', var('comparison_months')) }} > months.month_start_on
-    inner join (values ('list', 'list'), ('campaign', 'campaign'), ('all', 'list'), ('all', 'campaign'))
+    inner join (values ('programme', 'programme'), ('campaign', 'campaign'), ('all', 'programme'), ('all', 'campaign'))
         as kinds (activity_kind, base_kind) on month_cells.activity_kind = kinds.base_kind
     -- a month tells when it is over
     where {{ months_after('months.month_start_on', 1) }} <= {{ days_after(as_of(), 1) }}

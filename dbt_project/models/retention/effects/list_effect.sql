@@ -113,7 +113,7 @@ cycles as (
         campaign_cycle as base_cycle,
         campaign_cycle
     from treated_cells
-    where activity_kind in ('list', 'reward')
+    where activity_kind in ('list', 'reward', 'programme')
 ),
 
 scoped as (

@@ -58,6 +58,7 @@ decided as (
         situation.owner_id,
         open_task.list_row_id is not null as is_continued,
         open_task.list_row_id as continued_row_id,
+        open_task.held_out_of as continued_held_out_of,
         open_task.arm as continued_arm,
         coalesce(open_task.listed_on, {{ as_of() }}) as listed_on,
         coalesce(
@@ -106,10 +107,18 @@ weighed as (
     from costed
 ),
 
-valued as (
+-- two lots: one of a customer's quarter, whatever list he comes onto, and one of each list for who is not held out of all
+drawn as (
     select
         *,
-        cast(expected_gain - expected_cost as decimal(18, 2)) as priority
+        cast(expected_gain - expected_cost as decimal(18, 2)) as priority,
+        case
+            when continued_row_id is not null then continued_held_out_of
+            when not has_holdout then null
+            when {{ stable_share(['campaign_cycle', 'identity_id']) }} < {{ var('programme_control_share') }} then 'all_lists'
+            when {{ stable_share(['list_code', 'campaign_cycle', 'identity_id']) }} < {{ var('control_share') }} then 'this_list'
+            else 'nothing'
+        end as held_out_of
     from weighed
 ),
 
@@ -161,16 +170,10 @@ final as (
         is_continued,
         campaign_cycle,
         coalesce(
-            continued_arm,
-            case
-                when
-                    has_holdout
-                    and {{ stable_share(['list_code', 'campaign_cycle', 'identity_id']) }} < {{ var('control_share') }}
-                    then 'control'
-                else 'treatment'
-            end
-        ) as arm
-    from valued
+            continued_arm, case when held_out_of in ('all_lists', 'this_list') then 'control' else 'treatment' end
+        ) as arm,
+        held_out_of
+    from drawn
 )
 
 select * from final

@@ -24,6 +24,7 @@ tasks as (
         max(batch_on) as last_published_on,
         min_by(due_on, batch_on) as due_on,
         min_by(arm, batch_on) as arm,
+        min_by(held_out_of, batch_on) as held_out_of,
         min_by(campaign_cycle, batch_on) as campaign_cycle,
         -- lists published before there were kinds sold something
         coalesce(min_by(list_kind, batch_on), 'promotion') as list_kind,
@@ -76,6 +77,7 @@ final as (
         tasks.last_published_on,
         tasks.due_on,
         tasks.arm,
+        tasks.held_out_of,
         tasks.campaign_cycle,
         tasks.reward_step,
         tasks.reserved_cost,

@@ -142,6 +142,7 @@ final as (
         cast(greatest({{ days_between('allowed.due_on', as_of()) }}, 0) as integer) as days_late,
         allowed.campaign_cycle,
         allowed.arm,
+        allowed.held_out_of,
         situation.score_kind,
         situation.model_version,
         situation.score_age_days
