@@ -3,3 +3,12 @@
 Here: settings, resources, sources, assets, schedules, sensors and the command line.
 Not here: tables (dbt_project/), machine learning (models/), expectations (checks/).
 """
+
+import sys
+from pathlib import Path
+
+# A home keeps its models in a folder `models`. Whoever starts Dagster in a home would have Python
+# take that folder for the room of the same name.
+_ROOT = str(Path(__file__).resolve().parent.parent)
+if _ROOT not in sys.path:
+    sys.path.insert(0, _ROOT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -175,3 +177,14 @@ def test_an_interrupt_between_the_steps_is_one_message(
     told = capsys.readouterr().err
     assert "Stopped: interrupted; what was published before still stands" in told
     assert "Traceback" not in told
+
+
+def test_started_in_a_home_python_finds_the_rooms_and_not_its_folders(tmp_path: Path) -> None:
+    """`make serve` and other people's webservers work there; the models are kept in `models`."""
+    (tmp_path / "models" / "next_order").mkdir(parents=True)
+    said = subprocess.run(
+        [sys.executable, "-c",
+         "import pipelines; from models import next_order; print(next_order.__file__)"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.strip().endswith("next_order.py")

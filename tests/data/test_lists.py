@@ -240,10 +240,17 @@ def test_no_owner_is_charged_more_than_the_budget(days: Days, first: dict[str, R
 
 def test_the_arm_follows_from_list_cycle_and_customer_alone(first: dict[str, Rows]) -> None:
     for row in first["retention_list"]:
-        key = f"{row['list_code']}|2024Q2|{row['customer_id']}"
-        share = int(hashlib.md5(key.encode()).hexdigest()[:13], 16) / 2**52
+        of_all, of_one = (
+            int(hashlib.md5("|".join(key).encode()).hexdigest()[:13], 16) / 2**52
+            for key in (
+                ("2024Q2", row["customer_id"]), (row["list_code"], "2024Q2", row["customer_id"])
+            )
+        )  # fmt: skip
+        drawn = "all_lists" if of_all < 0.05 else "this_list" if of_one < 0.10 else "nothing"
         assert row["campaign_cycle"] == "2024Q2"
-        assert row["arm"] == ("control" if share < 0.10 else "treatment")
+        assert row["held_out_of"] == (None if row["list_kind"] == "duty" else drawn)
+        held_out = row["held_out_of"] in {"all_lists", "this_list"}
+        assert row["arm"] == ("control" if held_out else "treatment")
     assert {row["arm"] for row in first["retention_list"]} == {"control", "treatment"}
 
 

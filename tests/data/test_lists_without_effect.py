@@ -86,12 +86,15 @@ def _made(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) -> Non
         select
             customer_id, owner_id, average_order_amount::decimal(18, 2) as average_order_amount,
             0::decimal(18, 2) as gross_profit_12m, null::date as oldest_complaint_on,
+            customer_id as identity_id, null::date as person_complaint_on,
             'general' as value_tier, 'watch' as lifecycle_stage, false as is_test
         from customers;
         create table int_profiling_refusals
         (customer_id text, rule text, objected_on date);
-        create table stg_consents
-        (customer_id text, channel text, granted boolean, changed_on date, basis text);
+        create table int_consents
+        (customer_id text, channel text, is_granted boolean, changed_on date, basis text);
+        create table int_identities as
+        select customer_id, customer_id as identity_id from customers;
         create table stg_interactions
         (list_row_id text, outcome text, occurred_on date, occurred_at timestamp);
         create table contact_routes as
