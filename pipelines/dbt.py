@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,10 +34,10 @@ from pipelines.failed_tables import failures, tables_error
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.lineage import STATE_PATH, column_lineage
 from pipelines.resources.warehouse import Warehouse
-from pipelines.settings import PROJECT_ROOT, Settings
+from pipelines.settings import PROJECT_ROOT, Settings, child_environment
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
-PARSED_DBT = PROJECT_ROOT / "pipelines" / "parsed_dbt.py"  # started in place of `dbt`
+PARSED_DBT = "pipelines.parsed_dbt"  # started in place of `dbt`
 RESULTS = "run_results.json"  # dbt's own name, as in parsed_dbt
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
@@ -141,9 +140,10 @@ class Dbt:
             "PYTHONUNBUFFERED": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-P", str(PARSED_DBT)],
+            # Not from the folder in which dbt works, which may be another checkout's.
+            [sys.executable, "-P", "-m", PARSED_DBT, str(folder), str(self.target)],
             cwd=folder,
-            env=os.environ | places,
+            env=child_environment(places),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -7,14 +7,12 @@ not follow, and the macro `as_of` knows no day while dbt parses. So the project 
 parses it, for no day and no home, and the command gets it handed over. What has changed in the
 project's files since then, dbt sees and parses.
 
-A run starts this file before it knows what dbt is to do (pipelines/dbt.py), by its path and without
-`pipelines`: which checkout that would be, depends on the folder in which dbt works.
+A run starts this module before it knows what dbt is to do (pipelines/dbt.py). It is a child process
+of its own, whose environment is dbt's: the profile and dbt's own options are read from there.
 """
 
 from __future__ import annotations
 
-import atexit
-import gc
 import json
 import os
 import sys
@@ -29,6 +27,8 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
+
+from pipelines.process import collect_rarely, leave
 
 PARSED = Path("target", "partial_parse.msgpack")  # within the project; `make` writes it
 RESULTS = "run_results.json"  # dbt's own name for how long each table took
@@ -64,7 +64,8 @@ def parsed(project: Path, target: Path | None = None) -> Manifest:
 
 @contextmanager
 def _no_home() -> Iterator[None]:
-    # dbt keeps what it parsed per profile, and the profile holds the home.
+    # dbt keeps what it parsed per profile, and the profile holds the home. Profiles know no other
+    # way to a value than the environment, so this is where it has to be hidden.
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("HOMING_")}
     try:
         yield
@@ -112,24 +113,24 @@ def call(manifest: Manifest, arguments: Sequence[str], target: Path) -> int:
     return 0 if outcome.success else FAILED
 
 
-def main() -> int:
+def main(project: Path, target: Path) -> int:
     """Parse the project, then do what standard input says: a list of arguments in JSON.
 
-    The project's folder, and the one where dbt may write, the environment names. An input that
-    ends without a word calls the whole thing off.
+    An input that ends without a word calls the whole thing off.
+
+    Args:
+        project: folder of the project and of its profiles.
+        target: where dbt may write.
+
+    Returns:
+        Dbt's exit code.
     """
-    project, target = Path(os.environ["DBT_PROJECT_DIR"]), Path(os.environ["DBT_TARGET_PATH"])
     ctx_set_event_manager(Events())
-    # What dbt makes for a table refers to itself. Looking for that among all it has parsed, as
-    # often as Python does, takes a tenth of a call; what is found late is some ten MB.
-    gc.set_threshold(100_000, 50, 100)
+    collect_rarely()
     manifest = parsed(project, target)
     told = sys.stdin.read()
     return call(manifest, json.loads(told), target) if told else 0
 
 
 if __name__ == "__main__":
-    status = main()
-    atexit._run_exitfuncs()  # closes the warehouse
-    sys.stdout.flush()
-    os._exit(status)  # the step waits for it, and Python would tidy up its memory for a second
+    leave(main(*map(Path, sys.argv[1:])))

@@ -6,9 +6,6 @@ inputs). A user error is one message, without a traceback; the old version still
 
 from __future__ import annotations
 
-import atexit
-import gc
-import os
 import sys
 import time
 import uuid
@@ -24,6 +21,7 @@ from rich.markup import escape
 
 from pipelines.errors import HomingError, SettingsError
 from pipelines.instance import open_instance
+from pipelines.process import collect_rarely, leave
 from pipelines.resources.publisher import PublishedVersion, Publisher
 from pipelines.settings import Settings
 from pipelines.sources import connectors, offered_tables
@@ -173,9 +171,7 @@ def execute(
     Raises:
         HomingError: it failed.
     """
-    # Nearly all that is made here stays, and Python would look through it for garbage again and
-    # again: two seconds of a run.
-    gc.set_threshold(100_000, 50, 100)
+    collect_rarely()
     # Dagster says at every load which of its functions are young; the pins answer for that.
     warnings.filterwarnings("ignore", module=r"dagster\..*|pipelines\.definitions")
     from pipelines.definitions import defs
@@ -275,7 +271,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    status = main()
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    os._exit(status)  # Python would tidy up its memory for two seconds
+    leave(main())

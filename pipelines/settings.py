@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -260,3 +261,13 @@ class Settings(BaseSettings):
                     f"HOMING_HOME: cannot write to {folder} ({error.strerror}); "
                     "set HOMING_HOME to a folder that this user may write, with all that is in it"
                 ) from None
+
+
+def child_environment(further: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child process, which finds this checkout's modules wherever it works.
+
+    Args:
+        further: variables beside this process's own, such as where dbt may write.
+    """
+    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | further

@@ -159,21 +159,14 @@ def _lists_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     """The lists nobody can be on, for want of what they are made of, on one line."""
     off = con.execute(
         """
-        with needs as (
-            select list_code, unnest(string_split(needs, ', ')) as need from list_declarations
-        ),
-        columns as (
-            select list_code, need, unnest(string_split(need, ' or ')) as name from needs
-        ),
-        lacking as (
-            select list_code, need
-            from columns
-            left join source_inventory
-                on name = table_name || '.' || column_name and kind = 'contract'
+        with lacking as (
+            select list_code, need_no,
+                   string_agg(table_name || '.' || column_name, ' or ' order by table_name) as need
+            from list_needs
+            where not is_met
             group by all
-            having not coalesce(bool_or(given), false)
         )
-        select list_code, string_agg(need, ', ' order by need)
+        select list_code, string_agg(need, ', ' order by need_no)
         from lacking
         group by list_code
         order by list_code

@@ -22,7 +22,9 @@ create table retention_list (
     churn_or_return_probability double, priority decimal(18, 2), reason_code varchar,
     plan_code varchar, arm varchar
 );
-create table list_declarations (list_code varchar, needs varchar);
+create table list_needs (
+    list_code varchar, need_no integer, table_name varchar, column_name varchar, is_met boolean
+);
 create table customer_churn_scores as
     select 'model' as score_kind, '2026-06-30.abc' as model_version, unnest(['a', 'b']) as id;
 create table model_evaluations (
@@ -184,25 +186,20 @@ def test_lists_that_nobody_can_be_on_are_named_on_one_line(version: PublishedVer
     change(
         version,
         """
-        insert into list_declarations values
-            ('win_back', null), ('care_birthday', 'customers.birth_date'),
-            ('handover', 'customers.owner_id, reps.departed_at'),
-            ('follow_up_care', 'interactions.outcome or customers.owner_id'),
-            ('follow_up_due', 'interactions.outcome or tickets.resolved_at');
-        insert into source_inventory values
-            ('customers', 'customer_id', 'contract', true, null, 1),
-            ('customers', 'birth_date', 'contract', false, null, 2),
-            ('customers', 'owner_id', 'contract', true, null, 3),
-            ('reps', 'departed_at', 'contract', false, null, 1),
-            ('interactions', 'outcome', 'contract', false, null, 1),
-            ('tickets', 'resolved_at', 'contract', false, null, 1)
+        insert into list_needs values
+            ('care_birthday', 1, 'customers', 'birth_date', false),
+            ('handover', 1, 'reps', 'hired_at', false),
+            ('handover', 2, 'reps', 'departed_at', false),
+            ('follow_up_care', 1, 'customers', 'owner_id', true),
+            ('follow_up_due', 1, 'interactions', 'outcome', false),
+            ('follow_up_due', 1, 'tickets', 'resolved_at', false)
         """,
     )
     [told] = re.findall(r"^Lists off, since not delivered: (.*)$", printed(version), re.MULTILINE)
     assert told.split("; ") == [
         "care_birthday (no customers.birth_date)",
         "follow_up_due (no interactions.outcome or tickets.resolved_at)",
-        "handover (no reps.departed_at)",
+        "handover (no reps.hired_at, reps.departed_at)",
     ]
 
 

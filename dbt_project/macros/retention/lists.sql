@@ -19,8 +19,8 @@
    title        what the list is, for people
    who          who qualifies, in words
    kind         promotion, care or duty: see list_kinds
-   needs        columns of the source (table.column) without which nobody can qualify, each of them, or one of those with
-                `or` between
+   needs        what of the source nobody can qualify without: of each need, a list of columns (table.column), one
+                must be delivered
    goal         which plans apply (plan_by_reason.goal)
    cadence      which due dates apply (revisit_cadence.cadence_code)
    plan_for     expression: for what a plan is looked up (plan_by_reason.plan_for)
@@ -67,7 +67,7 @@
         materialized='ephemeral',
         contract={'enforced': false},
         meta={'title': title, 'grain': 'One row per customer who qualifies', 'retention_list': {
-            'title': title, 'who': who, 'needs': needs | join(', '), 'kind': kind, 'goal': goal, 'cadence': cadence,
+            'title': title, 'who': who, 'needs': needs, 'kind': kind, 'goal': goal, 'cadence': cadence,
             'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
             'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channels': only_channels | join(', '),
             'asks_reason': asks_reason, 'is_stepped': stepped,

@@ -4,7 +4,7 @@
     title='Birthday wishes',
     who='Customers, not churned, whose birthday is this week, or in a week that begins within the days of birthday_lead_days',
     kind='care',
-    needs=['customers.birth_date'],
+    needs=[['customers.birth_date']],
     goal='care_birthday',
     cadence='greeting',
     topic="'Birthday'",

@@ -4,7 +4,7 @@
     title='Follow-ups by status',
     who='Customers for whom the status brings a follow-up: first order, return, refusal, no answer, prospects of an owner',
     kind='care',
-    needs=['interactions.outcome or customers.owner_id'],
+    needs=[['interactions.outcome', 'customers.owner_id']],
     goal='follow_up',
     cadence='greeting',
     action='follow_up_action',

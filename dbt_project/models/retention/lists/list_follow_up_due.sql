@@ -4,7 +4,7 @@
     title='Follow-ups owed',
     who='Customers to whom a contact was promised for today or before, and those whose quotation or solved complaint is waiting for one',
     kind='duty',
-    needs=['interactions.next_follow_up_at or opportunities.quoted_at or tickets.resolved_at'],
+    needs=[['interactions.next_follow_up_at', 'opportunities.quoted_at', 'tickets.resolved_at']],
     goal='follow_up',
     cadence='follow_up',
     plan_for='follow_up_rule',

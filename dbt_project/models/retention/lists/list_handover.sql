@@ -4,7 +4,7 @@
     title='Customers of representatives who left',
     who='Customers whose representative on record has left, and to whom nobody has spoken since',
     kind='duty',
-    needs=['customers.owner_id', 'reps.departed_at'],
+    needs=[['customers.owner_id'], ['reps.departed_at']],
     goal='handover',
     cadence='handover',
     plan_for="case when is_near_signing then 'close_to_signing' when is_doubtful then 'doubtful_data' when " ~ is_key_customer() ~ " then 'key_customer' when open_quotes > 0 then 'open_quote' else 'other' end",

@@ -1,7 +1,7 @@
 {% call retention_list(
     title='Something new for who bought or asked for the like',
     who='Customers who keep buying of a category in which something new came within launch_days, or, unless churned, who asked for it',
-    needs=['products.category or order_lines.category'],
+    needs=[['products.category', 'order_lines.category']],
     goal='launch_match',
     cadence='news',
     precedence=85,

@@ -3,7 +3,7 @@
     title='Complaint first',
     who='Customers with an open complaint, or with one that was solved badly within badly_solved_days',
     kind='duty',
-    needs=['tickets.kind'],
+    needs=[['tickets.kind']],
     goal='service_recovery',
     cadence='service',
     plan_for="case when open_complaints > 0 then 'open_complaint' else 'badly_solved' end",

@@ -1,7 +1,7 @@
 {% call retention_list(
     title='Nearly at the next member grade',
     who='Members, not churned, who lack no more points for the next grade than upgrade_points_share of what it takes',
-    needs=['loyalty_ledger.points'],
+    needs=[['loyalty_ledger.points']],
     goal='upgrade',
     cadence='news',
     precedence=85,

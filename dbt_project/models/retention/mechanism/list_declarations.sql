@@ -1,6 +1,6 @@
 with declared as (
     {{ declarations(declared_lists(), {
-        'title': 'string', 'who': 'string', 'needs': 'string', 'kind': 'string', 'goal': 'string', 'cadence': 'string',
+        'title': 'string', 'who': 'string', 'kind': 'string', 'goal': 'string', 'cadence': 'string',
         'ranked_by': 'string', 'is_about_profit': 'boolean', 'only_channels': 'string', 'asks_reason': 'boolean',
         'is_stepped': 'boolean', 'occasion_is_private': 'boolean', 'is_optional': 'boolean', 'needs_consent': 'boolean',
         'has_holdout': 'boolean', 'precedence': 'integer', 'cooling_days': 'integer', 'qualifies': 'string',
@@ -12,7 +12,6 @@ final as (
         list_code,
         title,
         who,
-        nullif(needs, '') as needs,
         kind as list_kind,
         goal,
         cadence as cadence_code,
