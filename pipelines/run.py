@@ -85,7 +85,7 @@ class Progress:
             self._stop()
             seconds = time.monotonic() - self.started[step]
             tables = f"{self.done[step]:>4} tables" if self.done[step] else ""
-            tables += f", {self.rows[step]:,} new rows" if step == "extract" else ""
+            tables += f", {self.rows[step]:,} new rows" if tables and step == "extract" else ""
             mark = "[green]ok[/]" if kind == "STEP_SUCCESS" else "[red]failed[/]"
             self.console.print(f"  {STEPS[step]:<16} {mark:<12} {seconds:6.1f} s {tables}")
 
