@@ -2,9 +2,9 @@
 
 Each split moves a row from the mean of a node to the mean of the child it falls into, and the
 feature of the split is given the difference. The way to a leaf is the same for every row that ends
-there: so a tree is walked once, and a row looks up what its leaves say. That takes a fifth of the
-time of XGBoost's `approx_contribs`, which walks for every row, and gives the same sums but for the
-last bits; the log odds are XGBoost's own to the last one (tests).
+there: so a tree is walked once, and a row looks up what its leaves say. XGBoost's `approx_contribs`
+walks for every row and takes twice as long; the sums are the same but for the last bits, the log
+odds to the last one (tests).
 """
 
 from __future__ import annotations
