@@ -5,6 +5,9 @@ every role there is a schema `role_<role>` with a view of each table that the ro
 rows, and its columns, of which a masked one is NULL. A table that no line of a role names is not
 there for it, and a table of the restricted side is never meant by a wildcard.
 
+A line may name the rows it is about by the values of a column (`only_where`): of the lists a
+hotline is shown what is owed, not who is wooed.
+
 Rows of one person or team are those of the session's variables: `set variable homing_owner = '…'`,
 `set variable homing_team = '…'`. Without them there are none. A DuckDB file knows no users: the
 views are what a BI tool may hand on, and the permissions of the files decide who opens them.
@@ -15,8 +18,8 @@ Here: reading the declaration, writing the views. Not here: which tables are pub
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import duckdb
@@ -29,6 +32,10 @@ CUSTOMER_ACCESS = "customer_access"  # whose customer is whose, and what may be 
 
 OWNER_VARIABLE = "homing_owner"
 TEAM_VARIABLE = "homing_team"
+
+AS_EVERYWHERE = "as everywhere"  # stands in a line for what the role's line for * hides
+OWNER_KEYS = ("owner_id", "budget_owner")  # columns that say whose a row is
+DIMENSION, DIMENSION_VALUE = "dimension", "dimension_value"  # a figure by owner, by team, by region
 
 _ROW_RULES = ("all", "own", "team", "consenting", "none")
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -51,6 +58,29 @@ class Mask:
 
 
 @dataclass(frozen=True)
+class Only:
+    """Rows that a line is about: those where a column has one of some values."""
+
+    column: str
+    values: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Only | None:
+        """Understand `column in value; value`; None where nothing is said.
+
+        Raises:
+            ValueError: it says something else.
+        """
+        if not text.strip():
+            return None
+        column, separator, values = text.partition(" in ")
+        found = tuple(value.strip() for value in values.split(";") if value.strip())
+        if not separator or not found:
+            raise ValueError(text)
+        return cls(column.strip(), found)
+
+
+@dataclass(frozen=True)
 class Grant:
     """One line of the declaration.
 
@@ -59,12 +89,14 @@ class Grant:
         table: name of a table, or a pattern with `*` for tables of the open side.
         rows: which rows: all, own, team, consenting or none.
         masks: columns that are not shown.
+        only: of these rows, those with certain values; None for all of them.
     """
 
     role: str
     table: str
     rows: str
     masks: tuple[Mask, ...] = ()
+    only: Only | None = None
 
     @property
     def is_pattern(self) -> bool:
@@ -87,19 +119,39 @@ def read_grants(connection: duckdb.DuckDBPyConnection, source: str) -> list[Gran
         PublishError: a line cannot be understood.
     """
     rows = connection.execute(
-        f"select role, table_name, row_rule, masked from {source} order by role, table_name"
+        "select role, table_name, row_rule, only_where, masked"
+        f" from {source} order by role, table_name"
     ).fetchall()
     grants = []
-    for role, table, rule, masked in rows:
+    for role, table, rule, only_where, masked in rows:
         if not _ROLE_NAME.fullmatch(role or "") or rule not in _ROW_RULES:
             raise PublishError(
                 f"{ROLE_ACCESS}: expected a role in lower-case letters and a row_rule of "
                 f"{', '.join(_ROW_RULES)}; found role {role!r} with {rule!r}. Correct the seed."
             )
+        try:
+            only = Only.read(only_where or "")
+        except ValueError as error:
+            raise PublishError(
+                f"{ROLE_ACCESS}: expected `column in value; value` in only_where; found {error}"
+                f" with {role} and {table}. Correct the seed."
+            ) from error
         items = [item.split(" unless ") for item in (masked or "").split(";") if item.strip()]
         masks = tuple(Mask(*(part.strip() for part in item)) for item in items)
-        grants.append(Grant(role, table, rule, masks))
-    return grants
+        grants.append(Grant(role, table, rule, masks, only))
+    everywhere = {grant.role: grant.masks for grant in grants if grant.table == "*"}
+    return [
+        replace(grant, masks=tuple(_with_those_of(everywhere.get(grant.role, ()), grant.masks)))
+        for grant in grants
+    ]
+
+
+def _with_those_of(everywhere: Sequence[Mask], masks: Sequence[Mask]) -> Iterator[Mask]:
+    for mask in masks:
+        if mask.column == AS_EVERYWHERE:
+            yield from everywhere
+        else:
+            yield mask
 
 
 def check_grants(
@@ -120,6 +172,12 @@ def check_grants(
     for grant in grants:
         named = [name for name in tables if fnmatchcase(name, grant.table)]
         wrong = [] if named or grant.is_pattern else [f"table {grant.table}"]
+        if grant.only:
+            wrong += [
+                f"column {grant.only.column} of {table}"
+                for table in named
+                if grant.only.column not in tables[table]
+            ]
         for mask in grant.masks if named else ():
             columns = {name for table in named for name in tables[table]}
             if not _is_pattern(mask.column) and mask.column not in columns:
@@ -150,7 +208,8 @@ def grant_of(role: str, table: str, side: str, grants: Sequence[Grant]) -> Grant
 def view_query(grant: Grant, table: str, columns: Columns) -> str:
     """What a role sees of a table."""
     selected = ", ".join(_column(name, kind, grant, columns) for name, kind in columns.items())
-    condition = _rows(grant, columns)
+    conditions = [f"({rows})" for rows in (_rows(grant, columns), _only(grant)) if rows]
+    condition = " and ".join(conditions)
     return f"select {selected} from main.{quoted(table)}" + (
         f" where {condition}" * bool(condition)
     )
@@ -189,6 +248,8 @@ def create_views(
                 f"{m.column} unless {m.unless}" if m.unless else m.column for m in grant.masks
             )
             told = f"{table} for the role {role}: rows {grant.rows}"
+            told += f", of which {grant.only.column} is one of" if grant.only else ""
+            told += f" {', '.join(grant.only.values)}" if grant.only else ""
             told += f", without {masks}" if masks else ""
             connection.execute(f"comment on view {view} is {literal(told)}")
 
@@ -203,6 +264,12 @@ def _column(name: str, kind: str, grant: Grant, columns: Columns) -> str:
     return quoted(name)
 
 
+def _only(grant: Grant) -> str:
+    if grant.only is None:
+        return ""
+    return f"{quoted(grant.only.column)} in ({', '.join(map(literal, grant.only.values))})"
+
+
 def _rows(grant: Grant, columns: Columns) -> str:
     """SQL: the rows of a role; empty where it may see all of them."""
     if grant.rows == "all":
@@ -210,17 +277,25 @@ def _rows(grant: Grant, columns: Columns) -> str:
     if grant.rows == "consenting":
         kept = f"customer_id in ({_customers('may_contact')})"
         return kept if "customer_id" in columns else ""
-    key = "owner_id" if grant.rows == "own" else "team"
-    variable = OWNER_VARIABLE if grant.rows == "own" else TEAM_VARIABLE
-    mine = f"{key} = getvariable({literal(variable)})::varchar"
+    key, variable = ("owner_id", OWNER_VARIABLE) if grant.rows == "own" else ("team", TEAM_VARIABLE)
+    me = f"getvariable({literal(variable)})::varchar"
+    mine = f"{key} = {me}"
+    owners = me
+    if grant.rows == "team":
+        owners = f"select owner_id from main.{CUSTOMER_ACCESS} where {mine}"
     conditions = []
     if "customer_id" in columns:
         conditions.append(f"customer_id in ({_customers(mine)})")
-    if key in columns:
+    if key == "team" and key in columns:
         conditions.append(mine)
-    if grant.rows == "team" and "owner_id" in columns:
-        owners = f"select owner_id from main.{CUSTOMER_ACCESS} where {mine}"
-        conditions.append(f"owner_id in ({owners})")
+    conditions += [f"{name} in ({owners})" for name in OWNER_KEYS if name in columns]
+    if {DIMENSION, DIMENSION_VALUE} <= columns.keys():
+        people = f"{DIMENSION} = 'owner' and {DIMENSION_VALUE} in ({owners})"
+        others = "'owner'"
+        if grant.rows == "team":
+            people += f" or {DIMENSION} = 'team' and {DIMENSION_VALUE} = {me}"
+            others = "'owner', 'team'"
+        conditions.append(f"{DIMENSION} not in ({others}) or {people}")
     return " or ".join(conditions)
 
 

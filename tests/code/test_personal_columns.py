@@ -34,6 +34,7 @@ TELLS_NOTHING = {
     "rescue_plan.ends_on": "no step of the plan is about a birthday",
     "rescue_plan.opens_from_on": "likewise",
     "retention_list.arm": "drawn by the id of a person, over all records",
+    "retention_list.held_out_of": "a code, drawn likewise",
     "retention_list.due_on": "of a birthday the Sunday of its week: test_birthdays.py",
     "retention_list.occasion": "which year's birthday, not the day",
     "retention_list.occasion_on": "NULL where the occasion is a birthday",

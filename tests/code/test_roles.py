@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.errors import PublishError
 from pipelines.resources.publisher import PublishedTable, Publisher
-from pipelines.resources.roles import Grant, Mask, check_grants, grant_of
+from pipelines.resources.roles import AS_EVERYWHERE, Grant, Mask, Only, check_grants, grant_of
 from pipelines.resources.version import PublishedVersion
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT
@@ -32,8 +32,18 @@ TABLES = {
     "retention_list": (
         "select 'L' || customer_id as list_row_id, customer_id,"
         " if(customer_id = 'C3', 'R1', owner_id) as owner_id, 7.5::decimal(18,2) as priority,"
-        " 7.5::decimal(18,2) as rank_value, 'core' as value_tier"
+        " 7.5::decimal(18,2) as rank_value, 'core' as value_tier,"
+        " if(customer_id = 'C1', 'win_back', 'service_recovery') as list_code"
         " from customer_access"
+    ),
+    "owner_month_budget": (
+        "select * from (values ('R1', 10), ('R2', 20), ('R3', 30), ('unassigned', 40))"
+        " as t(budget_owner, monthly_budget)"
+    ),
+    "revenue_at_risk": (
+        "select *, 5 as profit_at_risk from (values ('all', 'all'), ('region', 'east'),"
+        " ('owner', 'R1'), ('owner', 'R2'), ('owner', 'R3'), ('team', 'north'), ('team', 'south'))"
+        " as t(dimension, dimension_value)"
     ),
     "kpi_monthly": "select 1 as month, 0.1 as churn_rate, 99 as gross_profit",
     "owner_scorecard": (
@@ -51,7 +61,8 @@ TABLES = {
 
 def published(name: str) -> PublishedTable:
     side = "restricted" if name == "dim_customer_contact" else "open"
-    key = {"kpi_monthly": "month", "owner_scorecard": "owner_id", "role_access": "because"}
+    key = {"kpi_monthly": "month", "owner_scorecard": "owner_id", "role_access": "because",
+           "revenue_at_risk": "dimension_value"}  # fmt: skip
     with duckdb.connect() as con:
         con.execute(f"create table customer_access as {TABLES['customer_access']}")
         columns = con.execute(f"describe {TABLES.get(name, 'select 1 as because')}").fetchall()
@@ -75,10 +86,11 @@ def publish(tmp_path_factory: pytest.TempPathFactory) -> Publish:
                 con.execute("delete from role_access")
                 for line in lines:
                     con.execute(
-                        "insert into role_access (role, table_name, row_rule, masked, because)"
-                        " values (?, ?, ?, ?, ?)",
-                        [line["role"], line["table_name"], line["row_rule"], line["masked"],
-                         str(line)],
+                        "insert into role_access"
+                        " (role, table_name, row_rule, only_where, masked, because)"
+                        " values (?, ?, ?, ?, ?, ?)",
+                        [line["role"], line["table_name"], line["row_rule"],
+                         line.get("only_where"), line["masked"], str(line)],
                     )  # fmt: skip
             else:
                 con.execute("update role_access set because = role || table_name || because")
@@ -116,7 +128,9 @@ def version(publish: Publish) -> PublishedVersion:
     for line in lines:
         masks = [mask.strip() for mask in line["masked"].split(";")]
         line["masked"] = "; ".join(
-            mask for mask in masks if "*" in mask or mask.split(" ")[0] in columns
+            mask
+            for mask in masks
+            if "*" in mask or mask == AS_EVERYWHERE or mask.split(" ")[0] in columns
         )
     return publish(lines)
 
@@ -160,6 +174,26 @@ def test_an_owner_sees_own_customers_and_own_tasks(reader: Callable[..., Reader]
     assert owner.column("behind.role_owner.dim_customer_contact", "email") == ["C1@x.org"]
 
 
+def test_budgets_and_figures_by_owner_are_those_of_the_owner_and_the_team(
+    reader: Callable[..., Reader],
+) -> None:
+    owner, lead, nobody = reader(owner="R1"), reader(team="north"), reader()
+    budgets = "somewhere.role_{}.owner_month_budget"
+    assert owner.column(budgets.format("owner"), "budget_owner") == ["R1"]
+    assert lead.column(budgets.format("team_lead"), "budget_owner") == ["R1", "R2"]
+    assert nobody.column(budgets.format("owner"), "budget_owner") == []
+    at_risk = "somewhere.role_{}.revenue_at_risk"
+    assert owner.column(at_risk.format("owner"), "dimension_value") == [
+        "R1", "all", "east", "north", "south"
+    ]  # fmt: skip
+    assert lead.column(at_risk.format("team_lead"), "dimension_value") == [
+        "R1", "R2", "all", "east", "north"
+    ]  # fmt: skip
+    assert nobody.column(at_risk.format("owner"), "dimension_value") == [
+        "all", "east", "north", "south"
+    ]  # fmt: skip
+
+
 def test_nobody_in_particular_sees_no_customer(reader: Callable[..., Reader]) -> None:
     nobody = reader()
     for view in ("somewhere.role_owner.retention_list", "behind.role_owner.dim_customer_contact",
@@ -181,8 +215,12 @@ def test_a_team_lead_sees_the_team(reader: Callable[..., Reader]) -> None:
 def test_service_reaches_everybody_and_knows_nobodys_worth(reader: Callable[..., Reader]) -> None:
     service = reader()
     assert len(service.column("behind.role_service.dim_customer_contact", "phone")) == 4
+    # and of the lists those on which nobody stands for his worth
     for worth in ("priority", "rank_value", "value_tier"):
-        assert service.column("somewhere.role_service.retention_list", worth) == [None] * 4
+        assert service.column("somewhere.role_service.retention_list", worth) == [None] * 3
+    assert service.column("somewhere.role_service.retention_list", "customer_id") == [
+        "C2", "C3", "C4"
+    ]  # fmt: skip
     assert service.column("somewhere.role_service.kpi_monthly", "gross_profit") == [None]
     assert service.column("somewhere.role_service.kpi_monthly", "churn_rate") != [None]
 
@@ -270,6 +308,18 @@ def test_a_slip_in_the_declaration_stops_the_version(
     line = {"role": "service", "table_name": table, "row_rule": rule, "masked": masked}
     with pytest.raises(PublishError, match=told):
         publish([line])
+
+
+@pytest.mark.parametrize("said", ["list_code", "list_code in ", "nowhere in save"])
+def test_a_slip_in_the_rows_that_are_shown_stops_the_version(publish: Publish, said: str) -> None:
+    line = {"role": "service", "table_name": "retention_list", "row_rule": "all", "masked": ""}
+    with pytest.raises(PublishError, match=r"only_where|column nowhere of retention_list"):
+        publish([line | {"only_where": said}])
+
+
+def test_rows_are_shown_by_the_values_of_a_column() -> None:
+    assert Only.read(" list_code in a; b ;") == Only("list_code", ("a", "b"))
+    assert Only.read(" ") is None
 
 
 def test_the_line_that_names_a_table_counts() -> None:
