@@ -3,8 +3,7 @@ with
 signals as (
     select signals.*
     from {{ ref('int_category_signals') }} as signals
-    anti join {{ ref('stg_erasure_requests') }} as erasure_requests
-        on signals.customer_id = erasure_requests.customer_id
+    anti join {{ ref('int_profiling_refusals') }} as refusals on signals.customer_id = refusals.customer_id
 ),
 
 affinity as (
@@ -55,8 +54,7 @@ spoken_of as (
         cast(null as double) as lift
     from mentions
     inner join needs_by_topic on mentions.topic = needs_by_topic.topic
-    anti join {{ ref('stg_erasure_requests') }} as erasure_requests
-        on mentions.customer_id = erasure_requests.customer_id
+    anti join {{ ref('int_profiling_refusals') }} as refusals on mentions.customer_id = refusals.customer_id
     where mentions.mentioned_on > {{ days_after(as_of(), '-' ~ var('needs_days')) }}
     group by mentions.customer_id, needs_by_topic.need
 ),

@@ -3,8 +3,7 @@ with
 customers as (
     select customers.customer_id
     from {{ ref('int_customers') }} as customers
-    anti join {{ ref('stg_erasure_requests') }} as erasure_requests
-        on customers.customer_id = erasure_requests.customer_id
+    anti join {{ ref('int_profiling_refusals') }} as refusals on customers.customer_id = refusals.customer_id
 ),
 
 purchases as (

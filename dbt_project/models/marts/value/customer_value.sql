@@ -32,6 +32,10 @@ supplied as (
     }) }}
 ),
 
+refusals as (
+    select * from {{ ref('int_profiling_refusals') }}
+),
+
 tier_policy as (
     select * from {{ ref('tier_policy') }}
 ),
@@ -88,6 +92,7 @@ measured as (
     left join returns on customers.customer_id = returns.customer_id
 ),
 
+-- sums of his own orders are kept of everybody; who objected to profiling is compared with nobody, and nobody with him
 ranked as (
     select
         customer_id,
@@ -96,6 +101,7 @@ ranked as (
         percent_rank() over (order by monetary_12m) as monetary_rank,
         percent_rank() over (order by last_order_on) as recency_rank
     from measured
+    anti join refusals using (customer_id)
     where orders_total > 0
 ),
 
@@ -152,7 +158,9 @@ final as (
         tiered.is_profit_estimated,
         cast(tiered.discounted_orders_12m as integer) as discounted_orders_12m,
         tiered.discounted_orders_total,
-        {{ ratio('tiered.discounted_orders_total', 'tiered.orders_total') }} as discount_dependency,
+        case
+            when refusals.customer_id is null then {{ ratio('tiered.discounted_orders_total', 'tiered.orders_total') }}
+        end as discount_dependency,
         tiered.profit_rank,
         tiered.frequency_rank,
         tiered.recency_rank,
@@ -170,6 +178,7 @@ final as (
         end as grade_vip
     from tiered
     left join tier_policy on tiered.value_tier = tier_policy.value_tier
+    left join refusals on tiered.customer_id = refusals.customer_id
 )
 
 select * from final
