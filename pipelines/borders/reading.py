@@ -80,7 +80,7 @@ class Reading:
 
     def _is_implausible(self, instant: str) -> str:
         early = f"{instant} < timestamp '{self.column.earliest or EARLIEST_PLAUSIBLE}'"
-        if self.column.known_with == self.column.name:
+        if self.column.name in self.column.known_with:
             return early  # 9999-12-31 means "not yet" here
         return f"{early} or {instant} >= timestamp '{LATEST_PLAUSIBLE}'"
 

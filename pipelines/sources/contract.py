@@ -39,7 +39,7 @@ class Column:
         required: a row without it goes to quarantine, a delivery without it is refused.
         personal: names or describes a person.
         identifying: helps to find out who it is; goes with the personal columns on erasure.
-        known_with: the time column with which the value becomes known.
+        known_with: the time columns with the first of which the value becomes known; empty: at once.
         default: the value where none is given.
         accepted: the codes it may hold; empty: any.
         minimum: smallest value accepted, inclusive.
@@ -54,7 +54,7 @@ class Column:
     required: bool = False
     personal: bool = False
     identifying: bool = False
-    known_with: str | None = None
+    known_with: tuple[str, ...] = ()
     default: str | None = None
     accepted: tuple[str, ...] = ()
     minimum: float | None = None
@@ -143,6 +143,9 @@ def _read_column(declared: Mapping[str, Any]) -> Column:
     # A misspelt rule would be silently without effect.
     if unknown := set(meta) - {field.name for field in fields(Column)}:
         raise ValueError(f"{declared['name']}: unknown rule {', '.join(sorted(unknown))}")
+    if isinstance(meta.get("known_with"), str):
+        meta["known_with"] = [meta["known_with"]]
+    meta["known_with"] = tuple(meta.get("known_with", ()))
     if "accepted" in meta:
         meta["accepted"] = tuple(meta["accepted"])
     if "earliest" in meta:
@@ -156,7 +159,7 @@ def _contradiction(table: Table, contract: Mapping[str, Table]) -> str | None:
         *table.key,
         *table.identity,
         *table.sort,
-        *(c.known_with for c in table.columns),
+        *(event for c in table.columns for event in c.known_with),
         table.time,
     }
     if unknown := mentioned - {*names, None}:

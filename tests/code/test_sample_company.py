@@ -236,6 +236,51 @@ def test_a_leaving_representative_leaves_customers_to_hand_over(made: Made):
     assert waiting > 0
 
 
+@pytest.mark.parametrize(
+    ("table", "signed_by", "time"),
+    [
+        ("interactions", "owner_id", "occurred_at"),
+        ("tickets", "handler_id", "opened_at"),
+        ("opportunities", "owner_id", "quoted_at"),
+    ],
+)
+def test_nobody_works_after_his_last_day(made: Made, table: str, signed_by: str, time: str):
+    before, after = made.rows(
+        f"select count(*) filter ({time} <= departed_at), count(*) filter ({time} > departed_at) "
+        f"from {table} join reps on rep_id = {signed_by} where departed_at is not null"
+    )[0]
+    assert before > 50
+    assert after == 0
+
+
+def test_who_takes_over_signs_for_those_handed_over(made: Made):
+    """Between the departure and the day on which the successor is entered, he works already."""
+    signed = made.value(
+        """
+        select count(*) from interactions
+        join customers using (customer_id)
+        where interactions.owner_id = customers.owner_id and occurred_at < updated_at
+        and updated_at > created_at and exists (
+            select 1 from customers as former join reps on rep_id = former.owner_id
+            where former.customer_id = customers.customer_id and former.owner_id <> customers.owner_id
+            and departed_at < occurred_at
+        )
+        """
+    )
+    assert signed > 10
+
+
+def test_departures_are_announced_weeks_ahead_and_one_is_to_come(made: Made):
+    notice = made.rows(
+        "select departed_at::date - departure_announced_at::date, departed_at::date > "
+        f"date '{LAST_DAY}' from reps where departure_announced_at is not null"
+    )
+    assert all(28 <= days < 63 for days, _ in notice)
+    assert [is_to_come for _, is_to_come in notice].count(True) == 1
+    assert made.value("select max(departure_announced_at)::date from reps") <= LAST_DAY
+    assert made.value("select count(*) from reps where departed_at is not null") > len(notice)
+
+
 # -- chance --
 
 
@@ -600,7 +645,7 @@ def test_an_offer_can_wake_a_sleeping_dog(made: Made):
         from true_outlook join true_customers using (customer_id)
         """
     )[0]
-    assert harmed >= 5
+    assert harmed >= 3
     assert inert_share > 2 * inert_overall
 
 

@@ -126,9 +126,10 @@ class LakeInPandas:
         current = current.drop(columns=["_batch", "_row"]).reset_index(drop=True)
         known = current.copy()
         for column in self._columns(table):
-            if len(current) and (event := column.get("known_with")):
+            if len(current) and (events := known_with(column)):
+                event = current[[_day_of(event) for event in events]].min(axis=1)
                 for told in {column["name"], _day_of(column["name"])} & {*current}:
-                    known[told] = current[told].mask(current[_day_of(event)] > self.as_of)
+                    known[told] = current[told].mask(event > self.as_of)
         return known
 
     @cached_property
@@ -315,6 +316,12 @@ def cents(amounts: pd.Series) -> pd.Series:
     return half_up((amounts.astype(float) * 100).round(6))
 
 
+def known_with(column: Mapping[str, Any]) -> list[str]:
+    """The time columns with the first of which the value becomes known."""
+    events = column.get("known_with", [])
+    return [events] if isinstance(events, str) else events
+
+
 def _day_of(time: str) -> str:
     return f"{time.removesuffix('_at')}_on"
 
@@ -339,7 +346,7 @@ def _typed(raw: pd.DataFrame, column: Mapping[str, Any]) -> tuple[pd.Series, pd.
         times = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
         times = times.dt.tz_localize(None)
         fits &= ~(times < pd.Timestamp(column.get("earliest", VARS["earliest_plausible_on"])))
-        if column.get("known_with") != name:
+        if name not in known_with(column):
             fits &= ~(times >= pd.Timestamp(VARS["latest_plausible_on"]))
         return times, fits & (times.notna() | text.isna())
     numbers = pd.to_numeric(text, errors="coerce").astype(float)

@@ -319,7 +319,7 @@ def test_the_cap_and_the_budgets_leave_out_whom_they_should(
             affordable.append(row)
 
     left = {
-        row["budget_owner"]: row["left_over"]
+        row["budget_owner"]: max(row["monthly_budget"] - row["reserved_before"], Decimal(0))
         for row in records(marts_and_lake, "from owner_month_budget")
     }
     lines: dict[Pair, list[dict[str, Any]]] = defaultdict(list)

@@ -163,6 +163,7 @@ def test_tasks_of_the_month_and_profit_at_risk(
         ("list_tasks_done", given.dropna(subset="done_on")),
     ):
         expected = closed(rows.groupby("month").size().reindex(months), lake)
+        expected[expected.index < ours.month.min()] = np.nan
         pd.testing.assert_series_equal(
             found[name].astype(float), expected, check_names=False, check_freq=False
         )

@@ -21,7 +21,7 @@ import pytest
 
 from tests.data.lake_in_pandas import VARS, LakeInPandas
 
-GRACE, PROMISE_EXPIRES, AHEAD, HANDOVER, WINDOW = 14, 365, 90, 30, 90
+GRACE, PROMISE_EXPIRES, AHEAD, HANDOVER, COMING, WINDOW = 14, 365, 90, 30, 14, 90
 INTERVALS = {("core", False): 60, ("potential", False): 120, ("general", False): 240,
              ("core", True): 90, ("potential", True): 180}  # fmt: skip
 Row = SimpleNamespace
@@ -55,6 +55,11 @@ def month_of(day: date) -> date:
 
 def month_end(month: date) -> date:
     return (month + days(32)).replace(day=1) - days(1)
+
+
+def is_leaving(rep: Row, as_of: date) -> bool:
+    """Whether somebody has left, or leaves so soon that his customers are handed on."""
+    return rep.is_departed or bool(rep.leaves_on and (rep.leaves_on - as_of).days <= COMING)
 
 
 def tries(contact: Row) -> bool:
@@ -248,10 +253,7 @@ def test_follow_ups(world: World) -> None:
             and c.next_follow_up_on > world.as_of - days(PROMISE_EXPIRES)
             and not any(tries(x) and speaks(x) for x in contacts[n + 1 :])
         ]
-        if open_promises:
-            expected[customer] = ("promised", open_promises[-1].next_follow_up_on)
-            continue
-        due = []
+        due = [(p.next_follow_up_on, 0, "promised") for p in open_promises[-1:]]
         for code, day in events(world, customer).items():
             rule = rules[code]
             held = rule.ends_after_days is None or (world.as_of - day).days <= rule.ends_after_days
@@ -519,14 +521,16 @@ def test_portfolios_and_what_leavers_leave_behind(world: World) -> None:
             ZERO,
         )
         rep = world.reps[owner]
-        if not rep.is_departed or not (customers or row.open_opportunities):
+        if not is_leaving(rep, world.as_of) or not (customers or row.open_opportunities):
             assert row.handover_state == "none"
+        elif rep.leaves_on:
+            assert row.handover_state == "coming"
         else:
             lately = (world.as_of - rep.departed_on).days <= HANDOVER
             assert row.handover_state == ("due" if lately else "overdue")
     expected = set()
     for owner, rep in world.reps.items():
-        if rep.is_departed:
+        if is_leaving(rep, world.as_of):
             for quote in open_quotes:
                 if quote.owner_id == owner and quote.customer_id in world.workable:
                     near = quote.expected_close_on <= world.as_of + days(30)
@@ -537,8 +541,8 @@ def test_portfolios_and_what_leavers_leave_behind(world: World) -> None:
                 key = value.value_tier == "core" and life.lifecycle_stage != "churned"
                 kind = "key_customer" if key else "customer"
                 expected.add((owner, kind, customer, value.gross_profit_12m))
-                if customer in follow_ups and follow_ups[customer].basis == "promised":
-                    expected.add((owner, "promise", follow_ups[customer].ref_id, None))
+                if customer in follow_ups and follow_ups[customer].promise_ref_id:
+                    expected.add((owner, "promise", follow_ups[customer].promise_ref_id, None))
     pack = world.table("handover_pack")
     assert expected == {
         (row.owner_id, row.item_kind, row.ref_id, row.amount)

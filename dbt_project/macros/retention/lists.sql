@@ -141,15 +141,14 @@ where
     cast(extract(year from {{ day }}) as string) || 'Q' || cast(extract(quarter from {{ day }}) as string)
 {%- endmacro -%}
 
-{# Figures of a customer that plan_by_reason.talking_points may name in braces: none that tells what he is worth, for a
+{# Facts and figures of a customer that plan_by_reason.talking_points may name in braces: none that tells what he is worth, for a
    text cannot be hidden from a role in part. #}
 {%- macro talking_columns() -%}
     {{- return([
-        'badly_solved_on', 'complaint_subject', 'complaints_365d', 'days_overdue',
-        'discount_percent_12m', 'distance_km', 'expected_interval_days', 'first_order_on',
-        'home_store_id', 'last_contact_on', 'last_order_on', 'launch_category', 'launch_title',
-        'next_close_on', 'next_follow_up_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount', 'open_quotes',
-        'points_to_next_grade', 'promised_on', 'revisit_due_on', 'revisit_interval_days', 'rhythm_next_order_on', 'warning',
+        'badly_solved_on', 'complaint_subject', 'first_order_on', 'last_order_on', 'launch_category', 'launch_title',
+        'next_close_on', 'next_follow_up_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount',
+        'open_quotes', 'points_to_next_grade', 'promised_on', 'reason_evidence', 'revisit_due_on',
+        'revisit_interval_days', 'rhythm', 'warning',
     ]) -}}
 {%- endmacro -%}
 

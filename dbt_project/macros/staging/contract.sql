@@ -47,6 +47,12 @@
     {{- return(names) -}}
 {%- endmacro -%}
 
+{# The time columns with the first of which the value of a column becomes known. #}
+{%- macro known_with(column) -%}
+    {%- set events = column.meta.known_with or [] -%}
+    {{- return([events] if events is string else events) -}}
+{%- endmacro -%}
+
 {# `paid_at` -> `paid_on`: the name of the business date beside a timestamp. #}
 {%- macro date_name(timestamp_name) -%}
     {{- return(timestamp_name[:-3] ~ '_on') -}}

@@ -74,10 +74,12 @@ select * from final
     {%- endif -%}
 {%- endmacro -%}
 
-{# A value that becomes known with an event is NULL before that event. #}
+{# A value that becomes known with an event, or the first of several, is NULL before that event. #}
 {%- macro known_value(column, name) -%}
-    {%- if column.meta.known_with -%}
-        case when coalesce({{ date_name(column.meta.known_with) }} <= {{ as_of() }}, true) then {{ name }} end as {{ name }}
+    {%- set events = known_with(column) | map('replace', '_at', '_on') | list -%}
+    {%- if events -%}
+        {%- set known_on = events[0] if events | length == 1 else 'least(' ~ events | join(', ') ~ ')' -%}
+        case when coalesce({{ known_on }} <= {{ as_of() }}, true) then {{ name }} end as {{ name }}
     {%- else -%}
         {{ name }}
     {%- endif -%}

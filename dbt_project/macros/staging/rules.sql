@@ -26,7 +26,7 @@
     {%- if type in ('timestamp', 'date') -%}
         {%- set earliest = meta.earliest or var('earliest_plausible_on') -%}
         {%- set latest = var('latest_plausible_on') -%}
-        {%- if meta.known_with == name -%}
+        {%- if name in known_with(column) -%}
             {#- a placeholder such as 9999-12-31 means "not yet" here, and is masked as every time to come -#}
             {%- do rules.append({
                 'rule': name ~ '_implausible', 'breaks': name ~ " < cast('" ~ earliest ~ "' as " ~ type ~ ')',

@@ -29,6 +29,10 @@ LAUNCH_RANK = 3
 RECENT_DEPARTURES = (
     2  # representatives who leave in the last weeks, so that there is a handover to do
 )
+COMING_DEPARTURE = (4, 12)  # days after the last one on which one more leaves, who said so before
+NOTICE_DAYS = (28, 63)  # from the announcement of a departure to its day; own assumption
+UNANNOUNCED = 0.15  # of departures, known on their day and not before; own assumption
+LEAVES_AT = 0.75  # six in the evening of the last day
 STAYS = 10**6  # departure day of a representative who never leaves
 
 
@@ -84,6 +88,7 @@ class Company:
         store_region: region of each store.
         rep_region: region of each representative.
         rep_hired, rep_departs: day numbers; `STAYS` where the representative never leaves.
+        rep_announced: day on which the departure became known.
         rep_hands_over: whether a leaver's customers are handed over.
         rep_successor: who takes them.
         rep_diligence: factor on the revisits made; the careless neglect more.
@@ -98,6 +103,7 @@ class Company:
     rep_region: Ints
     rep_hired: Ints
     rep_departs: Ints
+    rep_announced: Ints
     rep_hands_over: npt.NDArray[np.bool_]
     rep_successor: Ints
     rep_diligence: Floats
@@ -110,6 +116,27 @@ class Company:
     def reps(self) -> int:
         """Number of representatives."""
         return len(self.rep_region)
+
+    def acting(self, rep: Ints, day: Floats) -> Ints:
+        """Who does a representative's work on a day.
+
+        Himself; once he has left, his successor if he hands over and that one is there; else NONE.
+        """
+        somebody = np.maximum(rep, 0)
+        successor = np.where(self.rep_hands_over[somebody], self.rep_successor[somebody], NONE)
+        acting = np.where(self._is_there(rep, day), rep, np.where(rep >= 0, successor, NONE))
+        return np.where(self._is_there(acting, day), acting, NONE)
+
+    def anybody(self, luck: Floats, day: Floats) -> Ints:
+        """One of the representatives who are there on a day; NONE where all have left."""
+        latest_first = np.argsort(-self.rep_departs, kind="stable")
+        gone = np.searchsorted(self.rep_departs[latest_first][::-1] + LEAVES_AT, day, "right")
+        there = self.reps - gone
+        chosen = latest_first[np.minimum((luck * there).astype(np.int64), self.reps - 1)]
+        return np.where(there > 0, chosen, NONE)
+
+    def _is_there(self, rep: Ints, day: Floats) -> npt.NDArray[np.bool_]:
+        return (rep >= 0) & (day < self.rep_departs[np.maximum(rep, 0)] + LEAVES_AT)
 
 
 def company(scale: Scale, calendar: Seasons) -> Company:
@@ -127,6 +154,11 @@ def company(scale: Scale, calendar: Seasons) -> Company:
     departs[recent] = calendar.days - 1 - rng.integers(5, 40, len(recent))
     hands_over = rng.random(reps) < RATES.handover_share
     hands_over[recent] = False
+    announcing = stream(scale.seed, Purpose.NOTICES)
+    if (staying := np.flatnonzero(departs == STAYS)).size:
+        departs[staying[-1]] = calendar.days - 1 + announcing.integers(*COMING_DEPARTURE)
+    notice = announcing.integers(*NOTICE_DAYS, reps)
+    notice[(announcing.random(reps) < UNANNOUNCED) & (departs < calendar.days)] = 0
     openings = np.full((regions, 4), float(STAYS))
     for region in range(regions):
         count = min(rng.poisson(RATES.openings_per_region), openings.shape[1])
@@ -147,6 +179,7 @@ def company(scale: Scale, calendar: Seasons) -> Company:
         rep_region=rep_region,
         rep_hired=-rng.integers(30, 2500, reps),
         rep_departs=departs,
+        rep_announced=departs - notice,
         rep_hands_over=hands_over,
         rep_successor=_successors(rep_region, departs),
         rep_diligence=rng.gamma(6.0, 1 / 6.0, reps),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.sources.sample.company import STAYS, Company
+from pipelines.sources.sample.company import Company
 from pipelines.sources.sample.customers import Customers
 from pipelines.sources.sample.parameters import NONE, RATES
 from pipelines.sources.sample.streams import Purpose
@@ -44,7 +44,7 @@ def contact_faults(world: World, chunk: int, who: Customers) -> Ints:
     )
     # A company has no birthday.
     fault[who.is_business & (fault == BIRTH_DATE_TO_COME)] = EMAIL_MALFORMED
-    deserted = _deserted(who, world.company) & (rng.random(n) < RATES.deserted_fault_share)
+    deserted = _deserted(who, world.company, world.calendar.days) & (rng.random(n) < RATES.deserted_fault_share)
     fault = np.where(deserted, PHONE_PLACEHOLDER, fault)
     if chunk == 0:  # every kind shows, however small the company
         absent = np.setdiff1d(np.arange(len(FAULTS)), fault)
@@ -89,7 +89,7 @@ def with_faults(
     return email, phone, np.where(fault == BIRTH_DATE_TO_COME, to_come, born)
 
 
-def _deserted(who: Customers, firm: Company) -> npt.NDArray[np.bool_]:
-    """Whose representative left without handing over."""
+def _deserted(who: Customers, firm: Company, today: float) -> npt.NDArray[np.bool_]:
+    """Whose representative left before today without handing over."""
     rep = np.maximum(who.rep, 0)
-    return (who.rep >= 0) & (firm.rep_departs[rep] < STAYS) & ~firm.rep_hands_over[rep]
+    return (who.rep >= 0) & (firm.rep_departs[rep] < today) & ~firm.rep_hands_over[rep]

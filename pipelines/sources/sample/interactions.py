@@ -24,7 +24,7 @@ from pipelines.sources.sample.identifiers import customer_ids, own_ids, rep_ids
 from pipelines.sources.sample.lives import Lives, Members
 from pipelines.sources.sample.orders import COMPLETED, Orders
 from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES
-from pipelines.sources.sample.profiles import owner_at, rep_left
+from pipelines.sources.sample.profiles import acting_at, rep_left
 from pipelines.sources.sample.seasons import Seasons
 from pipelines.sources.sample.streams import Purpose
 from pipelines.sources.sample.world import World
@@ -77,7 +77,7 @@ def interaction_table(world: World, chunk: Chunk) -> Columns:
     rows = together(contacts + promised)
     rows = {name: column[rows["day"] < calendar.days] for name, column in rows.items()}
     customer, n = rows["customer"], len(rows["day"])
-    owner = np.where(rows["centre"], NONE, owner_at(who, firm, customer, rows["day"]))
+    owner = np.where(rows["centre"], NONE, acting_at(who, firm, customer, rows["day"]))
     ordinary = np.array(ORDINARY_NOTES)[rng.integers(0, len(ORDINARY_NOTES), n)]
     spoken = (rows["outcome"] == REACHED) | (rows["outcome"] == DONE)
     noted = spoken & (rng.random(n) < NOTED_SHARE)

@@ -20,7 +20,7 @@ from pipelines.sources.sample.columns import (
     moments,
     words,
 )
-from pipelines.sources.sample.company import STAYS, Company
+from pipelines.sources.sample.company import LEAVES_AT, STAYS, Company
 from pipelines.sources.sample.contact_faults import contact_faults, with_faults
 from pipelines.sources.sample.customers import Customers
 from pipelines.sources.sample.identifiers import (
@@ -63,8 +63,13 @@ def handover_days(who: Customers, firm: Company) -> Floats:
     return np.where(taken, departs + HANDOVER_DAYS, NEVER)
 
 
+def acting_at(who: Customers, firm: Company, customer: Ints, day: Floats) -> Ints:
+    """Who looks after each customer on a day: the owner, the successor of one who left, or NONE."""
+    return firm.acting(owner_at(who, firm, customer, day), day)
+
+
 def owner_at(who: Customers, firm: Company, customer: Ints, day: Floats) -> Ints:
-    """Representative of each customer on a day, NONE where none; a leaver stays entered as such."""
+    """Owner on record of each customer on a day, NONE where none; a leaver stays entered as such."""
     handed = handover_days(who, firm)[customer] <= day
     rep = who.rep[customer]
     return np.where(handed, firm.rep_successor[np.maximum(rep, 0)], rep)
@@ -279,12 +284,17 @@ def rep_table(world: World) -> Columns:
     rep = np.arange(firm.reps)
     teams = [f"{region[0]}队" for region in names.REGIONS]
     manager = firm.rep_region  # the first representative of each region leads its team
-    left = np.where(firm.rep_departs < calendar.days, firm.rep_departs + 0.75, np.nan)
+    told = firm.rep_announced < calendar.days
+    # Unannounced ones are known when they go, announced ones on a morning.
+    announced = np.where(
+        firm.rep_announced < firm.rep_departs, firm.rep_announced + 0.375, np.nan
+    )
     return {
         "rep_id": rep_ids(rep),
         "name": _Persons(rng, firm.reps, western=0.15).name,
         "team": words(teams, firm.rep_region),
         "manager_id": rep_ids(np.where(manager == rep, NONE, manager)),
         "hired_at": moments(calendar.first_day, firm.rep_hired + 0.375),
-        "departed_at": moments(calendar.first_day, left),
+        "departure_announced_at": moments(calendar.first_day, announced, null=~told),
+        "departed_at": moments(calendar.first_day, firm.rep_departs + LEAVES_AT, null=~told),
     }

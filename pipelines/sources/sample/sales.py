@@ -19,7 +19,7 @@ from pipelines.sources.sample.columns import (
 )
 from pipelines.sources.sample.identifiers import customer_ids, own_ids, rep_ids
 from pipelines.sources.sample.parameters import CAUSE, NONE
-from pipelines.sources.sample.profiles import owner_at
+from pipelines.sources.sample.profiles import acting_at
 from pipelines.sources.sample.streams import Purpose
 from pipelines.sources.sample.world import World
 
@@ -78,7 +78,7 @@ def opportunity_table(world: World, chunk: Chunk) -> Columns:
     return {
         "opportunity_id": own_ids("F", who, customer, running(customer)),
         "customer_id": customer_ids(who, customer),
-        "owner_id": rep_ids(owner_at(who, firm, customer, day)),
+        "owner_id": rep_ids(acting_at(who, firm, customer, day)),
         "stage": words(STAGES, stage),
         "quoted_amount": decimals(cents(amount), 18, 2),
         "quoted_at": moments(calendar.first_day, day),

@@ -22,7 +22,7 @@ from pipelines.sources.sample.identifiers import customer_ids, own_ids, product_
 from pipelines.sources.sample.lives import Lives
 from pipelines.sources.sample.orders import COMPLETED, Orders
 from pipelines.sources.sample.parameters import CAUSE, CODES, NONE, RATES
-from pipelines.sources.sample.profiles import owner_at
+from pipelines.sources.sample.profiles import acting_at
 from pipelines.sources.sample.streams import Purpose
 from pipelines.sources.sample.world import World
 
@@ -73,7 +73,7 @@ def ticket_table(world: World, chunk: Chunk) -> Columns:
     about_product = np.isin(
         rows["category"], [CATEGORIES.index("product"), CATEGORIES.index("usage")]
     )
-    owner = owner_at(who, firm, customer, rows["day"])
+    owner = acting_at(who, firm, customer, rows["day"])
     unresolved = ~(rows["resolved"] < calendar.days)
     return {
         "ticket_id": own_ids("T", who, customer, running(customer)),
@@ -85,7 +85,7 @@ def ticket_table(world: World, chunk: Chunk) -> Columns:
         "cause": words(FOUND, np.where(unresolved, NONE, rows["found"])),
         "product_id": words(product_ids(firm), np.where(about_product, product, NONE)),
         "severity": words(SEVERITIES, _severity(rng, rows["course"])),
-        "handler_id": rep_ids(np.where(owner >= 0, owner, rng.integers(0, firm.reps, n))),
+        "handler_id": rep_ids(np.where(owner >= 0, owner, firm.anybody(rng.random(n), rows["day"]))),
         "first_response_at": moments(
             calendar.first_day,
             rows["answered"],

@@ -41,6 +41,7 @@ class Purpose(enum.IntEnum):
     ERASURES = 24
     MEMBERS = 25
     CONTACT_FAULTS = 26
+    NOTICES = 27
 
 
 def stream(seed: int, purpose: Purpose, *part: int) -> np.random.Generator:

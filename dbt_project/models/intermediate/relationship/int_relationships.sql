@@ -35,14 +35,23 @@ placed as (
         max(case when {{ is_conversation() }} then occurred_at end) over (partition by customer_id) as last_contact_at,
         row_number() over (
             partition by customer_id, {{ is_conversation() }} order by occurred_at desc, interaction_id desc
-        ) as recency
+        ) as recency,
+        -- what stands under the name of one who had left was not his
+        owner_id is not null and coalesce(occurred_on <= departed_on, true) as is_by_rep
     from interactions
+    left join (
+        select
+            rep_id,
+            departed_on
+        from reps
+    ) as departures on interactions.owner_id = departures.rep_id
 ),
 
 contacts as (
     select
         customer_id,
         max(occurred_on) filter (where is_conversation) as last_contact_on,
+        max(occurred_on) filter (where is_conversation and is_by_rep) as last_rep_contact_on,
         max(outcome) filter (where is_conversation and recency = 1) as last_contact_outcome,
         max(occurred_on) filter (where is_attempt) as last_attempt_on,
         count(*) filter (where is_attempt) as attempts,
@@ -75,6 +84,7 @@ final as (
         customer_value.gross_profit_12m,
         customer_value.gross_profit_total,
         contacts.last_contact_on,
+        contacts.last_rep_contact_on,
         contacts.last_contact_outcome,
         contacts.last_attempt_on,
         cast(coalesce(contacts.attempts, 0) as integer) as attempts,

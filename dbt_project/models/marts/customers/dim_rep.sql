@@ -31,8 +31,9 @@ described as (
         reps.team,
         reps.manager_id,
         reps.hired_on,
-        reps.departed_on,
-        reps.departed_on is not null as is_departed
+        case when reps.departed_on <= {{ as_of() }} then reps.departed_on end as departed_on,
+        case when reps.departed_on > {{ as_of() }} then reps.departed_on end as leaves_on,
+        coalesce(reps.departed_on <= {{ as_of() }}, false) as is_departed
     from known
     left join reps on known.rep_id = reps.rep_id
 ),

@@ -130,16 +130,35 @@ ruled as (
     ) = 1
 ),
 
+open_follow_ups as (
+    select
+        customer_id,
+        'promised' as basis,
+        'promised' as rule_code,
+        interaction_id as ref_id,
+        promised_on,
+        next_follow_up_on
+    from promised
+    union all
+    select
+        customer_id,
+        'rule' as basis,
+        rule_code,
+        ref_id,
+        null as promised_on,
+        next_follow_up_on
+    from ruled
+),
+
+-- a promise for next month does not excuse today's silence about a quotation
 chosen as (
     select
-        coalesce(promised.customer_id, ruled.customer_id) as customer_id,
-        case when promised.customer_id is not null then 'promised' else 'rule' end as basis,
-        case when promised.customer_id is null then ruled.rule_code else 'promised' end as rule_code,
-        coalesce(promised.interaction_id, ruled.ref_id) as ref_id,
-        promised.promised_on,
-        coalesce(promised.next_follow_up_on, ruled.next_follow_up_on) as next_follow_up_on
-    from promised
-    full join ruled on promised.customer_id = ruled.customer_id
+        *,
+        max(case when basis = 'promised' then ref_id end) over (partition by customer_id) as promise_ref_id,
+        max(case when basis = 'promised' then next_follow_up_on end) over (partition by customer_id)
+            as promised_for_on
+    from open_follow_ups
+    qualify row_number() over (partition by customer_id order by next_follow_up_on asc, basis asc) = 1
 ),
 
 final as (
@@ -153,6 +172,8 @@ final as (
         follow_up_rule.what_to_do,
         chosen.ref_id,
         chosen.promised_on,
+        chosen.promise_ref_id,
+        chosen.promised_for_on,
         chosen.next_follow_up_on,
         chosen.next_follow_up_on <= {{ as_of() }} as is_due,
         cast(greatest({{ days_between('chosen.next_follow_up_on', as_of()) }}, 0) as integer) as days_overdue,

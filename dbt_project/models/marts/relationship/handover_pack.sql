@@ -1,8 +1,12 @@
 with
 
+-- who has left, and who is about to
 reps as (
-    select * from {{ ref('dim_rep') }}
-    where is_departed
+    select
+        rep_id,
+        coalesce(departed_on, leaves_on) as leaves_on
+    from {{ ref('dim_rep') }}
+    where is_departed or leaves_on <= {{ days_after(as_of(), var('handover_ahead_days')) }}
 ),
 
 relationships as (
@@ -17,7 +21,7 @@ opportunities as (
 
 follow_ups as (
     select * from {{ ref('customer_follow_up') }}
-    where basis = 'promised'
+    where promise_ref_id is not null
 ),
 
 debts as (
@@ -67,9 +71,9 @@ items as (
         left_behind.owner_id as rep_id,
         'promise' as item_kind,
         4 as position,
-        follow_ups.ref_id,
+        follow_ups.promise_ref_id as ref_id,
         follow_ups.customer_id,
-        follow_ups.next_follow_up_on as due_on,
+        follow_ups.promised_for_on as due_on,
         null as amount
     from follow_ups
     inner join left_behind on follow_ups.customer_id = left_behind.customer_id
@@ -103,9 +107,10 @@ final as (
         items.item_kind,
         items.ref_id,
         items.customer_id,
-        reps.departed_on as leaves_on,
+        reps.leaves_on,
         case
-            when {{ days_between('reps.departed_on', as_of()) }} <= {{ var('handover_days') }} then 'due'
+            when reps.leaves_on > {{ as_of() }} then 'coming'
+            when {{ days_between('reps.leaves_on', as_of()) }} <= {{ var('handover_days') }} then 'due'
             else 'overdue'
         end as handover_state,
         relationships.acting_owner_id,

@@ -81,7 +81,7 @@ joined as (
         reps.team,
         reps.manager_id,
         reps.is_departed,
-        reps.departed_on,
+        coalesce(reps.departed_on, reps.leaves_on) as leaves_on,
         {%- for count in counts %}
         cast(coalesce(portfolios.{{ count }}, 0) as integer) as {{ count }},
         {%- endfor %}
@@ -106,10 +106,12 @@ final as (
         team,
         manager_id,
         is_departed,
-        departed_on as leaves_on,
+        leaves_on,
         case
-            when not is_departed or customers + open_opportunities = 0 then 'none'
-            when {{ days_between('departed_on', as_of()) }} <= {{ var('handover_days') }} then 'due'
+            when customers + open_opportunities = 0 or leaves_on is null then 'none'
+            when leaves_on > {{ days_after(as_of(), var('handover_ahead_days')) }} then 'none'
+            when leaves_on > {{ as_of() }} then 'coming'
+            when {{ days_between('leaves_on', as_of()) }} <= {{ var('handover_days') }} then 'due'
             else 'overdue'
         end as handover_state,
         {%- for count in counts %}

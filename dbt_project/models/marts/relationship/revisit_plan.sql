@@ -83,7 +83,7 @@ reasons_to_speak as (
         customer_id,
         'promised_follow_up' as topic_code
     from follow_ups
-    where basis = 'promised'
+    where promise_ref_id is not null
     union all
     select
         orders.customer_id,

@@ -54,7 +54,6 @@ birthdays as (
 complaints as (
     select
         customer_id,
-        count(*) filter (where opened_on > {{ days_after(as_of(), -365) }}) as complaints_365d,
         count(*) filter (where resolved_at is null) as open_complaints,
         min(opened_on) filter (where resolved_at is null) as oldest_complaint_on,
         min_by(coalesce(category, 'no subject'), cast(opened_at as string) || ticket_id)
@@ -203,12 +202,12 @@ final as (
     select
         known.customer_id,
         birthdays.next_birthday_on,
-        cast(coalesce(complaints.complaints_365d, 0) as integer) as complaints_365d,
         cast(coalesce(complaints.open_complaints, 0) as integer) as open_complaints,
         complaints.oldest_complaint_on,
         complaints.badly_solved_on,
         coalesce(complaints.open_subject, complaints.badly_solved_subject) as complaint_subject,
         relationships.last_contact_on,
+        relationships.last_rep_contact_on,
         cast(coalesce(quotes.open_quotes, 0) as integer) as open_quotes,
         cast(quotes.open_quoted_amount as decimal(18, 2)) as open_quoted_amount,
         quotes.next_close_on,

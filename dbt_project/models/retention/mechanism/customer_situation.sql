@@ -208,6 +208,16 @@ final as (
         next_orders.expected_next_order_basis,
         lifecycle.expected_next_order_on as rhythm_next_order_on,
         cast(lifecycle.days_overdue as integer) as days_overdue,
+        case
+            when lifecycle.days_overdue > 0
+                then
+                    'An order was due on ' || cast(lifecycle.expected_next_order_on as string) || ', '
+                    || cast(lifecycle.days_overdue as string) || ' days ago; usually every '
+                    || cast(cast(lifecycle.expected_interval_days as integer) as string) || ' days'
+            else
+                'The last order was on ' || cast(lifecycle.last_order_on as string) || '; usually every '
+                || cast(cast(lifecycle.expected_interval_days as integer) as string) || ' days'
+        end as rhythm,
         -- who never ordered is treated like everybody
         case when refusals.customer_id is null then coalesce(customer_value.value_tier, 'general') end as value_tier,
         customer_value.value_score,
@@ -250,10 +260,14 @@ final as (
         coalesce(reasons.reason_code, 'unknown') as reason_code,
         coalesce(reasons.reason_kind, 'unknown') as reason_kind,
         reasons.confidence as reason_confidence,
+        reasons.reason_evidence,
         reps.acting_rep_id as owner_id,
         reps.acting_team as team,
-        case when reps.is_departed then reps.rep_id end as former_owner_id,
-        reps.departed_on as owner_left_on,
+        case
+            when reps.is_departed or reps.leaves_on <= {{ days_after(as_of(), var('handover_ahead_days')) }} then reps.rep_id
+        end as leaving_owner_id,
+        coalesce(reps.departed_on, reps.leaves_on) as owner_leaves_on,
+        reps.leaves_on is not null as is_owner_still_there,
         -- how he answers says more than what he once ticked; the tier's manner is a matter of the plan
         coalesce(
             case when revisit_plan.channel_basis = 'answered' then revisit_plan.preferred_channel end,
@@ -261,14 +275,6 @@ final as (
         ) as preferred_channel,
         coalesce(dim_customer.is_company, false) as is_company,
         coalesce(contact_data.is_unreachable or contact_data.duplicate_of is not null, false) as is_doubtful,
-        dim_customer.home_store_id,
-        dim_customer.distance_km,
-        cast(
-            round(
-                cast(customer_value.discount_12m as double) * 100
-                / nullif(cast(customer_value.monetary_12m + customer_value.discount_12m as double), 0)
-            ) as integer
-        ) as discount_percent_12m,
         signs.earlier_churn_probability,
         signs.warning_kind,
         case signs.warning_kind
@@ -281,13 +287,13 @@ final as (
         away.churned_on,
         cast(coalesce(rescue_steps_taken.steps, 0) + 1 as integer) as winback_step,
         occasions.next_birthday_on,
-        occasions.complaints_365d,
         occasions.open_complaints,
         occasions.oldest_complaint_on,
         min(occasions.oldest_complaint_on) over (partition by identities.identity_id) as person_complaint_on,
         occasions.badly_solved_on,
         occasions.complaint_subject,
         occasions.last_contact_on,
+        occasions.last_rep_contact_on,
         revisit_plan.revisit_interval_days,
         case when revisit_plan.is_due then revisit_plan.due_on end as revisit_due_on,
         revisit_plan.days_overdue as revisit_days_overdue,

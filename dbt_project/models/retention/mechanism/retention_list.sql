@@ -14,8 +14,8 @@ churn_reason as (
     select * from {{ ref('churn_reason') }}
 ),
 
-churn_feedback as (
-    select * from {{ ref('stg_churn_feedback') }}
+stated_reasons as (
+    select * from {{ ref('stated_reasons') }}
 ),
 
 offer_by_type as (
@@ -53,19 +53,6 @@ allowed as (
         from suppressed
         where suppressed.list_code = candidates.list_code and suppressed.customer_id = candidates.customer_id
     )
-),
-
--- what a customer said when asked because of the task
-answers as (
-    select
-        allowed.list_row_id,
-        max_by(churn_feedback.reason_code, cast(churn_feedback.recorded_at as string) || churn_feedback.feedback_id)
-            as stated_reason
-    from allowed
-    inner join churn_feedback
-        on allowed.customer_id = churn_feedback.customer_id and allowed.listed_on <= churn_feedback.recorded_on
-    where allowed.asks_reason
-    group by allowed.list_row_id
 ),
 
 final as (
@@ -112,7 +99,8 @@ final as (
         allowed.next_action,
         allowed.talking_points,
         allowed.asks_reason,
-        answers.stated_reason,
+        stated_reasons.stated_code as stated_reason,
+        stated_reasons.stated_on,
         allowed.actor,
         allowed.winback_step,
         allowed.reward_step,
@@ -136,7 +124,7 @@ final as (
         situation.next_best_category,
         situation.owner_id,
         situation.team,
-        situation.former_owner_id,
+        situation.leaving_owner_id,
         allowed.listed_on,
         allowed.due_on,
         cast(greatest({{ days_between('allowed.due_on', as_of()) }}, 0) as integer) as days_late,
@@ -150,7 +138,8 @@ final as (
     inner join situation on allowed.customer_id = situation.customer_id
     left join churn_reason on situation.reason_code = churn_reason.reason_code
     left join offers on situation.reason_code = offers.reason_code and situation.value_tier = offers.value_tier
-    left join answers on allowed.list_row_id = answers.list_row_id
+    -- whoever said it before is not asked as if nobody had listened
+    left join stated_reasons on allowed.asks_reason and allowed.customer_id = stated_reasons.customer_id
 )
 
 select * from final

@@ -35,7 +35,7 @@ rescue_step as (
 ),
 
 budgets as (
-    select * from {{ ref('owner_month_budget') }}
+    select * from {{ ref('owner_budgets') }}
 ),
 
 -- rules about the customer, each on its own (what a person said or did under another record is in what they read): list_code, customer_id, rule, held_because
@@ -287,7 +287,7 @@ ranked as (
     select
         placed.*,
         budgets.monthly_budget,
-        budgets.left_over,
+        budgets.left_before,
         -- what those before him take, and what he would take himself if he is held out: a row is cut or not whatever its own
         -- arm, or the arms could not be compared
         sum(case when placed.arm = 'treatment' then placed.reserved_cost else 0 end) over (
@@ -306,7 +306,7 @@ budget as (
         'budget' as rule,
         'the month''s budget of ' || budget_owner || ' is used up' as held_because
     from ranked
-    where reserved_so_far > left_over
+    where reserved_so_far > left_before
 ),
 
 held as (

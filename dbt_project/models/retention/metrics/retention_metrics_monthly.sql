@@ -138,6 +138,11 @@ tasks as (
     group by {{ month_start('listed_on') }}
 ),
 
+-- before the first list there was nobody who could have been listed
+first_lists as (
+    select min(listed_on) as first_listed_on from past_tasks
+),
+
 measured as (
     select
         months.month_start_on,
@@ -170,12 +175,13 @@ measured as (
         {{ measure('solved.complaints', needs='tickets') }} as complaints,
         {{ measure('solved.followed_tickets', window_days=var('fcr_window_days'), needs='tickets') }} as followed_tickets,
         {{ measure('solved.tickets_solved_at_once', window_days=var('fcr_window_days'), needs='tickets') }} as tickets_solved_at_once,
-        {{ measure('tasks.listed') }} as list_tasks,
-        {{ measure('tasks.held_out') }} as list_tasks_held_out,
-        {{ measure('tasks.answered') }} as list_tasks_done,
+        case when months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.listed') }} end as list_tasks,
+        case when months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.held_out') }} end as list_tasks_held_out,
+        case when months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.answered') }} end as list_tasks_done,
         cast(at_risk.profit_at_risk as decimal(18, 2)) as profit_at_risk
     from months
     cross join supplied
+    cross join first_lists
     left join churn on months.month_start_on = churn.month
     left join win_back on months.month_start_on = win_back.month
     left join first_orders on months.month_start_on = first_orders.month_start_on

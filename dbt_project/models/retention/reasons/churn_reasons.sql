@@ -107,11 +107,16 @@ first_two as (
 facts as (
     select
         evidence.customer_id,
+        evidence.reason_code,
         evidence.fact,
         row_number() over (
             partition by evidence.customer_id
             order by evidence_rule.seen_share / evidence_rule.seen_otherwise desc, evidence.observed_on desc, evidence.fact asc
-        ) as place
+        ) as place,
+        row_number() over (
+            partition by evidence.customer_id, evidence.reason_code
+            order by evidence_rule.seen_share / evidence_rule.seen_otherwise desc, evidence.observed_on desc, evidence.fact asc
+        ) as place_of_reason
     from evidence
     inner join evidence_rule on evidence.rule_code = evidence_rule.rule_code
 ),
@@ -202,8 +207,18 @@ final as (
         cast(coalesce(named.signs, 0) as integer) as signs,
         named.evidence_1,
         named.evidence_2,
-        named.evidence_3
+        named.evidence_3,
+        -- the strongest sign of all may speak for another reason than the one named
+        coalesce(
+            facts.fact,
+            case when named.reason_kind = 'stated' then 'the customer said so on ' || cast(named.stated_on as string) end
+        ) as reason_evidence
     from named
+    left join facts
+        on
+            named.customer_id = facts.customer_id
+            and named.reason_code = facts.reason_code
+            and facts.place_of_reason = 1
     inner join churn_reason on named.reason_code = churn_reason.reason_code
 )
 

@@ -255,6 +255,7 @@ rep_departed as (
     inner join {{ ref('stg_reps') }} as reps on profile_versions.owner_id = reps.rep_id
     where
         reps.departed_on >= at_risk.evidence_from
+        and reps.departed_on <= {{ as_of() }}
         and reps.departed_on <= at_risk.expected_next_order_on
         and (profile_versions.replaced_on is null or profile_versions.replaced_on >= reps.departed_on)
 ),
