@@ -3,7 +3,8 @@
 The wishes stand in docs/capabilities.csv; a table or column says with `config.meta.capabilities`
 which of them it shows: a list of numbers, or, where the rows of one table show several of them, for
 each number the condition of its rows. `config.meta.needs_earlier_days` lists those that it cannot
-show until lists of days before were published. How to look it up is told beside the wish, with the
+show until lists of days before were published, `config.meta.needs_many_customers` those that a
+company of few customers cannot show, since too few were held out to tell an effect. How to look it up is told beside the wish, with the
 names of published tables and columns in backticks. Here: bringing all this together, the page made
 of it (`make docs`), and which places are empty in a published version. Not here: whether what
 stands there is right, which the tests of the tables say. The register is a map, not the proof.
@@ -68,6 +69,7 @@ class Place:
         where: condition (SQL) of the rows that show it; empty: all of them do.
         description: of the column, or of the table.
         needs_earlier_days: whether it is empty until lists of days before were published.
+        needs_many_customers: whether it may be empty for a company of few customers.
         side: the side it is published on.
         page: where dbt's docs describe the table; empty for tables that dbt does not build.
     """
@@ -77,6 +79,7 @@ class Place:
     description: str
     where: str = ""
     needs_earlier_days: bool = False
+    needs_many_customers: bool = False
     side: str = "open"
     page: str = ""
 
@@ -141,6 +144,7 @@ def places(
         shown = meta.get("capabilities", ())
         conditions = shown if isinstance(shown, Mapping) else dict.fromkeys(shown, "")
         waiting = meta.get("needs_earlier_days", ())
+        for_many = meta.get("needs_many_customers", ())
         for key, where in conditions.items():
             number = int(key)
             if number not in found:
@@ -148,7 +152,14 @@ def places(
                     f"{place.name} says that it shows capability {number}, which is not in "
                     f"{CAPABILITIES_PATH.name}; correct its config.meta.capabilities"
                 )
-            found[number].add(replace(place, where=where, needs_earlier_days=number in waiting))
+            found[number].add(
+                replace(
+                    place,
+                    where=where,
+                    needs_earlier_days=number in waiting,
+                    needs_many_customers=number in for_many,
+                )
+            )
 
     for id, node in manifest["nodes"].items():
         meta = node.get("config", {}).get("meta", {})
@@ -226,6 +237,7 @@ def unshown(
     version: PublishedVersion,
     *,
     has_earlier_days: bool,
+    has_many_customers: bool,
 ) -> dict[int, str]:
     """Capabilities that a published version does not show, by number, each with what is wrong.
 
@@ -238,9 +250,16 @@ def unshown(
         version: the version to look at.
         has_earlier_days: whether lists of days before were published; if not, places that need them
             may be empty.
+        has_many_customers: whether the company is large; if not, places that need many customers
+            may be empty.
     """
     expected = {
-        number: [place for place in there if has_earlier_days or not place.needs_earlier_days]
+        number: [
+            place
+            for place in there
+            if (has_earlier_days or not place.needs_earlier_days)
+            and (has_many_customers or not place.needs_many_customers)
+        ]
         for number, there in where.items()
     }
     filled = with_content((place for there in expected.values() for place in there), version)
@@ -283,7 +302,8 @@ def page(capabilities: Sequence[Capability], where: Mapping[int, Sequence[Place]
         '<a href="index.html">dbt\'s docs</a>; the tables are in <code>published/homing.duckdb'
         "</code>, those marked <em>restricted</em> beside it in <code>restricted/</code>. What "
         "<em>needs earlier days</em> fills once lists of days before were published and their "
-        "windows are over.</p>",
+        "windows are over; what <em>needs many customers</em> once enough were held out to tell an "
+        "effect.</p>",
     ]
     for subject, there in groupby(capabilities, key=lambda capability: capability.subject):
         lines += [f"<h2>{escape(subject)}</h2><table>"]
@@ -299,7 +319,8 @@ def _row(capability: Capability, there: Sequence[Place]) -> str:
         link = f'<a href="{escape(place.page)}">{name}</a>' if place.page else name
         side = " <em>restricted</em>" if place.side == "restricted" else ""
         past = " <em>needs earlier days</em>" if place.needs_earlier_days else ""
-        items.append(f"<li>{link}{side}{past} {escape(place.description)}</li>")
+        many = " <em>needs many customers</em>" if place.needs_many_customers else ""
+        items.append(f"<li>{link}{side}{past}{many} {escape(place.description)}</li>")
     if capability.look_up:
         told = _NAME.sub(r"<code>\1</code>", escape(capability.look_up))
         items.append(f'<li class="how">{told}</li>')

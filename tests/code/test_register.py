@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +165,18 @@ def test_a_capability_is_shown_by_content(
     where: dict[int, list[Place]],
     missing: list[int],
 ) -> None:
-    found = unshown(WISHES, where, version(query), has_earlier_days=True)
+    found = unshown(WISHES, where, version(query), has_earlier_days=True, has_many_customers=True)
     assert list(found) == missing
+
+
+def test_what_needs_many_customers_may_be_empty_for_few(
+    version: Callable[[str], PublishedVersion],
+) -> None:
+    where = SHOWN | {2: [Place("customers", "orders", "", needs_many_customers=True)]}
+    empty = version("select null::int as orders")
+    told = partial(unshown, WISHES, where, empty, has_earlier_days=True)
+    assert told(has_many_customers=False) == {}
+    assert list(told(has_many_customers=True)) == [2]
 
 
 def test_what_needs_earlier_days_may_be_empty_on_the_first(
@@ -173,8 +184,10 @@ def test_what_needs_earlier_days_may_be_empty_on_the_first(
 ) -> None:
     where = SHOWN | {2: [Place("customers", "orders", "", needs_earlier_days=True)]}
     empty = version("select null::int as orders")
-    assert unshown(WISHES, where, empty, has_earlier_days=False) == {}
-    assert list(unshown(WISHES, where, empty, has_earlier_days=True)) == [2]
+    assert unshown(WISHES, where, empty, has_earlier_days=False, has_many_customers=True) == {}
+    assert list(unshown(WISHES, where, empty, has_earlier_days=True, has_many_customers=True)) == [
+        2
+    ]
     assert "needs earlier days</em>" in page(WISHES, where).split("</h1>")[1].split("<h2>")[1]
 
 
@@ -183,7 +196,13 @@ def test_a_condition_that_cannot_be_asked_names_its_table(
 ) -> None:
     where = SHOWN | {2: [Place("customers", None, "", "colour = 'red'")]}
     with pytest.raises(HomingError, match=r"meta\.capabilities of customers.*colour"):
-        unshown(WISHES, where, version("select 1 as orders"), has_earlier_days=True)
+        unshown(
+            WISHES,
+            where,
+            version("select 1 as orders"),
+            has_earlier_days=True,
+            has_many_customers=True,
+        )
 
 
 def test_the_page_escapes_links_and_explains() -> None:

@@ -262,8 +262,8 @@ def test_who_takes_over_signs_for_those_handed_over(made: Made):
         where interactions.owner_id = customers.owner_id and occurred_at < updated_at
         and updated_at > created_at and exists (
             select 1 from customers as former join reps on rep_id = former.owner_id
-            where former.customer_id = customers.customer_id and former.owner_id <> customers.owner_id
-            and departed_at < occurred_at
+            where former.customer_id = customers.customer_id
+            and former.owner_id <> customers.owner_id and departed_at < occurred_at
         )
         """
     )

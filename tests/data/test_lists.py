@@ -275,7 +275,7 @@ def test_tomorrow_the_same_tasks_go_on_and_a_rerun_changes_nothing(
     assert days.lists(DAY) == first
 
 
-def test_a_closed_task_cools_down_and_then_the_next_reward_is_offered(
+def test_a_closed_task_cools_down_and_once_it_was_done_the_next_step_follows(
     days: Days, first: dict[str, Rows]
 ) -> None:
     one = next(
@@ -293,10 +293,27 @@ def test_a_closed_task_cools_down_and_then_the_next_reward_is_offered(
     assert one["winback_step"] == 1
     assert "cooling_period" in rules_that_hold(closed_on + timedelta(days=29))
     assert "cooling_period" not in rules_that_hold(closed_on + timedelta(days=30))
-    [task] = days.query(
-        f"from list_candidates where customer_id = '{customer}' and list_code = 'win_back'"
-    ).to_pylist()
-    assert task["list_row_id"] != one["list_row_id"]
+
+    def next_task() -> dict[str, Any]:
+        [task] = days.query(
+            f"from list_candidates where customer_id = '{customer}' and list_code = 'win_back'"
+        ).to_pylist()
+        assert task["list_row_id"] != one["list_row_id"]
+        return task
+
+    # nobody told whether anybody acted
+    assert (next_task()["winback_step"], next_task()["reward_step"]) == (1, one["reward_step"])
+    answer = {
+        "interaction_id": "I1",
+        "customer_id": customer,
+        "occurred_at": at(closed_on),
+        "list_row_id": one["list_row_id"],
+        "outcome": "refused",
+    }
+    days.company.deliver("interactions", [answer], closed_on.isoformat())
+    with_answers = f"lake_batches checked_interactions stg_interactions {WHAT_THE_PAST_CHANGES}"
+    days.lists(closed_on + timedelta(days=31), select=with_answers)
+    task = next_task()
     assert task["winback_step"] == 2
     assert task["next_action"].startswith("A call in person: ")
     assert task["reward_step"] == one["reward_step"] + 1

@@ -27,7 +27,7 @@ DAYS = ("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08", "2026-03-25")
 AS_OF = "2026-08-31"
 BUDGET = 40  # of an owner in a month: some ten tasks
 SHARES = {"programme_control_share": 0.15, "control_share": 0.1}  # many, to see much
-STEPS = ("past_tasks", "owner_month_budget", "list_candidates", "retention_list_suppressed")
+STEPS = ("past_tasks", "owner_budgets", "list_candidates", "retention_list_suppressed")
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 WINDOWS = {"bought_30": 30, "bought_60": 60, "bought": 90, "orders": 90, "profit": 90}
 
@@ -106,7 +106,7 @@ def _made(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) -> Non
         (list_row_id text, list_code text, customer_id text, listed_on date, batch_on date,
          due_on date, arm text, held_out_of text, campaign_cycle text, list_kind text,
          occasion text, winback_step integer, reward_step integer, reserved_cost decimal(18, 2),
-         reward_amount decimal(18, 2), reason_code text, owner_id text);
+         reward_amount decimal(18, 2), reason_code text, owner_id text, channel text);
         """
     )
 
@@ -199,7 +199,7 @@ def judged(new_company: Any) -> Judged:
                     select
                         list_row_id, list_code, customer_id, listed_on, as_of_date as batch_on,
                         due_on, arm, held_out_of, campaign_cycle, list_kind, occasion, winback_step,
-                        reward_step, reserved_cost, reward_amount, owner_id
+                        reward_step, reserved_cost, reward_amount, owner_id, channel
                     from list_candidates inner join customer_situation using (customer_id)
                     anti join (
                         from retention_list_suppressed where not ({but})

@@ -62,6 +62,15 @@ def is_leaving(rep: Row, as_of: date) -> bool:
     return rep.is_departed or bool(rep.leaves_on and (rep.leaves_on - as_of).days <= COMING)
 
 
+def handover(rep: Row, as_of: date) -> str:
+    """How his handover stands, where there is something to hand over."""
+    if not is_leaving(rep, as_of):
+        return "none"
+    if rep.leaves_on:
+        return "coming"
+    return "due" if (as_of - rep.departed_on).days <= HANDOVER else "overdue"
+
+
 def tries(contact: Row) -> bool:
     return contact.direction != "inbound" and contact.kind != "care"
 
@@ -521,13 +530,8 @@ def test_portfolios_and_what_leavers_leave_behind(world: World) -> None:
             ZERO,
         )
         rep = world.reps[owner]
-        if not is_leaving(rep, world.as_of) or not (customers or row.open_opportunities):
-            assert row.handover_state == "none"
-        elif rep.leaves_on:
-            assert row.handover_state == "coming"
-        else:
-            lately = (world.as_of - rep.departed_on).days <= HANDOVER
-            assert row.handover_state == ("due" if lately else "overdue")
+        is_left = bool(customers or row.open_opportunities)
+        assert row.handover_state == (handover(rep, world.as_of) if is_left else "none")
     expected = set()
     for owner, rep in world.reps.items():
         if is_leaving(rep, world.as_of):

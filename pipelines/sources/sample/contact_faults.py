@@ -44,7 +44,9 @@ def contact_faults(world: World, chunk: int, who: Customers) -> Ints:
     )
     # A company has no birthday.
     fault[who.is_business & (fault == BIRTH_DATE_TO_COME)] = EMAIL_MALFORMED
-    deserted = _deserted(who, world.company, world.calendar.days) & (rng.random(n) < RATES.deserted_fault_share)
+    deserted = _deserted(who, world.company, world.calendar.days) & (
+        rng.random(n) < RATES.deserted_fault_share
+    )
     fault = np.where(deserted, PHONE_PLACEHOLDER, fault)
     if chunk == 0:  # every kind shows, however small the company
         absent = np.setdiff1d(np.arange(len(FAULTS)), fault)

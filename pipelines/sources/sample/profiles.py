@@ -286,9 +286,7 @@ def rep_table(world: World) -> Columns:
     manager = firm.rep_region  # the first representative of each region leads its team
     told = firm.rep_announced < calendar.days
     # Unannounced ones are known when they go, announced ones on a morning.
-    announced = np.where(
-        firm.rep_announced < firm.rep_departs, firm.rep_announced + 0.375, np.nan
-    )
+    announced = np.where(firm.rep_announced < firm.rep_departs, firm.rep_announced + 0.375, np.nan)
     return {
         "rep_id": rep_ids(rep),
         "name": _Persons(rng, firm.reps, western=0.15).name,

@@ -85,7 +85,9 @@ def ticket_table(world: World, chunk: Chunk) -> Columns:
         "cause": words(FOUND, np.where(unresolved, NONE, rows["found"])),
         "product_id": words(product_ids(firm), np.where(about_product, product, NONE)),
         "severity": words(SEVERITIES, _severity(rng, rows["course"])),
-        "handler_id": rep_ids(np.where(owner >= 0, owner, firm.anybody(rng.random(n), rows["day"]))),
+        "handler_id": rep_ids(
+            np.where(owner >= 0, owner, firm.anybody(rng.random(n), rows["day"]))
+        ),
         "first_response_at": moments(
             calendar.first_day,
             rows["answered"],

@@ -133,17 +133,16 @@ return_chances as (
     anti join refusals on away.customer_id = refusals.customer_id
 ),
 
--- a step that was held out for the control group was not taken
+-- a step counts once it is on record that it was taken, and once, however often it was tried
 rescue_steps_taken as (
     select
         away.customer_id,
-        count(*) as steps
+        count(distinct past_tasks.winback_step) as steps
     from away
     inner join past_tasks on away.customer_id = past_tasks.customer_id
     where
         past_tasks.winback_step is not null
-        and past_tasks.arm = 'treatment'
-        and not past_tasks.is_open
+        and past_tasks.execution = 'done'
         and past_tasks.listed_on >= away.churned_on
     group by away.customer_id
 ),

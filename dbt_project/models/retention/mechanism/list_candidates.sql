@@ -31,7 +31,7 @@ open_task as (
     ) = 1
 ),
 
--- the ladder belongs to the customer, not to a list, and only a reward that was really offered counts
+-- the ladder belongs to the customer, not to a list; a reward that was held out, or surely not offered, is none
 last_reward as (
     select *
     from past_tasks
@@ -72,6 +72,8 @@ decided as (
             when open_task.list_row_id is not null then open_task.reward_step
             when last_reward.list_row_id is null or last_reward.is_redeemed then 1
             when last_reward.reward_until >= {{ as_of() }} then least(last_reward.reward_step, qualified.max_reward_step)
+            -- nobody knows whether it was offered: nobody goes on to a higher one
+            when last_reward.execution <> 'done' then least(last_reward.reward_step, qualified.max_reward_step)
             else least(last_reward.reward_step + 1, qualified.max_reward_step)
         end as reward_step
     from qualified

@@ -34,7 +34,8 @@ tasks as (
         min_by(reserved_cost, batch_on) as reserved_cost,
         min_by(reward_amount, batch_on) as reward_amount,
         min_by(reason_code, batch_on) as reason_code,
-        min_by(coalesce(owner_id, 'unassigned'), batch_on) as budget_owner
+        min_by(coalesce(owner_id, 'unassigned'), batch_on) as budget_owner,
+        min_by(channel, batch_on) as channel
     from published
     group by list_row_id, list_code, customer_id
 ),
@@ -48,52 +49,79 @@ answers as (
     group by list_row_id
 ),
 
+-- channels of whose tasks the company records what became of them: a silence on another one says nothing
+recorded_channels as (
+    select distinct tasks.channel
+    from tasks
+    inner join interactions on tasks.list_row_id = interactions.list_row_id
+),
+
+followed as (
+    select
+        tasks.*,
+        answers.done_on,
+        -- a duty is owed until it is done, however late
+        answers.done_on is null and (tasks.due_on >= {{ as_of() }} or tasks.list_kind = 'duty') as is_open,
+        case
+            when tasks.arm = 'control' then 'held_out'
+            when answers.done_on is not null then 'done'
+            when tasks.due_on >= {{ as_of() }} or tasks.list_kind = 'duty' then 'open'
+            when recorded_channels.channel is not null then 'not_done'
+            else 'not_recorded'
+        end as execution
+    from tasks
+    left join answers on tasks.list_row_id = answers.list_row_id
+    left join recorded_channels on tasks.channel = recorded_channels.channel
+),
+
+-- a reward of which it is on record that nobody offered it cannot be earned
 rewarded as (
     select
-        tasks.list_row_id,
-        {{ days_after('tasks.listed_on', 'reward_ladder.window_days') }} as reward_until
-    from tasks
-    inner join reward_ladder on tasks.reward_step = reward_ladder.reward_step
-    where tasks.arm = 'treatment'
+        followed.list_row_id,
+        followed.customer_id,
+        coalesce(followed.done_on, followed.listed_on) as offered_on,
+        {{ days_after('coalesce(followed.done_on, followed.listed_on)', 'reward_ladder.window_days') }} as reward_until
+    from followed
+    inner join reward_ladder on followed.reward_step = reward_ladder.reward_step
+    where followed.execution not in ('held_out', 'not_done')
 ),
 
 redeemed as (
     select distinct rewarded.list_row_id
     from rewarded
-    inner join tasks on rewarded.list_row_id = tasks.list_row_id
-    inner join purchases on tasks.customer_id = purchases.customer_id
-    where purchases.ordered_on > tasks.listed_on and purchases.ordered_on <= rewarded.reward_until
+    inner join purchases on rewarded.customer_id = purchases.customer_id
+    where purchases.ordered_on > rewarded.offered_on and purchases.ordered_on <= rewarded.reward_until
 ),
 
 final as (
     select
-        tasks.list_row_id,
-        tasks.list_code,
-        tasks.list_kind,
-        tasks.customer_id,
-        tasks.occasion,
-        tasks.winback_step,
-        tasks.listed_on,
-        tasks.last_published_on,
-        tasks.due_on,
-        tasks.arm,
-        tasks.held_out_of,
-        tasks.campaign_cycle,
-        tasks.reward_step,
-        tasks.reserved_cost,
-        tasks.reward_amount,
-        tasks.reason_code,
-        tasks.budget_owner,
-        answers.done_on,
-        -- a duty is owed until it is done, however late
-        answers.done_on is null and (tasks.due_on >= {{ as_of() }} or tasks.list_kind = 'duty') as is_open,
-        coalesce(answers.done_on, case when tasks.list_kind <> 'duty' then tasks.due_on end) as closed_on,
+        followed.list_row_id,
+        followed.list_code,
+        followed.list_kind,
+        followed.customer_id,
+        followed.occasion,
+        followed.winback_step,
+        followed.listed_on,
+        followed.last_published_on,
+        followed.due_on,
+        followed.arm,
+        followed.held_out_of,
+        followed.campaign_cycle,
+        followed.reward_step,
+        followed.reserved_cost,
+        followed.reward_amount,
+        followed.reason_code,
+        followed.budget_owner,
+        followed.channel,
+        followed.done_on,
+        followed.is_open,
+        followed.execution,
+        coalesce(followed.done_on, case when followed.list_kind <> 'duty' then followed.due_on end) as closed_on,
         rewarded.reward_until,
         redeemed.list_row_id is not null as is_redeemed
-    from tasks
-    left join answers on tasks.list_row_id = answers.list_row_id
-    left join rewarded on tasks.list_row_id = rewarded.list_row_id
-    left join redeemed on tasks.list_row_id = redeemed.list_row_id
+    from followed
+    left join rewarded on followed.list_row_id = rewarded.list_row_id
+    left join redeemed on followed.list_row_id = redeemed.list_row_id
 )
 
 select * from final

@@ -10,7 +10,7 @@ listed as (
 
 past_tasks as (
     select * from {{ ref('past_tasks') }}
-    where winback_step is not null and arm = 'treatment' and not is_open
+    where winback_step is not null and execution in ('done', 'not_done', 'not_recorded')
 ),
 
 rescue_step as (
@@ -21,23 +21,25 @@ refusals as (
     select * from {{ ref('int_profiling_refusals') }}
 ),
 
--- the customer ordered nothing since, or would not be churned still: a step that is over has failed
-failed as (
+-- the customer ordered nothing since, or would not be churned still: a step that was taken has failed
+past_steps as (
     select
         situation.customer_id,
         past_tasks.winback_step,
+        past_tasks.execution,
         past_tasks.listed_on,
         past_tasks.closed_on
     from situation
     inner join past_tasks
         on situation.customer_id = past_tasks.customer_id and situation.churned_on <= past_tasks.listed_on
     qualify row_number() over (
-        partition by situation.customer_id, past_tasks.winback_step order by past_tasks.closed_on desc, past_tasks.list_row_id asc
+        partition by situation.customer_id, past_tasks.winback_step
+        order by past_tasks.execution = 'done' desc, past_tasks.closed_on desc, past_tasks.list_row_id asc
     ) = 1
 ),
 
 begun as (
-    select customer_id from failed
+    select customer_id from past_steps
     union
     select customer_id from listed
 ),
@@ -50,15 +52,15 @@ steps as (
         rescue_step.winback_step,
         rescue_step.title,
         rescue_step.wait_days,
-        coalesce(failed.listed_on, listed.listed_on) as opened_on,
-        coalesce(failed.closed_on, listed.due_on) as ends_on,
-        failed.customer_id is not null as is_failed,
+        coalesce(listed.listed_on, past_steps.listed_on) as opened_on,
+        coalesce(listed.due_on, past_steps.closed_on) as ends_on,
+        past_steps.execution,
         listed.customer_id is not null as is_open,
         listed.next_action
     from begun
     inner join situation on begun.customer_id = situation.customer_id
     cross join rescue_step
-    left join failed on begun.customer_id = failed.customer_id and rescue_step.winback_step = failed.winback_step
+    left join past_steps on begun.customer_id = past_steps.customer_id and rescue_step.winback_step = past_steps.winback_step
     left join listed on begun.customer_id = listed.customer_id and rescue_step.winback_step = listed.winback_step
     anti join refusals on begun.customer_id = refusals.customer_id
 ),
@@ -66,7 +68,8 @@ steps as (
 dated as (
     select
         *,
-        lag(ends_on) over steps_of_customer as last_ends_on,
+        -- a step that was not taken, or of which nobody knows, opens no other
+        lag(case when is_open or execution = 'done' then ends_on end) over steps_of_customer as last_ends_on,
         lag(wait_days) over steps_of_customer as last_wait_days
     from steps
     window steps_of_customer as (partition by customer_id order by winback_step)
@@ -80,7 +83,8 @@ final as (
         title,
         case
             when is_open then 'open'
-            when is_failed then 'failed'
+            when execution = 'done' then 'failed'
+            when execution is not null then execution
             when winback_step = current_step then 'waiting'
             else 'later'
         end as state,
@@ -89,7 +93,7 @@ final as (
         ends_on,
         -- a step after the next has no day yet: whether it comes depends on the next one
         case
-            when not is_open and not is_failed then {{ days_after('last_ends_on', 'last_wait_days') }}
+            when not is_open and execution is null then {{ days_after('last_ends_on', 'last_wait_days') }}
         end as opens_from_on,
         next_action
     from dated

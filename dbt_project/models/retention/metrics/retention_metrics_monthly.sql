@@ -140,7 +140,10 @@ tasks as (
 
 -- before the first list there was nobody who could have been listed
 first_lists as (
-    select min(listed_on) as first_listed_on from past_tasks
+    select
+        min(listed_on) as first_listed_on,
+        coalesce(bool_or(done_on is not null), false) as is_recording
+    from past_tasks
 ),
 
 measured as (
@@ -177,7 +180,7 @@ measured as (
         {{ measure('solved.tickets_solved_at_once', window_days=var('fcr_window_days'), needs='tickets') }} as tickets_solved_at_once,
         case when months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.listed') }} end as list_tasks,
         case when months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.held_out') }} end as list_tasks_held_out,
-        case when months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.answered') }} end as list_tasks_done,
+        case when first_lists.is_recording and months.month_end_on >= first_lists.first_listed_on then {{ measure('tasks.answered') }} end as list_tasks_done,
         cast(at_risk.profit_at_risk as decimal(18, 2)) as profit_at_risk
     from months
     cross join supplied
