@@ -4,9 +4,10 @@ The wishes stand in docs/capabilities.csv; a table or column says with `config.m
 which of them it shows: a list of numbers, or, where the rows of one table show several of them, for
 each number the condition of its rows. `config.meta.needs_earlier_days` lists those that it cannot
 show until lists of days before were published, `config.meta.needs_many_customers` those that a
-company of few customers cannot show, since too few were held out to tell an effect. How to look it up is told beside the wish, with the
-names of published tables and columns in backticks. Here: bringing all this together, the page made
-of it (`make docs`), and which places are empty in a published version. Not here: whether what
+company of few customers cannot show, since too few were held out to tell an effect. How to look it
+up is told beside the wish, with the names of published tables and columns in backticks. Here:
+bringing all this together, the page made of it (`make docs`), and which places are empty in a
+published version. Not here: whether what
 stands there is right, which the tests of the tables say. The register is a map, not the proof.
 """
 

@@ -39,7 +39,7 @@ class Column:
         required: a row without it goes to quarantine, a delivery without it is refused.
         personal: names or describes a person.
         identifying: helps to find out who it is; goes with the personal columns on erasure.
-        known_with: the time columns with the first of which the value becomes known; empty: at once.
+        known_with: the time columns with the first of which it becomes known; empty: at once.
         default: the value where none is given.
         accepted: the codes it may hold; empty: any.
         minimum: smallest value accepted, inclusive.

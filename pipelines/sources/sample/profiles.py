@@ -69,7 +69,7 @@ def acting_at(who: Customers, firm: Company, customer: Ints, day: Floats) -> Int
 
 
 def owner_at(who: Customers, firm: Company, customer: Ints, day: Floats) -> Ints:
-    """Owner on record of each customer on a day, NONE where none; a leaver stays entered as such."""
+    """Owner on record of each customer on a day, NONE where none; leavers stay entered."""
     handed = handover_days(who, firm)[customer] <= day
     rep = who.rep[customer]
     return np.where(handed, firm.rep_successor[np.maximum(rep, 0)], rep)
