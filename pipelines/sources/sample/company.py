@@ -31,6 +31,9 @@ RECENT_DEPARTURES = (
 )
 COMING_DEPARTURE = (4, 12)  # days after the last one on which one more leaves, who said so before
 NOTICE_DAYS = (28, 63)  # from the announcement of a departure to its day; own assumption
+ORPHANED_DAYS = (
+    120  # until calls for a leaver who handed nothing over reach his successor; own assumption
+)
 UNANNOUNCED = 0.15  # of departures, known on their day and not before; own assumption
 LEAVES_AT = 0.75  # six in the evening of the last day
 STAYS = 10**6  # departure day of a representative who never leaves
@@ -120,11 +123,15 @@ class Company:
     def acting(self, rep: Ints, day: Floats) -> Ints:
         """Who does a representative's work on a day.
 
-        Himself; once he has left, his successor if he hands over and that one is there; else NONE.
+        Himself; once he has left, his successor if that one is there, at once where he hands over
+        and ORPHANED_DAYS later where he does not; else NONE.
         """
         somebody = np.maximum(rep, 0)
-        successor = np.where(self.rep_hands_over[somebody], self.rep_successor[somebody], NONE)
-        acting = np.where(self._is_there(rep, day), rep, np.where(rep >= 0, successor, NONE))
+        orphaned = day < self.rep_departs[somebody] + np.where(
+            self.rep_hands_over[somebody], 0, ORPHANED_DAYS
+        )
+        successor = np.where((rep < 0) | orphaned, NONE, self.rep_successor[somebody])
+        acting = np.where(self._is_there(rep, day), rep, successor)
         return np.where(self._is_there(acting, day), acting, NONE)
 
     def anybody(self, luck: Floats, day: Floats) -> Ints:
