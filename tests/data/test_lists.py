@@ -224,7 +224,7 @@ def test_a_duty_is_held_back_by_no_cap_budget_holdout_or_missing_consent(
 
 
 def test_no_owner_is_charged_more_than_the_budget(days: Days, first: dict[str, Rows]) -> None:
-    budgets = days.query("select budget_owner as owner, monthly_budget from owner_month_budget")
+    budgets = days.query("select budget_owner as owner, monthly_budget from owner_budgets")
     for owner, budget in (row.values() for row in budgets.to_pylist()):
         charged = sum(
             row["reserved_cost"]

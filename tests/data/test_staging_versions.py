@@ -115,7 +115,27 @@ def test_what_a_later_event_tells_is_not_known_before_it(company: Any) -> None:
              "sent_at": "2024-06-01", "responded_at": None, "score": "3", "comment": "bad"},
         ],
     )  # fmt: skip
-    with company.build("2024-06-15", select="stg_tickets stg_surveys") as warehouse:
+    company.deliver(
+        "reps",
+        [
+            {"rep_id": "announced", "hired_at": "2023-01-01",
+             "departure_announced_at": "2024-06-15", "departed_at": "2024-07-20"},
+            {"rep_id": "announced_later", "hired_at": "2023-01-01",
+             "departure_announced_at": "2024-06-16", "departed_at": "2024-07-20"},
+            {"rep_id": "gone", "hired_at": "2023-01-01",
+             "departure_announced_at": None, "departed_at": "2024-06-15"},
+            # announced on paper after he had gone
+            {"rep_id": "gone_before", "hired_at": "2023-01-01",
+             "departure_announced_at": "2024-06-16", "departed_at": "2024-06-14"},
+            {"rep_id": "unannounced", "hired_at": "2023-01-01",
+             "departure_announced_at": None, "departed_at": "2024-06-16"},
+        ],
+    )  # fmt: skip
+    with company.build("2024-06-15", select="stg_tickets stg_surveys stg_reps") as warehouse:
+        departures = warehouse.sql(
+            "select rep_id, departed_on::text, departure_announced_on::text from stg_reps"
+            " order by 1"
+        ).fetchall()
         tickets = warehouse.sql(
             "select ticket_id, first_response_on is not null, resolved_at is not null,"
             " resolved_on is not null, resolution, satisfaction from stg_tickets order by 1"
@@ -128,6 +148,13 @@ def test_what_a_later_event_tells_is_not_known_before_it(company: Any) -> None:
         ("late", True, False, False, None, None),
     ]
     assert surveys == [("timed", None, None, None), ("untimed", None, 3, "bad")]
+    assert departures == [
+        ("announced", "2024-07-20", "2024-06-15"),
+        ("announced_later", None, None),
+        ("gone", "2024-06-15", None),
+        ("gone_before", "2024-06-14", None),
+        ("unannounced", None, None),
+    ]
 
 
 def test_a_second_delivery_adds_to_the_first(company: Any) -> None:
