@@ -164,6 +164,8 @@ def test_tasks_of_the_month_and_profit_at_risk(
     ):
         expected = closed(rows.groupby("month").size().reindex(months), lake)
         expected[expected.index < ours.month.min()] = np.nan
+        if name == "list_tasks_done" and ours.done_on.isna().all():
+            expected[:] = np.nan
         pd.testing.assert_series_equal(
             found[name].astype(float), expected, check_names=False, check_freq=False
         )
