@@ -51,10 +51,13 @@ class Mask:
     Attributes:
         column: its name, or a pattern with `*`.
         unless: column of `customer_access` that says for which customers it is shown after all.
+        is_own: whether the line itself names it; a line that takes over what is hidden everywhere
+            takes over columns, too, that its own table does not have.
     """
 
     column: str
     unless: str | None = None
+    is_own: bool = True
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def read_grants(connection: duckdb.DuckDBPyConnection, source: str) -> list[Gran
 def _with_those_of(everywhere: Sequence[Mask], masks: Sequence[Mask]) -> Iterator[Mask]:
     for mask in masks:
         if mask.column == AS_EVERYWHERE:
-            yield from everywhere
+            yield from (replace(each, is_own=False) for each in everywhere)
         else:
             yield mask
 
@@ -180,7 +183,7 @@ def check_grants(
             ]
         for mask in grant.masks if named else ():
             columns = {name for table in named for name in tables[table]}
-            if not _is_pattern(mask.column) and mask.column not in columns:
+            if mask.is_own and not _is_pattern(mask.column) and mask.column not in columns:
                 wrong.append(f"column {mask.column} of {grant.table}")
             if mask.unless and permissions.get(mask.unless) != "BOOLEAN":
                 wrong.append(f"permission {mask.unless} ({CUSTOMER_ACCESS}, yes or no)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -355,3 +356,13 @@ def test_texts_of_lists_name_no_figure_that_a_role_may_not_see() -> None:
         ]
     masks = [mask.strip() for mask in line["masked"].split(";")]
     assert [name for name in named if any(fnmatchcase(name, mask) for mask in masks)] == []
+
+
+def test_a_line_may_take_over_masks_for_columns_that_its_table_lacks() -> None:
+    everywhere = Mask("value_tier"), Mask("treatment")
+    taken_over = tuple(replace(mask, is_own=False) for mask in everywhere)
+    tables = {"value": {"value_tier": "VARCHAR", "treatment": "VARCHAR"}, "few": {"lists": "INT"}}
+    lines = [Grant("service", "*", "all", everywhere), Grant("service", "few", "all", taken_over)]
+    check_grants(lines, tables, {})
+    with pytest.raises(PublishError, match="column treatment of few"):
+        check_grants([Grant("service", "few", "all", (Mask("treatment"),))], tables, {})
