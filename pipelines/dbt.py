@@ -147,6 +147,7 @@ class Dbt:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            process_group=0,  # Ctrl-C is for the run, which ends its dbt
         )
 
 
@@ -279,14 +280,17 @@ def build(
             results.append(result)
             if isinstance(result, dg.Output):
                 context.log.info(f"built {result.output_name}")
-    except Exception as error:
-        failure = error
+    except BaseException as error:
         if isinstance(error, DagsterDbtCliRuntimeError):
             failure = _of_tables(dbt, runs / f"{context.run_id}.failed.sql", warehouse) or error
+        elif isinstance(error, Exception):
+            failure = error
         # Where dbt itself did not fail it still runs, and holds the warehouse. Killed and not
         # asked: a signal that this process ignores is ignored by its children, too.
         invocation.process.kill()
         invocation.process.wait()
+        if not failure:  # interrupted
+            raise
     if another_follows and not failure:
         dbt.start()
     described = _described(warehouse, pictures or {}) if results else {}

@@ -51,6 +51,7 @@ def defs() -> dg.Definitions:
             run_id=run.run_id,
             as_of=date.fromisoformat(run.tags["dagster/partition"]),
             source=",".join(settings.source),
+            log=settings.log_of(run.run_id),
             actor=settings.actor,
         ) as opened:
             yield opened

@@ -9,9 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-import warnings
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.errors import HomingError, SettingsError
+from pipelines.failure import errors_of, failure_message, was_interrupted
 from pipelines.instance import open_instance
 from pipelines.process import collect_rarely, leave
 from pipelines.resources.publisher import PublishedVersion, Publisher
@@ -59,7 +58,8 @@ class Progress:
     console: Console
     started: dict[str, float] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=dict)
+    new: int = 0
+    later: int = 0
     status: object | None = None
 
     def __call__(self, entry: EventLogEntry) -> None:
@@ -72,20 +72,23 @@ class Progress:
         step, kind = event.step_key, event.event_type_value
         if kind == "STEP_START":
             self.started[step] = time.monotonic()
-            self.done[step] = self.rows[step] = 0
+            self.done[step] = 0
             self._say(step)
         elif kind == "ASSET_MATERIALIZATION":
             told = event.step_materialization_data.materialization.metadata
             # A table that the source does not have is an asset all the same, of no rows.
             if "is_given" not in told or told["is_given"].value:
                 self.done[step] += 1
-            if "rows_taken" in told:
-                self.rows[step] += told["rows_taken"].value
+            if "rows_new" in told:
+                self.new += told["rows_new"].value
+                self.later += told["rows_of_later_days"].value
         elif kind in {"STEP_SUCCESS", "STEP_FAILURE"}:
             self._stop()
             seconds = time.monotonic() - self.started[step]
             tables = f"{self.done[step]:>4} tables" if self.done[step] else ""
-            tables += f", {self.rows[step]:,} new rows" if tables and step == "extract" else ""
+            if tables and step == "extract":
+                tables += f", {self.new:,} new rows"
+                tables += f"; {self.later:,} rows of later days wait" if self.later else ""
             mark = "[green]ok[/]" if kind == "STEP_SUCCESS" else "[red]failed[/]"
             self.console.print(f"  {STEPS[step]:<16} {mark:<12} {seconds:6.1f} s {tables}")
 
@@ -170,17 +173,13 @@ def execute(
 
     Raises:
         HomingError: it failed.
+        KeyboardInterrupt: it was interrupted.
     """
     collect_rarely()
-    # Dagster says at every load which of its functions are young; the pins answer for that.
-    warnings.filterwarnings("ignore", module=r"dagster\..*|pipelines\.definitions")
     from pipelines.definitions import defs
 
     run_id = str(uuid.uuid4())
-    log = settings.runs / f"{run_id}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    # What dbt and Dagster say goes to a file; the terminal gets a line a step.
-    with open_instance(settings) as instance, log.open("w") as text, redirect_stdout(text):
+    with open_instance(settings) as instance:
         instance.add_event_listener(run_id, Progress(console))
         result = (
             defs()
@@ -194,7 +193,10 @@ def execute(
             )
         )
     if not result.success:
-        raise HomingError(failure_message(result, settings))
+        errors = errors_of(result.all_events)
+        if was_interrupted(errors):
+            raise KeyboardInterrupt
+        raise HomingError(failure_message(errors, trace=settings.trace_of(run_id)))
     return result
 
 
@@ -204,40 +206,6 @@ def published_version(settings: Settings, result: dg.ExecuteInProcessResult) -> 
     publisher = Publisher(settings.published)
     wanted = str(materialized.metadata["version"].value)
     return next(version for version in publisher.versions() if version.id == wanted)
-
-
-def failure_message(result: dg.ExecuteInProcessResult, settings: Settings) -> str:
-    """Why a run stopped, in one message.
-
-    An error that a user can mend speaks for itself. Anything else is a defect: its traceback goes
-    to a file, since it may quote data.
-    """
-    traces = []
-    meant_for_users = _names_of(HomingError)
-    for event in result.all_events:
-        if not event.is_failure:
-            continue
-        failure = event.event_specific_data
-        stated = getattr(failure, "user_failure_data", None)
-        if stated and stated.description:
-            return stated.description
-        error = getattr(failure, "error", None)
-        while error is not None:
-            traces.append(error.to_string())
-            if error.cls_name == "DagsterExecutionInterruptedError":
-                return "the run was interrupted; run again, nothing has to be cleaned up"
-            if error.cls_name in meant_for_users:
-                return error.message.split(": ", 1)[-1].strip()
-            error = error.cause
-    trace = settings.runs / f"{result.run_id}.traceback.txt"
-    trace.parent.mkdir(parents=True, exist_ok=True)
-    trace.write_text("\n".join(traces))
-    return f"the run failed in a way that should not happen; please report {trace}"
-
-
-def _names_of(kind: type[BaseException]) -> set[str]:
-    """The names of an error and of all that are derived from it: events carry errors as text."""
-    return {kind.__name__}.union(*map(_names_of, kind.__subclasses__()))
 
 
 def command_line(command: Callable[[Settings, Console], int]) -> int:
@@ -258,9 +226,10 @@ def command_line(command: Callable[[Settings, Console], int]) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        # Between its steps; within one Dagster turns it into a failure, which has a message.
         Console(stderr=True, highlight=False).print(
-            "\n[red]Stopped:[/] interrupted; what was published before still stands"
+            "\n[red]Stopped:[/] interrupted; what was published before still stands. Run again: "
+            "nothing has to be cleaned up.",
+            soft_wrap=True,
         )
         return 130
 

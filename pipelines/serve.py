@@ -7,6 +7,7 @@ others must (docs/operations.md).
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -44,6 +45,9 @@ def serve(settings: Settings, console: Console) -> int:
     sys.stdout.flush()
     # From the project Dagster would warn that the dagster.yaml there is not the one in use.
     os.chdir(settings.home)
+    # A shell starts what runs in the background with this signal ignored, and whoever ignores it
+    # here ignores SIGTERM as well: the UI could not be stopped but by force.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(command, [command, "dev", "-w", workspace, "--host", HOST, "--port", port])
     return 0
 

@@ -222,6 +222,14 @@ class Settings(BaseSettings):
         """The journal of runs."""
         return self.home / "runs"
 
+    def log_of(self, run_id: str) -> Path:
+        """What dbt and Dagster said in a run."""
+        return self.runs / f"{run_id}.log"
+
+    def trace_of(self, run_id: str) -> Path:
+        """The traceback of a run that failed by a defect."""
+        return self.runs / f"{run_id}.traceback.txt"
+
     @property
     def dagster_home(self) -> Path:
         """Dagster's own storage."""

@@ -69,7 +69,9 @@ def extract(
                 "dagster/partition_row_count": intake.manifest.rows if intake else 0,
                 "is_given": intake is not None,
                 "rows_taken": intake.manifest.rows if intake else 0,
+                "rows_new": intake.new if intake else 0,
                 "rows_offered": intake.delivered if intake else 0,
+                "rows_of_later_days": intake.later if intake else 0,
                 "batch": intake.manifest.batch_id if intake else "-",
             },
         )

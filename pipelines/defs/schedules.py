@@ -4,13 +4,26 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from pipelines.alerts import post_alert
 from pipelines.defs.backtest import BACKTEST
 from pipelines.defs.training import RETRAIN_TAG
+from pipelines.failure import errors_of, failure_message
 from pipelines.partitions import DAILY
 from pipelines.resources.journal import Journal
 from pipelines.settings import Settings
+
+
+@dg.failure_hook(required_resource_keys={"session", "settings"})
+def step_failed(context: dg.HookContext) -> None:
+    """Has the run's line in the journal say why, when it ends."""
+    error = context.op_exception
+    if error is not None:
+        info = serializable_error_info_from_exc_info((type(error), error, error.__traceback__))
+        trace = context.resources.settings.trace_of(context.run_id)
+        context.resources.session.failed(failure_message([info], trace=trace))
+
 
 _DAILY_WAY = dg.AssetSelection.all() - dg.AssetSelection.assets(BACKTEST)
 
@@ -18,6 +31,7 @@ daily = dg.define_asset_job(
     "daily",
     selection=_DAILY_WAY,
     partitions_def=DAILY,
+    hooks={step_failed},
     description="The whole way for one day: from the source to a published version.",
 )
 
@@ -25,6 +39,7 @@ retrain = dg.define_asset_job(
     "retrain",
     selection=_DAILY_WAY,
     partitions_def=DAILY,
+    hooks={step_failed},
     tags={RETRAIN_TAG: "true"},
     description="The daily way with a new challenger, whatever the age of the champion.",
 )
@@ -37,6 +52,7 @@ backtest = dg.define_asset_job(
         dg.AssetSelection.assets(BACKTEST).upstream() - dg.AssetSelection.groups("lake")
     ).without_checks(),
     partitions_def=DAILY,
+    hooks={step_failed},
     # Month-ends are only built for a training.
     tags={RETRAIN_TAG: "true"},
     description="Fits every model anew at earlier cutoffs, and judges it by what came after.",
@@ -99,8 +115,14 @@ def run_failed(
 ) -> None:
     """A failed or lost run is told to people, whatever killed it."""
     run = context.dagster_run
+    logged = (entry.dagster_event for entry in context.instance.all_logs(run.run_id))
+    errors = errors_of(event for event in logged if event is not None)
     message = context.failure_event.message or "the run failed"
-    journal.finish(run.run_id, status="failed", error=message)
+    if errors:
+        message = failure_message(errors, trace=settings.trace_of(run.run_id))
+    # A run that lived to its end has said why itself.
+    if not any(told.run_id == run.run_id and told.error for told in journal.runs()):
+        journal.finish(run.run_id, status="failed", error=message)
     if settings.alert_webhook:
         post_alert(
             settings.alert_webhook,

@@ -26,6 +26,7 @@ from pipelines.sources.contract import Table
 from pipelines.sources.event_time import event_time, is_plausible, midnight
 
 _WORKING_COLUMNS = {"_part", "_event_at"}
+_LATER = "rows_of_later_days"
 
 _WIDEST = (
     (pa.types.is_null, pa.string()),
@@ -145,6 +146,9 @@ class Batch:
             )
         together = [name for name in table.identity if name in names]
         is_told_whole = table.identity != table.key and known_files
+        later = f"{is_plausible('_event_at')} and _event_at >= {midnight(as_of + timedelta(days=1))}"
+        # The stream is read once, so what waits for its day is counted as it passes.
+        self.connection.execute(f"create temp sequence {_LATER}")
         self.connection.register("arriving", arrival.reader())
         try:
             self.connection.execute(
@@ -158,8 +162,7 @@ class Batch:
                     hash({_listed([*given, DEFECT])}) as _row_hash,
                     {sort_hash} as _sort_hash
                 from arriving
-                where _event_at is null or _event_at < {midnight(as_of + timedelta(days=1))}
-                    or not {is_plausible("_event_at")}
+                where case when {later} then nextval('{_LATER}') is null else true end
                 """
             )
             self.connection.execute(
@@ -263,6 +266,20 @@ class Batch:
     def count(self) -> int:
         """Rows kept."""
         count: int = self._value("select count(*) from kept")
+        return count
+
+    def count_later(self) -> int:
+        """Rows that arrived and wait for a later day."""
+        count: int | None = self._value(
+            f"select last_value from duckdb_sequences() where sequence_name = '{_LATER}'"
+        )
+        return count or 0
+
+    def count_new(self, data_file: Path) -> int:
+        """Rows kept that the file of another batch does not hold."""
+        count: int = self._value(
+            f"select count(*) from kept anti join {_read(data_file)} using (_row_hash)"
+        )
         return count
 
     def rows_per_part(self) -> dict[int, int]:

@@ -125,12 +125,17 @@ class Intake:
         manifest: the batch.
         delivered: rows that the sources delivered; those not in the batch are in another one
             already or wait for their day.
+        new: rows of the batch that the lake did not hold before.
+        later: rows delivered that wait for their day. They are told here alone: what is published
+            for a day must not depend on them.
         is_forward: no other batch of the table is as late as this one: new rows were to be
             expected.
     """
 
     manifest: Manifest
     delivered: int
+    new: int
+    later: int
     is_forward: bool
 
 
@@ -230,10 +235,13 @@ class Lake:
             batch.take(arrival, table, as_of, [self.data_file(m) for m in known if m.rows])
             taken = batch.rows_per_part()
             whole_parts, parts = arrival.whole_parts(taken), arrival.parts(taken)
+            is_replaced = is_forward and own is not None and own.rows
+            new = batch.count_new(self.data_file(own)) if is_replaced else batch.count()
+            later = batch.count_later()
             if stays is not None:
                 if not batch.count():
                     self._place(table.name, as_of, _PENDING).unlink(missing_ok=True)
-                    return Intake(stays, arrival.delivered, is_forward)
+                    return Intake(stays, arrival.delivered, new, later, is_forward)
                 shift = batch.add(self.data_file(stays), table)
                 whole_parts |= stays.whole_parts
                 parts = {**stays.parts, **{first + shift: name for first, name in parts.items()}}
@@ -246,7 +254,7 @@ class Lake:
                 whole_parts=whole_parts,
                 parts=parts,
             )
-        return Intake(manifest, arrival.delivered, is_forward)
+        return Intake(manifest, arrival.delivered, new, later, is_forward)
 
     def accept(self, as_of: date) -> None:
         """Make the pending batches of a day part of the lake, in place of what it had for the day.

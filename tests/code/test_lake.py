@@ -97,6 +97,22 @@ def test_the_first_day_takes_everything_up_to_it(lake: Lake) -> None:
     )
     assert ids(lake) == ["O1", "O2"]
     assert (intake.manifest.rows, intake.delivered, intake.is_forward) == (2, 3, True)
+    assert (intake.new, intake.later) == (2, 1)
+
+
+def test_rows_of_a_day_told_again_are_not_new_and_rows_of_later_days_are_counted_each_time(
+    lake: Lake,
+) -> None:
+    known, wrong = order(1, "2026-06-01"), order(2, "2026-06-01", "1.00")
+    corrected, later = order(2, "2026-06-01", "2.00"), order(3, "2026-06-02")
+    take(lake, MONDAY, known, wrong)
+    lake.accept(MONDAY)
+    for rows, new in (([known, wrong], 0), ([later, wrong, known], 0), ([known, corrected], 1)):
+        intake = take(lake, MONDAY, *rows)
+        assert (intake.new, intake.later) == (new, int(later in rows)), rows
+    lake.accept(MONDAY)
+    intake = take(lake, TUESDAY, known, corrected, later, order(4, "2026-06-03"))
+    assert (intake.new, intake.later) == (1, 1)
 
 
 def test_the_next_day_takes_what_is_new_late_or_corrected(lake: Lake) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from pipelines import run
 from pipelines.errors import BorderError, SourceError
+from pipelines.failure import errors_of, failure_message
 from pipelines.resources.lock import RunLockedError
 from pipelines.settings import Settings
 
@@ -61,7 +62,8 @@ def raising(error: BaseException, cause: BaseException | None = None) -> Callabl
 
 def message(result: dg.ExecuteInProcessResult, home: Path) -> str:
     assert not result.success
-    return run.failure_message(result, Settings(home=home))
+    trace = Settings(home=home).trace_of(result.run_id)
+    return failure_message(errors_of(result.all_events), trace=trace)
 
 
 def test_what_a_user_can_mend_is_said_as_it_stands(tmp_path: Path) -> None:
@@ -149,7 +151,12 @@ def test_progress_counts_the_tables_that_were_delivered() -> None:
     def extract():
         for name, rows in {"orders": 1200, "customers": 34, "tickets": None}.items():
             yield dg.MaterializeResult(
-                ["lake", name], metadata={"is_given": rows is not None, "rows_taken": rows or 0}
+                ["lake", name],
+                metadata={
+                    "is_given": rows is not None,
+                    "rows_new": rows or 0,
+                    "rows_of_later_days": 13 if name == "orders" else 0,
+                },
             )
 
     @dg.asset(deps=[["lake", "orders"]])
@@ -161,7 +168,7 @@ def test_progress_counts_the_tables_that_were_delivered() -> None:
         job = dg.Definitions([extract, score]).resolve_implicit_global_asset_job_def()
         job.execute_in_process(instance=instance, run_id=run_id)
     extracted, scored = out.getvalue().splitlines()
-    assert extracted.endswith("   2 tables, 1,234 new rows")
+    assert extracted.endswith("   2 tables, 1,234 new rows; 13 rows of later days wait")
     assert scored.endswith("   1 tables")
 
 
@@ -175,7 +182,7 @@ def test_an_interrupt_between_the_steps_is_one_message(
 
     assert run.command_line(command) == 130
     told = capsys.readouterr().err
-    assert "Stopped: interrupted; what was published before still stands" in told
+    assert "Stopped: interrupted; what was published before still stands. Run again" in told
     assert "Traceback" not in told
 
 

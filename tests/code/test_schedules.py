@@ -60,6 +60,9 @@ class Story:
     def __init__(self) -> None:
         self.told: list[tuple[str, dict[str, str]]] = []
 
+    def runs(self) -> list[Any]:
+        return []
+
     def finish(self, run_id: str, **facts: str) -> None:
         self.told.append((run_id, facts))
 
