@@ -77,7 +77,7 @@ def validate(frame: pd.DataFrame, suite: Suite) -> list[Verdict]:
         shown: dict[str, object] = {
             "result_format": "SUMMARY",
             "partial_unexpected_count": NAMED_ROWS,
-            "unexpected_index_column_names": list(suite.labels),
+            "unexpected_index_column_names": list(suite.shown),
         }
     else:
         shown = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -222,15 +222,17 @@ def _found(
     if not suite.labels:
         return ", ".join(_figure(column, each) for each in result["partial_unexpected_list"])
     rows = result["partial_unexpected_index_list"]
-    named = [_named(row, column, suite.labels) for row in rows]
+    named = [_named(row, column, suite) for row in rows]
     more = int(observed["unexpected"]) - len(named)
     return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _named(row: Mapping[str, Any], column: str, labels: Sequence[str]) -> str:
-    name = ".".join(str(row[label]) for label in labels)
+def _named(row: Mapping[str, Any], column: str, suite: Suite) -> str:
+    name = ".".join(str(row[label]) for label in suite.labels)
     # That a row is named at all says what a yes or no would say again.
-    return name if _is_boolean(row[column]) else f"{name} ({_figure(column, row[column])})"
+    told = [] if _is_boolean(row[column]) else [_figure(column, row[column])]
+    told += [str(row[suite.because])] if suite.because and row[suite.because] else []
+    return f"{name} ({': '.join(told)})" if told else name
 
 
 def _figure(column: str, value: Any) -> str:

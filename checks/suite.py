@@ -125,6 +125,8 @@ class Suite:
         figures: the frame holds aggregates and names of tables or columns, so a verdict may
             show them; otherwise its rows speak of customers, and a verdict only counts.
         labels: the columns that name a row of a frame of figures.
+        because: the column that says in words why such a row is as it is; empty where nothing is
+            to be said.
         personal: columns whose values may identify a person; of them a verdict says yes or no.
     """
 
@@ -134,13 +136,19 @@ class Suite:
     checks: tuple[Check, ...]
     figures: bool = False
     labels: tuple[str, ...] = ()
+    because: str | None = None
     personal: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns that the frame must have."""
         looked_at = frozenset[str]().union(*(check.expectation.columns for check in self.checks))
-        return looked_at | frozenset(self.labels)
+        return looked_at | frozenset(self.shown)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns of a frame of figures that a verdict shows beside a figure."""
+        return (*self.labels, self.because) if self.because else self.labels
 
 
 def allowable(suites: Iterable[Suite]) -> list[str]:

@@ -255,7 +255,8 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     if extra:
         console.print(
-            f"Kept in the lake, read by nothing: {'; '.join(text for (text,) in extra)}\n",
+            "Kept in the lake, read by no table (an expression of the mapping may read it): "
+            f"{'; '.join(text for (text,) in extra)}\n",
             soft_wrap=True,
             markup=False,
         )

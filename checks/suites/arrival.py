@@ -79,8 +79,13 @@ COLUMNS = Suite(
                 "unreadable as its type, or a time out of all plausibility"
             ),
             remedy=(
-                "Compare the column's type and format with the source contract "
-                "(dbt_project/models/staging/lake.yml) and correct the export."
+                "Correct the export, or say in mapping.toml how the file writes it, under the "
+                'table\'s columns: ordered_at = { column = "Date", format = "%d.%m.%Y %H:%M" }; '
+                "in two formats: ordered_at = "
+                "{ sql = \"try_strptime(Date, ['%d.%m.%Y', '%Y/%m/%d'])\" }; "
+                "with signs of currency and thousands, such as ¥1,299.00: unit_price = "
+                "{ sql = \"regexp_replace(Price, '[^0-9.-]', '', 'g')\" }, each with the name that "
+                "the file has for the column."
             ),
             where="required",
         ),

@@ -22,7 +22,10 @@ UNUSUAL_QUARANTINED_SHARE = 0.05
 MAX_QUARANTINED_SHARE = 0.50
 
 # The source is at fault, so the remedy names where its rows went.
-_SEE_QUARANTINE = "The table `quarantine` names each row and the rule it broke; correct the source."
+_SEE_QUARANTINE = (
+    "The table `quarantine` of $HOMING_HOME/warehouse.duckdb names each row by its file and line; "
+    "correct the source, or translate its values in mapping.toml (README, 'Your own data')."
+)
 _DEFECT = "This is a defect of the SQL in dbt_project/models/features, not of the data."
 
 LEDGER = Suite(
@@ -31,6 +34,7 @@ LEDGER = Suite(
     place="row_ledger",
     figures=True,
     labels=("delivery",),
+    because="main_rules",
     checks=(
         Check(
             "ledger_balances",

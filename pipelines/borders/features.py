@@ -9,13 +9,19 @@ import duckdb
 import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
+from checks.suites.features import UNUSUAL_QUARANTINED_SHARE
 from pipelines.borders import SAMPLE_ROWS, one_in
 from pipelines.resources.warehouse import Warehouse, literal, quoted
-from pipelines.sources.contract import ORDER_TABLES
+from pipelines.sources.contract import ORDER_TABLES, load_contract
 
 _KEYS = ("snapshot_on", "customer_id")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
+
+# What a refusal tells of rows in quarantine, so that it still is one message.
+_RULES_TOLD = 3
+_CODES_TOLD = 5
+_LONGEST_CODE = 20  # characters
 
 # What a feature's name says of its values: a share, or a count or age that cannot be negative.
 _SHARE = re.compile(r"_share(_|$)")
@@ -38,11 +44,73 @@ def frames(warehouse: Warehouse, as_of: date) -> dict[str, pd.DataFrame]:
 
 
 def _ledger(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
+    figures = _shares(connection, as_of)
+    figures["main_rules"] = [
+        _main_rules(connection, row.table_name, as_of)
+        if row.quarantined_share > UNUSUAL_QUARANTINED_SHARE
+        else ""
+        for row in figures.itertuples()
+    ]
+    return figures
+
+
+def _main_rules(connection: duckdb.DuckDBPyConnection, table: str, as_of: date) -> str:
+    """The rules that most rows of a delivery broke, with what was expected and found."""
+    rules = connection.execute(
+        f"""
+        select rule, reason, count(*)
+        from quarantine
+        where table_name = {literal(table)} and batch_as_of = date '{as_of}'
+        group by all
+        order by 3 desc, 1, 2
+        limit {_RULES_TOLD}
+        """
+    ).fetchall()
+    found = _unknown_codes(connection, table, as_of)
+    return "; ".join(
+        f"{rule} {rows:,} ({reason}{found.get(rule, '')})" for rule, reason, rows in rules
+    )
+
+
+def _unknown_codes(
+    connection: duckdb.DuckDBPyConnection, table: str, as_of: date
+) -> dict[str, str]:
+    """By rule, what stood where one of a few codes was expected.
+
+    A row whose values slipped by a column may hold anything there, so only a short word that the
+    rows of many customers have in common is told: that is a code, and no person's.
+    """
+    if "customer_id" not in load_contract()[table].column_names:
+        return {}
+    found = connection.execute(
+        f"""
+        with codes as (
+            select
+                _rule,
+                _value || ' ' || format('{{:,}}', count(*)) as told,
+                row_number() over (partition by _rule order by count(*) desc, _value) as place
+            from checked_{table}
+            where _batch = date '{as_of}' and _rule like '%_unknown'
+                and regexp_full_match(_value, '[^0-9@]{{1,{_LONGEST_CODE}}}')
+            group by _rule, _value
+            having count(distinct customer_id) >= {MIN_ROWS_FOR_SHARES}
+        )
+        select _rule, string_agg(told, ', ' order by place)
+        from codes
+        where place <= {_CODES_TOLD}
+        group by _rule
+        """
+    ).fetchall()
+    return {rule: f": {codes}" for rule, codes in found}
+
+
+def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
     purchases = ", ".join(literal(name) for name in ORDER_TABLES)
     # One bad row of two is a bad row, not a bad delivery: few rows have no share.
     return connection.sql(
         f"""
         select
+            table_name,
             table_name || ' of ' || as_of::varchar as delivery,
             table_name in ({purchases}) as is_purchases,
             extracted - accepted - quarantined - duplicate as rows_unaccounted_for,

@@ -146,7 +146,9 @@ class Batch:
             )
         together = [name for name in table.identity if name in names]
         is_told_whole = table.identity != table.key and known_files
-        later = f"{is_plausible('_event_at')} and _event_at >= {midnight(as_of + timedelta(days=1))}"
+        later = (
+            f"{is_plausible('_event_at')} and _event_at >= {midnight(as_of + timedelta(days=1))}"
+        )
         # The stream is read once, so what waits for its day is counted as it passes.
         self.connection.execute(f"create temp sequence {_LATER}")
         self.connection.register("arriving", arrival.reader())

@@ -144,19 +144,26 @@ class Files:
                 f"(also .parquet, .xlsx); found {', '.join(there[:8]) or 'nothing'}. Rename yours, "
                 f'or name it in {MAPPING_FILE}: [orders] file = "...".'
             )
-        days = [
-            day
+        looked_at = [
+            (self._label(opened[0]), *self._latest_day(self._contract[name], *opened))
             for name in ORDER_TABLES
             if name in found
             for opened in self._open(self._contract[name])
-            if (day := self._latest_day(self._contract[name], *opened)) is not None
         ]
+        if not any(rows for _, rows, _ in looked_at):
+            raise SourceError(
+                f"{', '.join(label for label, *_ in looked_at)}: expected orders, found a header "
+                "and not one row. Export it again."
+            )
+        days = [day for *_, day in looked_at if day is not None]
         if not days:
             raise SourceError(
                 f"{self._folder}: expected orders with the time they were placed; found no time "
                 f"between {EARLIEST_PLAUSIBLE} and today. ISO times (2026-06-30 17:45) are read as "
                 f"they are; for others, name their format in {MAPPING_FILE}, under "
-                '[orders.columns]: ordered_at = { column = "...", format = "%d.%m.%Y %H:%M" }.'
+                '[orders.columns]: ordered_at = { column = "Date", format = "%d.%m.%Y %H:%M" }, or '
+                "where there are several: { sql = "
+                "\"try_strptime(Date, ['%d.%m.%Y', '%Y/%m/%d'])\" }."
             )
         return max(days)
 
@@ -241,12 +248,14 @@ class Files:
 
     def _latest_day(
         self, table: Table, path: Path, reader: Reader, translation: Translation
-    ) -> date | None:
+    ) -> tuple[int, date | None]:
+        """The rows of a file, and the last day of an order among them."""
         tomorrow = self._today() + timedelta(days=1)
-        days = []
+        rows, days = 0, []
         with duckdb.connect() as session:
             session.execute(f"set TimeZone = '{self._timezone}'")
             for batch in _translated(reader, translation, [table.time]):
+                rows += batch.num_rows
                 session.register("arriving", pa.table(batch))
                 query = f"""
                     select max(event_at)::date
@@ -254,7 +263,7 @@ class Files:
                     where {is_plausible("event_at")} and event_at < {midnight(tomorrow)}
                 """
                 days += [day for (day,) in session.execute(query).fetchall() if day is not None]
-        return max(days, default=None)
+        return rows, max(days, default=None)
 
 
 def _stem(path: Path) -> str:

@@ -18,10 +18,12 @@ The file has one section a table, everything in it optional:
     net_amount = { sql = "try_cast(replace(Betrag, ',', '.') as decimal(18, 2))" }
     order_id = { sql = "_file || ' ' || _row" }
     currency = { sql = "'EUR'" }
+    status = { sql = "case Stand when 'bezahlt' then 'completed' else Stand end" }   # codes
 
 Columns that are called as in the contract, or nearly so (`CustomerID`, `Customer ID`), need no
 mention. An expression sees one row: the file's columns, `_row` (its number in the file, from 1)
 and `_file`. It must give the same for the same row every day, so there is no clock and no chance.
+The codes that a column may hold stand with it in dbt_project/models/staging/lake.yml.
 """
 
 from __future__ import annotations

@@ -397,6 +397,24 @@ def test_a_mapping_names_formats_and_computes(folder: Folder) -> None:
     assert {name for name, value in rows[2].items() if value is not None} == {DEFECT}
 
 
+def test_the_expressions_that_messages_and_readme_recommend_do_what_they_say(
+    folder: Folder,
+) -> None:
+    mapping = """
+[orders.columns]
+ordered_at = { sql = "try_strptime(Date, ['%d.%m.%Y', '%Y/%m/%d'])" }
+net_amount = { sql = "regexp_replace(Price, '[^0-9.-]', '', 'g')" }
+status = { sql = "case 状态 when '已完成' then 'completed' else 状态 end" }
+"""
+    sold = "order_id,customer_id,Date,Price,状态\n"
+    sold += '1,C1,01.06.2026,"¥1,299.00",已完成\n2,C1,2026/06/02,-5,退款\n'
+    rows = delivered(folder({"orders.csv": sold, "mapping.toml": mapping}))
+    assert [(row["ordered_at"], row["net_amount"], row["status"]) for row in rows] == [
+        (datetime(2026, 6, 1), "1299.00", "completed"),
+        (datetime(2026, 6, 2), "-5", "退款"),
+    ]
+
+
 def test_times_that_are_typed_get_their_zone_too(folder: Folder) -> None:
     root = folder({"mapping.toml": '[orders]\ntimezone = "Asia/Shanghai"\n'})
     at = datetime(2026, 6, 1, 2, 30)
@@ -575,6 +593,11 @@ def test_no_plausible_order_at_all_says_what_to_do(folder: Folder) -> None:
     root = folder({"orders.csv": f"{HEADER}\nO1,C1,01.06.2026,1\n"})
     with pytest.raises(SourceError, match=r"name their format in mapping\.toml"):
         Files(root).latest_day()
+
+
+def test_a_file_without_rows_is_told_as_such(folder: Folder) -> None:
+    with pytest.raises(SourceError, match=r"^orders\.csv: expected orders, found a header and not"):
+        Files(folder({"orders.csv": f"{HEADER}\n"})).latest_day()
 
 
 # -- signatures --

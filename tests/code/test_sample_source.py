@@ -80,6 +80,17 @@ def test_another_scale_is_another_world():
     assert sample.world_name(SMALL) == sample.world_name(Scale(customers=80, years=1))
 
 
+def test_a_home_holds_one_company(tmp_path: Path):
+    """A customer of another one would bear the same number."""
+    settings = Settings(home=tmp_path)
+    sample.make_once(tmp_path, SMALL)
+    source(tmp_path, sample_seed=8)  # nothing was taken yet
+    settings.lake.mkdir()
+    source(tmp_path)
+    with pytest.raises(SettingsError, match=r"holds, 80x1-seed7; found 80x1-seed8\."):
+        source(tmp_path, sample_seed=8)
+
+
 def test_an_impossible_company_is_a_matter_of_settings(tmp_path: Path):
     with pytest.raises(SettingsError, match="HOMING_SAMPLE_SEED"):
         source(tmp_path, sample_seed=-1)

@@ -52,6 +52,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "is_purchases": [True, False],
             "rows_unaccounted_for": [0, 0],
             "quarantined_share": [0.01, None],
+            "main_rules": ["", ""],
         }
     ),
     "features_population": pd.DataFrame(

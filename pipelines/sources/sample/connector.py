@@ -31,7 +31,11 @@ class SampleCompany:
     name = "sample"
 
     def __init__(self, settings: Settings) -> None:
-        """Remember what is wanted; nothing is made yet."""
+        """Remember what is wanted; nothing is made yet.
+
+        Raises:
+            SettingsError: there is no such company, or the home holds another one.
+        """
         self.settings = settings
         try:
             self.scale = Scale(
@@ -43,6 +47,7 @@ class SampleCompany:
             raise SettingsError(
                 f"HOMING_SAMPLE_CUSTOMERS, HOMING_SAMPLE_YEARS, HOMING_SAMPLE_SEED: {error}"
             ) from error
+        refuse_mixture(settings.home, settings.lake, self.scale)
 
     def tables(self) -> tuple[Table, ...]:
         """All tables of the contract but `order_lines`, which would stand for `orders`."""
@@ -60,6 +65,24 @@ class SampleCompany:
     def _files(self) -> Files:
         folder = make_once(self.settings.home, self.scale)
         return Files(folder, timezone=self.settings.timezone, name=self.name)
+
+
+def refuse_mixture(home: Path, lake: Path, scale: Scale) -> None:
+    """A customer of one world bears the number of a customer of another.
+
+    Raises:
+        SettingsError: the lake of the home holds a company of another size or seed.
+    """
+    worlds = sorted(path.name for path in (home / "sample").glob("[!.]*"))
+    others = [name for name in worlds if not name.startswith(f"{size_and_seed(scale)}-")]
+    if others and lake.exists():
+        there = others[0].rpartition("-")[0]
+        raise SettingsError(
+            "HOMING_SAMPLE_CUSTOMERS, HOMING_SAMPLE_YEARS, HOMING_SAMPLE_SEED: expected the sample "
+            f"company that the home {home} holds, {there}; found {size_and_seed(scale)}. Ask for "
+            "that one (20000x3-seed7 is the default), set HOMING_HOME to another folder, or delete "
+            "this one if you no longer need it."
+        )
 
 
 def make_once(home: Path, scale: Scale) -> Path:
@@ -101,4 +124,9 @@ def world_name(scale: Scale) -> str:
     digest = hashlib.sha256(json.dumps(asdict(scale), default=str, sort_keys=True).encode())
     for module in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(module.name.encode() + module.read_bytes())
-    return f"{scale.customers}x{scale.years}-seed{scale.seed}-{digest.hexdigest()[:12]}"
+    return f"{size_and_seed(scale)}-{digest.hexdigest()[:12]}"
+
+
+def size_and_seed(scale: Scale) -> str:
+    """Customers, years and seed, as they begin the name of a world."""
+    return f"{scale.customers}x{scale.years}-seed{scale.seed}"
