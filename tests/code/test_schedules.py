@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ import requests
 from pipelines import alerts
 from pipelines.defs import schedules
 from pipelines.defs.training import RETRAIN_TAG
+from pipelines.errors import SourceError
+from pipelines.resources.journal import Journal
+from pipelines.resources.lock import RunLock
+from pipelines.resources.session import Session, open_session
 from pipelines.settings import Settings
 
 CANARY = "Wanda Canary"
@@ -148,3 +152,50 @@ def test_an_address_that_does_not_take_the_message_fails_the_sensor(
     monkeypatch.setattr(alerts.requests, "post", lambda *_, **__: response)
     with pytest.raises(requests.HTTPError):
         alerts.post_alert("https://chat.example", job="daily", run_id="1", as_of=None, message="x")
+
+
+@pytest.mark.parametrize("error", [SourceError("orders.csv: mend it"), ValueError(CANARY)])
+def test_a_run_that_failed_writes_why_and_its_log_whoever_started_it(
+    error: Exception, tmp_path: Path
+) -> None:
+    """The UI starts the job in a process of its own: nothing of `make run` is there."""
+    settings = Settings(home=tmp_path)
+    lock = RunLock(tmp_path / "run.lock")
+    story = Journal(settings.runs, lock)
+
+    @dg.resource
+    def session(context: dg.InitResourceContext) -> Iterator[Session]:
+        run_id = context.run_id
+        log = settings.log_of(run_id)
+        day = date(2026, 6, 30)
+        with open_session(lock, story, run_id=run_id, as_of=day, source="x", log=log) as opened:
+            yield opened
+
+    @dg.op(required_resource_keys={"session"})
+    def step() -> None:
+        print("dbt speaks")
+        raise error
+
+    @dg.job(
+        hooks={schedules.step_failed},
+        resource_defs={
+            "session": session,
+            "settings": dg.ResourceDefinition.hardcoded_resource(settings),
+        },
+    )
+    def daily() -> None:
+        step()
+
+    run_id = daily.execute_in_process(raise_on_error=False).run_id
+    [told] = story.runs()
+    trace = settings.trace_of(run_id)
+    is_defect = isinstance(error, ValueError)
+    assert told.status == "failed"
+    assert told.error == (
+        f"the run failed in a way that should not happen; please report {trace}"
+        if is_defect
+        else "orders.csv: mend it"
+    )
+    assert trace.exists() == is_defect
+    assert "dbt speaks" in settings.log_of(run_id).read_text()
+    assert story.path.read_text().count('"finish"') == 1
