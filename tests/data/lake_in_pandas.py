@@ -66,20 +66,28 @@ class LakeInPandas:
 
     @cached_property
     def rows(self) -> Mapping[str, pd.DataFrame]:
-        """By table: the rows that count, each key once, only what was known by the day."""
+        """By table: the rows that count, each key once, only what was known by the day.
+
+        Test accounts are no customers, and nothing that is told of them counts.
+        """
         rows = {name: self._current(name) for name in self.contract}
-        orders = rows["orders"]
-        # a line or a refund is that of its order; a refund has no sign
-        items = rows["order_items"].drop(columns=["ordered_at", "ordered_on"])
-        items = items.merge(orders[["order_id", "customer_id", "ordered_on"]])
-        buyer = orders.set_index("order_id").customer_id
-        returns = rows["returns"]
-        returns = returns.assign(
+        # a refund has no sign; whose it is, the order says where it does not say so itself
+        buyer, returns = rows["orders"].set_index("order_id").customer_id, rows["returns"]
+        rows["returns"] = returns.assign(
             customer_id=returns.customer_id.fillna(returns.order_id.map(buyer)),
             amount=returns.amount.abs(),
             quantity=returns.quantity.abs(),
         )
-        return rows | {"order_items": items, "returns": returns}
+        people = rows["customers"]
+        tests = people.customer_id[people.is_test.eq(True)]
+        rows = {
+            name: table[~table.customer_id.isin(tests)] if "customer_id" in table else table
+            for name, table in rows.items()
+        }
+        orders = rows["orders"][["order_id", "customer_id", "ordered_on"]]
+        # a line is that of its order
+        items = rows["order_items"].drop(columns=["ordered_at", "ordered_on"])
+        return rows | {"order_items": items.merge(orders)}
 
     def batches(self, table: str) -> pd.DataFrame:
         """All deliveries of a table as they came, oldest first."""

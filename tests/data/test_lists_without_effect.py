@@ -87,10 +87,11 @@ def _made(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) -> Non
             customer_id, owner_id, average_order_amount::decimal(18, 2) as average_order_amount,
             0::decimal(18, 2) as gross_profit_12m, null::date as oldest_complaint_on,
             customer_id as identity_id, null::date as person_complaint_on,
-            'general' as value_tier, 'watch' as lifecycle_stage, false as is_test
+            'general' as value_tier, 'watch' as lifecycle_stage
         from customers;
         create table int_profiling_refusals
         (customer_id text, rule text, objected_on date);
+        create table test_accounts (customer_id text);
         create table int_consents
         (customer_id text, channel text, is_granted boolean, changed_on date, basis text);
         create table int_identities as

@@ -107,6 +107,22 @@ def test_there_is_no_work_for_whoever_is_forgotten_or_a_test(neglected: Any, tab
     assert not {("forgotten",), ("test",)} & set(found)
 
 
+def test_no_table_after_staging_knows_of_a_test_account(neglected: Any) -> None:
+    tables = neglected.sql(
+        "select table_name from information_schema.columns where column_name = 'customer_id'"
+    ).fetchall()
+    before = ("checked_", "delivered_", "priced_orders", "test_accounts")
+    after = [name for (name,) in tables if not name.startswith(before)]
+    knowing = [
+        name
+        for name in after
+        if neglected.sql(f"from {name} where customer_id = 'test'").fetchall()
+    ]
+    assert {"stg_orders", "int_orders", "customer_value"} <= {*after}
+    assert neglected.sql("from test_accounts").fetchall() == [("test",)]
+    assert not knowing
+
+
 def test_the_manager_acts_for_a_leaver_until_he_leaves_himself(neglected: Any) -> None:
     assert neglected.sql(
         "select owner_id, basis, days_overdue from customer_follow_up where customer_id = 'A'"

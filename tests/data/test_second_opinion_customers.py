@@ -386,7 +386,7 @@ def test_who_may_be_contacted(company: Company, lake: LakeInPandas) -> None:
         select customer_id, channel, granted from lake_consents
         where basis = 'marketing' order by changed_at, granted desc""")
     state = {(row.customer_id, row.channel): row.granted for row in consents.itertuples()}
-    customers = company.read("select customer_id, is_test, email, phone from lake_customers")
+    customers = company.read("select customer_id, email, phone from lake_customers")
     forgotten = set(company.read("select customer_id from lake_erasure_requests").customer_id)
     refused = lake.refusing("marketing")
     needs = {"email": "email", "sms": "phone", "wechat": "phone", "phone": "phone"}
@@ -397,7 +397,6 @@ def test_who_may_be_contacted(company: Company, lake: LakeInPandas) -> None:
         if state.get((row.customer_id, channel), False)
         and (row.customer_id, channel) not in refused
         and isinstance(getattr(row, need), str)
-        and row.is_test is not True
         and row.customer_id not in forgotten
     }
     theirs = company.read(

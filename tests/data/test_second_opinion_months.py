@@ -184,7 +184,6 @@ def at_risk(lake: LakeInPandas) -> pd.DataFrame:
     """Today's scores and the forecast of profit: probability x expected profit, by customer.
 
     Those who asked to be forgotten or objected to profiling are no part of it.
-    Test accounts are scored and are nobody's profit.
     """
     today = lake.as_of.strftime("%Y-%m-%d")
     scores, outlook = (
@@ -201,8 +200,6 @@ def at_risk(lake: LakeInPandas) -> pd.DataFrame:
     assert refused & {*scores.index}
     scores = scores[~scores.index.isin(refused)]
     people = lake.rows["customers"].set_index("customer_id")
-    is_test = people.is_test.eq(True).reindex(scores.index, fill_value=False)
-    scores = scores[~is_test]
     risk = pd.DataFrame({
         "churn_probability": scores.churn_probability,
         "orders_ahead": scores.expected_orders_12m,
@@ -352,7 +349,7 @@ def test_cohorts_of_first_months(
 
 def test_regular_business_accounts_that_fell_silent(sample_marts: Con, lake: LakeInPandas) -> None:
     people = lake.rows["customers"]
-    firms = people[people.company_name.notna() & ~people.is_test.eq(True)].customer_id
+    firms = people[people.company_name.notna()].customer_id
     bought = lake.purchases.assign(month=lake.purchases.ordered_on.dt.to_period("M"))
     window, least = VARS["regular_account_window_months"], VARS["regular_account_min_months"]
     last_over = (lake.as_of + days(1)).to_period("M") - 1
@@ -391,7 +388,7 @@ def at(stages: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
 
 def test_churn_of_industries(sample_marts: Con, lake: LakeInPandas) -> None:
     people = lake.rows["customers"].set_index("customer_id")
-    firms = people[people.company_name.notna() & ~people.is_test.eq(True)]
+    firms = people[people.company_name.notna()]
     industry = firms.industry.fillna("unknown")
     year_ago = lake.as_of + days(1) - pd.DateOffset(months=12)
     there = at(lake.stages, year_ago)

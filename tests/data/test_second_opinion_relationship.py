@@ -107,8 +107,7 @@ class World:
         self.tiers = by("customer_id", self.table("tier_history"))
         self.customers = {c.customer_id: c for c in self.table("lake_customers")}
         erased = {request.customer_id for request in self.table("lake_erasure_requests")}
-        tests = {c.customer_id for c in self.customers.values() if c.is_test}
-        self.workable = set(self.lifecycle) - erased - tests
+        self.workable = set(self.lifecycle) - erased
         self.owner_spells = self._owner_spells()
 
     def _owner_spells(self) -> dict[str, list[tuple[date, str | None]]]:

@@ -1,1 +1,1 @@
-{{ current_rows('campaigns') }}
+{{ current_rows('campaigns', of_customers=false) }}

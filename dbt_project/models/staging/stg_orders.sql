@@ -2,6 +2,10 @@ with priced_orders as (
     select * from {{ ref('priced_orders') }}
 ),
 
+test_accounts as (
+    select * from {{ ref('test_accounts') }}
+),
+
 final as (
     select
         order_id,
@@ -27,6 +31,7 @@ final as (
         country,
         home_rate
     from priced_orders
+    anti join test_accounts using (customer_id)
     where net_amount >= 0
 )
 

@@ -1,1 +1,1 @@
-{{ current_rows('reps') }}
+{{ current_rows('reps', of_customers=false) }}

@@ -10,6 +10,10 @@ priced_lines as (
     select * from {{ ref('priced_lines') }}
 ),
 
+test_accounts as (
+    select * from {{ ref('test_accounts') }}
+),
+
 -- sources write a refund with either sign
 from_returns as (
     select
@@ -82,6 +86,8 @@ final as (
         product_id,
         reason
     from all_returns
+    -- some returns tell no customer: whose they are, only the order says
+    anti join test_accounts using (customer_id)
 )
 
 select * from final

@@ -69,7 +69,7 @@ final as (
         customers.owner_id,
         reps.acting_rep_id as acting_owner_id,
         coalesce(reps.is_departed, false) as is_owner_departed,
-        not customers.is_test and erasure_requests.customer_id is null as is_workable,
+        erasure_requests.customer_id is null as is_workable,
         customers.preferred_channel as stated_channel,
         lifecycle.known_on,
         lifecycle.lifecycle_stage,

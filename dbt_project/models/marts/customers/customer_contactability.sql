@@ -43,8 +43,7 @@ routes as (
             else 'never_given'
         end as consent_state,
         consents.changed_on as consent_changed_on,
-        erasure_requests.customer_id is not null as is_erased,
-        customers.is_test
+        erasure_requests.customer_id is not null as is_erased
     from customers
     cross join contact_channel
     cross join supplied
@@ -59,7 +58,6 @@ judged as (
         *,
         case
             when is_erased then 'erasure'
-            when is_test then 'test_account'
             when not has_address then 'no_address'
             when consent_state = 'withdrawn' then 'consent_withdrawn'
             when consent_state = 'never_given' then 'no_consent'

@@ -30,7 +30,6 @@ profiles as (
         customers.crm_grade,
         customers.demand_tags,
         customers.fit_score,
-        coalesce(customers.is_test, false) as is_test,
         customers.email is not null as has_email,
         customers.phone is not null as has_phone,
         case when known.is_recorded then cast(

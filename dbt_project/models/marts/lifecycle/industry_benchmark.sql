@@ -3,7 +3,7 @@ with
 
 customers as (
     select * from {{ ref('dim_customer') }}
-    where is_company and not is_test
+    where is_company
 ),
 
 history as (

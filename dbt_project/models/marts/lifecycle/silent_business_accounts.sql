@@ -2,7 +2,7 @@ with
 
 customers as (
     select * from {{ ref('dim_customer') }}
-    where is_company and not is_test
+    where is_company
 ),
 
 reps as (

@@ -319,8 +319,7 @@ final as (
         loyalty.member_grade,
         loyalty.next_grade,
         loyalty.points_to_next_grade,
-        loyalty.points_to_next_grade <= {{ var('upgrade_points_share') }} * next_grades.from_points as is_near_next_grade,
-        bool_or(coalesce(dim_customer.is_test, false)) over (partition by identities.identity_id) as is_test
+        loyalty.points_to_next_grade <= {{ var('upgrade_points_share') }} * next_grades.from_points as is_near_next_grade
     from lifecycle
     inner join identities on lifecycle.customer_id = identities.customer_id
     left join refusals on lifecycle.customer_id = refusals.customer_id

@@ -2,7 +2,6 @@ with candidates as (
     select
         candidates.*,
         situation.identity_id,
-        situation.is_test,
         situation.person_complaint_on,
         situation.value_tier,
         situation.lifecycle_stage,
@@ -34,6 +33,10 @@ rescue_step as (
     select * from {{ ref('rescue_step') }}
 ),
 
+test_accounts as (
+    select * from {{ ref('test_accounts') }}
+),
+
 budgets as (
     select * from {{ ref('owner_budgets') }}
 ),
@@ -60,16 +63,6 @@ remembered as (
     from candidates
     left join refusals on candidates.customer_id = refusals.customer_id
     where coalesce(refusals.rule, '') <> 'erasure'
-),
-
-test_account as (
-    select
-        list_code,
-        customer_id,
-        'test_account' as rule,
-        'test or staff account' as held_because
-    from remembered
-    where is_test
 ),
 
 profiling_objection as (
@@ -177,8 +170,6 @@ cooling_period as (
 
 held_by_customer as (
     select * from erasure
-    union all
-    select * from test_account
     union all
     select * from profiling_objection
     union all
@@ -339,6 +330,23 @@ final as (
     from held
     inner join candidates on held.list_code = candidates.list_code and held.customer_id = candidates.customer_id
     left join refusals on held.customer_id = refusals.customer_id
+    union all
+    -- no customer, hence a candidate for nothing: named once, for all lists
+    select
+        {{ as_of() }} as as_of_date,
+        'all' as list_code,
+        customer_id,
+        'test_account' as rule,
+        'test or staff account: no customer, and told of in no other table' as held_because,
+        cast(null as string) as list_row_id,
+        cast(null as string) as list_kind,
+        cast(null as decimal(18, 2)) as priority,
+        cast(null as decimal(18, 2)) as value_at_risk,
+        cast(null as string) as value_tier,
+        cast(null as string) as lifecycle_stage,
+        cast(null as string) as owner_id,
+        cast(null as string) as arm
+    from test_accounts
 )
 
 select * from final

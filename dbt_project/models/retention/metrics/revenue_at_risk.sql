@@ -35,7 +35,6 @@ scored as (
     inner join customers on scores.customer_id = customers.customer_id
     inner join customer_value on scores.customer_id = customer_value.customer_id
     left join reps on customers.owner_id = reps.rep_id
-    where not customers.is_test
 ),
 
 divided as (

@@ -1,1 +1,1 @@
-{{ current_rows('order_items') }}
+{{ current_rows('order_items', of_customers=false) }}

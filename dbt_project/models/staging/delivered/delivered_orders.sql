@@ -1,1 +1,1 @@
-{{ current_rows('orders') }}
+{{ current_rows('orders', of_customers=false) }}

@@ -1,1 +1,1 @@
-{{ current_rows('products') }}
+{{ current_rows('products', of_customers=false) }}

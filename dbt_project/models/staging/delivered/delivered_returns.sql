@@ -1,1 +1,1 @@
-{{ current_rows('returns') }}
+{{ current_rows('returns', of_customers=false) }}
