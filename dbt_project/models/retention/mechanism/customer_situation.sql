@@ -91,10 +91,6 @@ silent_accounts as (
     select * from {{ ref('silent_business_accounts') }}
 ),
 
-past_tasks as (
-    select * from {{ ref('past_tasks') }}
-),
-
 -- of two holidays at once the one that comes first
 next_holiday as (
     select
@@ -133,18 +129,11 @@ return_chances as (
     anti join refusals on away.customer_id = refusals.customer_id
 ),
 
--- a step counts once it is on record that it was taken, and once, however often it was tried
-rescue_steps_taken as (
-    select
-        away.customer_id,
-        count(distinct past_tasks.winback_step) as steps
-    from away
-    inner join past_tasks on away.customer_id = past_tasks.customer_id
-    where
-        past_tasks.winback_step is not null
-        and past_tasks.execution = 'done'
-        and past_tasks.listed_on >= away.churned_on
-    group by away.customer_id
+rescue_steps as (
+    select distinct
+        customer_id,
+        current_step
+    from {{ ref('rescue_ladder') }}
 ),
 
 -- signs that something is going wrong, the plainest first; who has left is past warning
@@ -284,7 +273,7 @@ final as (
             when 'score_jump' then signs.jump
         end as warning,
         away.churned_on,
-        cast(coalesce(rescue_steps_taken.steps, 0) + 1 as integer) as winback_step,
+        coalesce(rescue_steps.current_step, 1) as winback_step,
         occasions.next_birthday_on,
         occasions.open_complaints,
         occasions.oldest_complaint_on,
@@ -332,7 +321,7 @@ final as (
     left join return_chances on lifecycle.customer_id = return_chances.customer_id
     left join reps on dim_customer.owner_id = reps.rep_id
     left join signs on lifecycle.customer_id = signs.customer_id
-    left join rescue_steps_taken on lifecycle.customer_id = rescue_steps_taken.customer_id
+    left join rescue_steps on lifecycle.customer_id = rescue_steps.customer_id
     left join occasions on lifecycle.customer_id = occasions.customer_id
     left join preferences on lifecycle.customer_id = preferences.customer_id
     left join revisit_plan on lifecycle.customer_id = revisit_plan.customer_id

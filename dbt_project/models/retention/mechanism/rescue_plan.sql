@@ -17,6 +17,10 @@ rescue_step as (
     select * from {{ ref('rescue_step') }}
 ),
 
+rescue_ladder as (
+    select * from {{ ref('rescue_ladder') }}
+),
+
 refusals as (
     select * from {{ ref('int_profiling_refusals') }}
 ),
@@ -48,7 +52,8 @@ steps as (
     select
         begun.customer_id,
         situation.churned_on,
-        situation.winback_step as current_step,
+        rescue_ladder.current_step,
+        rescue_ladder.skipped_because,
         rescue_step.winback_step,
         rescue_step.title,
         rescue_step.wait_days,
@@ -59,20 +64,36 @@ steps as (
         listed.next_action
     from begun
     inner join situation on begun.customer_id = situation.customer_id
-    cross join rescue_step
+    inner join rescue_ladder on begun.customer_id = rescue_ladder.customer_id
+    inner join rescue_step on rescue_ladder.winback_step = rescue_step.winback_step
     left join past_steps on begun.customer_id = past_steps.customer_id and rescue_step.winback_step = past_steps.winback_step
     left join listed on begun.customer_id = listed.customer_id and rescue_step.winback_step = listed.winback_step
     anti join refusals on begun.customer_id = refusals.customer_id
+),
+
+stated as (
+    select
+        *,
+        case
+            when is_open then 'open'
+            when execution = 'done' then 'failed'
+            when execution is not null then execution
+            -- the ladder never goes down again, even where a step is permitted since
+            when skipped_because is not null or winback_step < current_step then 'skipped'
+            when winback_step = current_step then 'waiting'
+            else 'later'
+        end as state
+    from steps
 ),
 
 dated as (
     select
         *,
         -- a step that was not taken, or of which nobody knows, opens no other
-        lag(case when is_open or execution = 'done' then ends_on end) over steps_of_customer as last_ends_on,
-        lag(wait_days) over steps_of_customer as last_wait_days
-    from steps
-    window steps_of_customer as (partition by customer_id order by winback_step)
+        lag(case when is_open or execution = 'done' then ends_on end) over steps_taken as last_ends_on,
+        lag(wait_days) over steps_taken as last_wait_days
+    from stated
+    window steps_taken as (partition by customer_id, state = 'skipped' order by winback_step)
 ),
 
 final as (
@@ -81,20 +102,13 @@ final as (
         customer_id,
         winback_step,
         title,
-        case
-            when is_open then 'open'
-            when execution = 'done' then 'failed'
-            when execution is not null then execution
-            when winback_step = current_step then 'waiting'
-            else 'later'
-        end as state,
+        state,
+        case when state = 'skipped' then coalesce(skipped_because, 'permitted since a later step') end as skipped_because,
         churned_on,
         opened_on,
         ends_on,
         -- a step after the next has no day yet: whether it comes depends on the next one
-        case
-            when not is_open and execution is null then {{ days_after('last_ends_on', 'last_wait_days') }}
-        end as opens_from_on,
+        case when state in ('waiting', 'later') then {{ days_after('last_ends_on', 'last_wait_days') }} end as opens_from_on,
         next_action
     from dated
 )

@@ -136,7 +136,7 @@ steps_used_up as (
         list_code,
         customer_id,
         'steps_used_up' as rule,
-        'every step of the rescue plan was taken' as held_because
+        'no step of the rescue plan is left that may be taken' as held_because
     from remembered
     where is_stepped_out
 ),
