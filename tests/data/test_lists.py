@@ -27,10 +27,11 @@ EVERYTHING = "+retention_list"
 WHAT_THE_PAST_CHANGES = "fed_back_published_lists+,+retention_list"
 LISTS = ("retention_list", "retention_list_suppressed")
 SPECIAL = {
-    "erasure": "G001",  # gone: of who is not scored, lists that ask for no score alone can tell
+    # gone: of who is not scored, lists that ask for no score alone can tell
+    "erasure": "G001",
     "test_account": "L002",
     "no_consent": "L003",
-    "profiling_objection": "L004",
+    "profiling_objection": "G002",
     "open_complaint": "L005",
     "unreachable": "L006",
 }
