@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 with customers as (
-    {{ current_rows('customers', of_customers=false) }}
+    select * from {{ ref('delivered_customers') }}
 ),
 
 final as (

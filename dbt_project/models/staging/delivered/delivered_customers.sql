@@ -1,0 +1,1 @@
+{{ current_rows('customers', of_customers=false) }}
