@@ -6,7 +6,7 @@ from threading import Thread
 import dagster as dg
 
 from checks.runner import load_engine
-from pipelines.errors import HomingError
+from pipelines.errors import HomingError, SourceUnreachableError
 from pipelines.list_history import remember_missed_lists
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Intake, Lake
@@ -60,7 +60,8 @@ def extract(
                 intakes[table.name] = lake.write(table, as_of, deliveries)
     except HomingError as error:
         # What a user has to mend does not get better by waiting.
-        raise dg.Failure(str(error), allow_retries=False) from error
+        can_pass = isinstance(error, SourceUnreachableError)
+        raise dg.Failure(str(error), allow_retries=can_pass) from error
     for table in load_contract().values():
         intake = intakes.get(table.name)
         yield dg.MaterializeResult(

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.errors import SourceError
+from pipelines.errors import source_error
 from pipelines.resources.forgetting import Cells
 from pipelines.resources.warehouse import literal, quoted
 from pipelines.sources.connector import DEFECT, Part
@@ -76,14 +76,7 @@ class Arrival:
     def _numbered(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
             for place, part in enumerate(self._parts):
-                signature = part.signature() if part.signature else None
-                if signature and signature in self._held:
-                    self.delivered += self._held[signature]
-                    continue
-                first_row = self._first_rows[place] = self.delivered
                 yield from self._numbered_part(part, place, schema)
-                if signature:
-                    self._rows_of_signed[place] = (signature, self.delivered - first_row)
         except BaseException as error:
             # DuckDB turns what an Arrow stream raises into an error of its own, without the cause.
             self.failure = error
@@ -91,6 +84,11 @@ class Arrival:
 
     def _numbered_part(self, part: Part, place: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
+            signature = part.signature() if part.signature else None
+            if signature and signature in self._held:
+                self.delivered += self._held[signature]
+                return
+            first_row = self._first_rows[place] = self.delivered
             for batch in part.batches():
                 rows = batch.num_rows
                 given = dict(zip(batch.schema.names, batch.columns, strict=True))
@@ -104,10 +102,13 @@ class Arrival:
                 places = np.full(rows, place, dtype=np.int32)
                 self.delivered += rows
                 yield pa.RecordBatch.from_arrays([*columns, positions, places], schema=schema)
+            if signature:
+                self._rows_of_signed[place] = (signature, self.delivered - first_row)
         except (OSError, pa.ArrowException) as error:
-            raise SourceError(
+            raise source_error(
                 f"{part.label}: expected to read it to its end, found: {first_line(error)}. "
-                "Check that the source is complete and reachable, then run again."
+                "Check that the source is complete and reachable, then run again.",
+                error,
             ) from error
 
 

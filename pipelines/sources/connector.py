@@ -30,7 +30,9 @@ class Part:
         label: what it is called in messages and logs, such as a file name.
         schema: contract columns under their contract names, further columns under their own
             (none begins with an underscore), and optionally `_defect`.
-        batches: opens the stream; every batch has `schema`. May raise `SourceError` on the way.
+        batches: opens the stream; every batch has `schema`. May raise `SourceError` on the way;
+            extraction is tried again after a `SourceUnreachableError`, which a `ConnectionError`
+            and a `TimeoutError` become by themselves.
         signature: a hash that changes whenever a row of the part would; the lake passes over a
             part once it holds all of its rows. None: always read.
     """
@@ -59,7 +61,8 @@ class Connector(Protocol):
         """The tables this source can deliver, in the order of the contract.
 
         Raises:
-            SourceError: the source cannot be reached or is not what was declared.
+            SourceUnreachableError: the source cannot be reached now.
+            SourceError: it is not what was declared.
         """
 
     def deliver(self, table: Table, as_of: date) -> Delivery:

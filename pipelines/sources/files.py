@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from pipelines.errors import SourceError
+from pipelines.errors import SourceError, source_error
 from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import EARLIEST_PLAUSIBLE, ORDER_TABLES, Table, load_contract
 from pipelines.sources.event_time import event_time, is_plausible, midnight
@@ -234,13 +234,13 @@ class Files:
         for path in self._files()[table.name]:
             label = self._label(path)
             try:
-                path.open("rb").close()
+                reader = _reader(path, label, mapping)
             except OSError as error:
-                raise SourceError(
-                    f"{label}: cannot be read ({error.strerror}); check its permissions, "
-                    "then run again"
+                raise source_error(
+                    f"{label}: cannot be read ({error.strerror}); check that it is reachable and "
+                    "may be read, then run again",
+                    error,
                 ) from error
-            reader = _reader(path, label, mapping)
             yield path, reader, Translation(table, reader.schema, mapping, self._timezone, label)
 
     def _label(self, path: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.errors import SourceError
+from pipelines.errors import SourceError, source_error
 from pipelines.sources.readers import OWN_FIELDS, unique_names
 
 _ROWS_PER_BATCH = 131_072
@@ -69,8 +69,9 @@ class Parquet:
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> SourceError:
-        return SourceError(
+        return source_error(
             f"{self._label}: expected a complete Parquet file, found one that cannot be read "
             f"({str(error).splitlines()[0]}). It may have been cut off while it was written or "
-            "copied: export or copy it again."
+            "copied: export or copy it again.",
+            error,
         )

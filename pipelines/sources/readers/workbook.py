@@ -18,7 +18,7 @@ import openpyxl
 import pyarrow as pa
 from openpyxl.utils.exceptions import InvalidFileException
 
-from pipelines.errors import SourceError
+from pipelines.errors import SourceError, source_error
 from pipelines.sources.readers import OWN_FIELDS, unique_names
 from pipelines.sources.readers.text import HARMLESS_BYTES, MOST_EXPANSION
 
@@ -114,9 +114,10 @@ class Workbook:
             ValueError,
             SyntaxError,  # the XML parser's ParseError is one
         ) as error:
-            raise SourceError(
+            raise source_error(
                 f"{self._label}: expected an XLSX workbook, found a file that cannot be read "
-                f"({error}). Save it again as .xlsx, or export CSV."
+                f"({error}). Save it again as .xlsx, or export CSV.",
+                error,
             ) from None
 
     def _refuse_bomb(self) -> None:
