@@ -7,7 +7,7 @@ The file has one section a table, everything in it optional:
 
     [orders]
     file = "sales-*.csv"              # or a list; default: orders.*, orders-*.*, orders/*
-    encoding = "gb18030"              # default: UTF-8, else detected
+    encoding = "gb18030"              # default: UTF-8, UTF-16, or GB18030 if certain
     delimiter = ";"                   # default: told by the header
     sheet = "2026"                    # of an XLSX file; default: the first
     timezone = "Asia/Shanghai"        # of times without a zone; default: the business time zone

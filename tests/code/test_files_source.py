@@ -218,6 +218,7 @@ def test_columns_have_names_that_differ(header: list[str | None], names: list[st
 # -- encodings --
 
 CHINESE = "order_id,customer_id,ordered_at,net_amount,name\nO1,C1,2026-06-01,9.90,"
+NAMES = "王小明 张丽华 李娜 陈志强 刘洋 杨秀英 赵敏 黄建国 周杰 吴芳"
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "gbk", "gb2312", "utf-8", "utf-8-sig", "utf-16"])
@@ -229,20 +230,56 @@ def test_chinese_names_survive(folder: Folder, encoding: str) -> None:
     assert row["name"] == name
 
 
-def test_an_encoding_that_is_not_declared_is_detected_and_logged(
+def test_chinese_that_can_be_nothing_else_is_recognised_and_logged(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    content = (CHINESE + "王小明\n").encode("gb18030")
+    content = (CHINESE + NAMES + "\n").encode("gb18030")
     with caplog.at_level(logging.WARNING):
         [row] = delivered(folder({"orders.csv": content}))
-    assert row["name"] == "王小明"
+    assert row["name"] == NAMES
     assert "orders.csv is not UTF-8 (byte offset 70) and is read as gb18030" in caplog.text
+
+
+OTHERS = {
+    ("cp1252", "cp1252"): "José Peña; María Núñez; ¿Coruña, España?",
+    ("latin-1", "cp1252"): "Jörg Müller; Weißenfels, Straße; Café Élodie",
+    ("cp1250", "cp1250"): "Łukasz Wójcik; Kraków; Żółć; Świętosława",
+    ("cp1251", "cp1251"): "Иван Петров; Москва; Екатерина Смирнова",
+    (
+        "euc-kr",
+        "cp949",
+    ): "김민수 서울특별시 이영희 부산광역시 박지훈 대구 최수진 인천 정하늘 경기도 강원도",
+    (
+        "euc-jp",
+        "euc_jp",
+    ): "山田太郎 東京都 鈴木一郎 大阪府 佐藤花子 京都市 高橋健 北海道 伊藤美咲 横浜市",
+    ("big5", "big5"): "王小明 張麗華 臺北市信義區 陳志強 高雄市 林雅婷 黃建國 臺中市 吳淑芬 楊秀英",
+    ("cp874", None): "นาย สมชาย ใจดี; กรุงเทพมหานคร; เชียงใหม่",
+    ("gbk", None): "王小明",  # three characters tell nobody what they are
+}
+
+
+@pytest.mark.parametrize(("encoding", "suggested"), OTHERS)
+@pytest.mark.parametrize("rows", [1, 200])
+def test_what_could_be_something_else_has_to_be_declared(
+    folder: Folder, encoding: str, suggested: str | None, rows: int
+) -> None:
+    name = OTHERS[encoding, suggested].replace(",", "")
+    content = (HEADER + ",name\n" + f"{ROW},{name}\n" * rows).encode(encoding)
+    said = refusal(folder({"orders.csv": content}))
+    assert said.startswith("orders.csv: expected UTF-8 or a declared encoding, found byte 0x")
+    assert "Add to the section of its table in mapping.toml" in said
+    if suggested:
+        assert f'perhaps encoding = "{suggested}"' in said
+    mapping = f'[orders]\nencoding = "{encoding}"\n'
+    found = delivered(folder({"orders.csv": content, "mapping.toml": mapping}))
+    assert [row["name"] for row in found] == [name] * rows
 
 
 def test_a_notice_is_given_once_however_often_a_file_is_opened(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    content = (CHINESE + "王小明\n").encode("gb18030")
+    content = (CHINESE + NAMES + "\n").encode("gb18030")
     root = folder({"orders.csv": content, "clients.csv": "id\n1\n"})
     with caplog.at_level(logging.WARNING):
         Files(root).latest_day()
@@ -253,12 +290,6 @@ def test_a_notice_is_given_once_however_often_a_file_is_opened(
         "orders.csv is not UTF-",
         "not used, because no t",
     ]
-
-
-def test_western_text_is_not_taken_for_chinese(folder: Folder) -> None:
-    content = (CHINESE + "José Müller, Café\n").replace(", ", " ").encode("cp1252")
-    [row] = delivered(folder({"orders.csv": content}))
-    assert row["name"] == "José Müller Café"
 
 
 def test_utf16_without_a_mark_is_recognised(folder: Folder) -> None:
@@ -273,13 +304,13 @@ def test_utf16_without_a_mark_is_recognised(folder: Folder) -> None:
 def test_gbk_declared_as_utf8_is_refused_with_the_offset(rows_before: int, tmp_path: Path) -> None:
     before = (HEADER + "\n" + (ROW + "\n") * rows_before + "O2,").encode()
     path = tmp_path / "orders.csv"
-    path.write_bytes(before + "客户,2026-06-01,1\n".encode("gbk"))
+    path.write_bytes(before + f"客户 {NAMES},2026-06-01,1\n".encode("gbk"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text, "BLOCK_BYTES", 1_000)
         with pytest.raises(SourceError) as caught:
             list(Delimited(path, "orders.csv", encoding="utf-8").batches())
     assert f"expected utf-8, found byte 0xbf at offset {len(before):,}" in str(caught.value)
-    assert 'declare encoding = "gb18030"' in str(caught.value)
+    assert 'declare the right one, perhaps encoding = "gb18030",' in str(caught.value)
 
 
 # -- which file is which table --

@@ -48,7 +48,7 @@ class Delimited:
     Args:
         path: the file.
         label: its name in messages.
-        encoding: as declared; None: told by a byte order mark, else UTF-8, else detected.
+        encoding: as declared; None: what `find_encoding` can tell for certain.
         delimiter: as declared; None: the one that occurs most in the header.
 
     Raises:

@@ -1,6 +1,6 @@
 """Text of any encoding as UTF-8, strictly: a byte that does not belong is an error, never a guess.
 
-Here: decompression, byte order marks, declared and detected encodings.
+Here: decompression, byte order marks, declared encodings, and those that can be told for certain.
 Not here: what the text means (delimited.py).
 """
 
@@ -41,9 +41,24 @@ _MARKS = (
 _SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030", "utf-8-sig": "utf-8"}
 
 _SAMPLE_BYTES = 64 * 1024
-# Text of another encoding that happens to be valid GB18030 reads as rare characters; in Chinese
-# text, nearly all are among the 6,763 common ones of GB2312.
+# What Chinese text has in GB18030, and text of other encodings that is valid GB18030 has not.
+# Big5, Shift-JIS and Western text read as rare characters; in Chinese text, nearly all are among
+# the 6,763 of GB2312. Those are sorted by their sound: a fifth of the usual ones begin with
+# x, y or z, which is where Korean (EUC-KR) has no syllable and Japanese (EUC-JP) no common
+# character. Words of one byte a letter (Cyrillic, Greek, Arabic) are of odd length as often as
+# even, and an odd one is not valid: twenty different characters are too many for chance.
+# Thai has no spaces, but ten bytes without a letter, which Chinese text of that length needs.
 _LEAST_COMMON_SHARE = 0.9
+_LEAST_XYZ_SHARE = 0.12
+_LEAST_CHARACTERS = 20
+_FIRST_HAN, _FIRST_X, _LAST_Z = b"\xb0\xa1", b"\xd0\xa1", b"\xd7\xf9"
+# Suggestions are of what programs on Windows write, of the Latin ones the more common first.
+_LATIN = ("cp1252", "cp1250")
+_SUGGESTED = (
+    *_LATIN,
+    *("cp1251", "cp1253", "cp1254", "cp1255", "cp1256"),
+    *("gb18030", "big5", "shift_jis", "euc_jp", "cp949"),
+)
 _LEAST_NUL_SHARE = 0.2
 
 
@@ -56,7 +71,9 @@ class Encoding:
 
 
 def find_encoding(path: Path, declared: str | None, label: str) -> Encoding:
-    """The encoding of a file: its byte order mark, else as declared, else UTF-8, else detected.
+    """The encoding of a file: its byte order mark, else as declared, else what is certain.
+
+    Certain are UTF-8, UTF-16 without its mark, and Chinese in GB18030.
 
     Args:
         path: the file, plain or gzip.
@@ -64,7 +81,8 @@ def find_encoding(path: Path, declared: str | None, label: str) -> Encoding:
         label: the file's name in messages.
 
     Raises:
-        SourceError: the declared encoding is unknown, or the encoding cannot be told.
+        SourceError: the declared encoding is unknown, or none is declared and it cannot be told for
+            certain.
     """
     head = next(raw_blocks(path, label), b"")
     for mark, codec in _MARKS:
@@ -85,19 +103,21 @@ def find_encoding(path: Path, declared: str | None, label: str) -> Encoding:
         for _ in _decode(raw_blocks(path, label), "utf-8"):
             pass
     except _UndecodableError as found:
-        guess = _guess(found.sample)
-        if guess is None:
-            raise SourceError(
-                f"{label}: expected UTF-8, found byte 0x{found.byte:02x} at offset "
-                f"{found.offset:,}, and no other encoding fits. Save the file as UTF-8, or "
-                "declare its encoding in mapping.toml."
-            ) from None
-        notice(
-            path,
-            f"{label} is not UTF-8 (byte offset {found.offset:,}) and is read as {guess}; set "
-            f'encoding = "{guess}" in mapping.toml to be sure',
-        )
-        return Encoding(guess)
+        if _is_chinese(found.sample):
+            notice(
+                path,
+                f"{label} is not UTF-8 (byte offset {found.offset:,}) and is read as gb18030; set "
+                'encoding = "gb18030" in mapping.toml to be sure',
+            )
+            return Encoding("gb18030")
+        suggestion = _suggestion(found.sample)
+        perhaps = f', perhaps encoding = "{suggestion}"' if suggestion else ' (encoding = "...")'
+        raise SourceError(
+            f"{label}: expected UTF-8 or a declared encoding, found byte 0x{found.byte:02x} at "
+            f"offset {found.offset:,}, which is not UTF-8. Add to the section of its table in "
+            f"mapping.toml the encoding of the program that wrote it{perhaps}, and look whether "
+            "names read right; or save the file as UTF-8."
+        ) from None
     return Encoding("utf-8")
 
 
@@ -112,8 +132,12 @@ def utf8_blocks(path: Path, encoding: Encoding, label: str) -> Iterator[bytes]:
     try:
         yield from _decode(chain([head], blocks), encoding.codec, encoding.mark)
     except _UndecodableError as found:
-        guess = _guess(found.sample)
-        remedy = f'declare encoding = "{guess}"' if guess else "correct the declared encoding"
+        suggestion = _suggestion(found.sample)
+        remedy = (
+            f'declare the right one, perhaps encoding = "{suggestion}",'
+            if suggestion
+            else "correct the declared encoding"
+        )
         raise SourceError(
             f"{label}: expected {encoding.codec}, found byte 0x{found.byte:02x} at offset "
             f"{found.offset:,}, which does not belong there. Either save the file again as "
@@ -161,11 +185,13 @@ class _UndecodableError(Exception):
 def _decode(blocks: Iterator[bytes], codec: str, offset: int = 0) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder(codec)("strict")
     pending = b""
-    for block in chain(blocks, [b""]):
+    to_come = chain(blocks, [b""])
+    for block in to_come:
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            data = pending + block
+            # The byte may be the last of its block: what follows tells what the text is.
+            data = pending + block + next(to_come, b"")
             start = data.rfind(b"\n", 0, error.start) + 1
             raise _UndecodableError(
                 offset - len(pending) + error.start,
@@ -177,17 +203,56 @@ def _decode(blocks: Iterator[bytes], codec: str, offset: int = 0) -> Iterator[by
         yield block if codec == "utf-8" else text.encode()
 
 
-def _guess(sample: bytes) -> str | None:
-    whole_lines = sample[: sample.rfind(b"\n") + 1] or sample
-    try:
-        foreign = [c for c in whole_lines.decode("gb18030") if not c.isascii()]
-    except UnicodeDecodeError:
-        foreign = []
-    common = sum(bool(c.encode("gb2312", "ignore")) for c in foreign)
-    if foreign and common / len(foreign) >= _LEAST_COMMON_SHARE:
+def _is_chinese(sample: bytes) -> bool:
+    """Whether a text is Chinese in GB18030 and cannot be anything else."""
+    lines = _whole_lines(sample)
+    if not _decodes(lines, "gb18030") or _decodes(lines, "cp874"):
+        return False
+    foreign = {c for c in lines.decode("gb18030") if not c.isascii()}
+    common = [code for c in foreign if (code := c.encode("gb2312", "ignore"))]
+    han = [code for code in common if code >= _FIRST_HAN]
+    xyz = sum(_FIRST_X <= code <= _LAST_Z for code in han)
+    return (
+        len(han) >= _LEAST_CHARACTERS
+        and len(common) >= _LEAST_COMMON_SHARE * len(foreign)
+        and xyz >= _LEAST_XYZ_SHARE * len(han)
+    )
+
+
+def _suggestion(sample: bytes) -> str | None:
+    """The likeliest encoding of a text: to be named, never to be used."""
+    lines = _whole_lines(sample)
+    if _is_chinese(sample):
         return "gb18030"
-    best = charset_normalizer.from_bytes(whole_lines).best()
-    return _SUPERSETS.get(best.encoding, best.encoding) if best else None
+    best = charset_normalizer.from_bytes(lines, cp_isolation=list(_SUGGESTED)).best()
+    if best is None:
+        return None
+    if best.encoding not in _LATIN:
+        return best.encoding
+    # They agree in most letters; where one has a letter, the other may have a sign.
+    return next((codec for codec in _LATIN if _keeps_words_whole(lines, codec)), best.encoding)
+
+
+def _keeps_words_whole(data: bytes, codec: str) -> bool:
+    if not _decodes(data, codec):
+        return False
+    text = data.decode(codec)
+    return not any(
+        before.isalpha() and after.isalpha() and not (sign.isascii() or sign.isalpha())
+        for before, sign, after in zip(text, text[1:], text[2:], strict=False)
+    )
+
+
+def _decodes(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _whole_lines(sample: bytes) -> bytes:
+    return sample[: sample.rfind(b"\n") + 1] or sample
 
 
 def _utf16_by_its_nuls(head: bytes) -> str | None:
