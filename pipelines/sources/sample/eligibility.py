@@ -13,13 +13,12 @@ import numpy.typing as npt
 
 from pipelines.sources.sample.campaigns import Campaign
 from pipelines.sources.sample.customers import Customers
-from pipelines.sources.sample.parameters import TACTICS
+from pipelines.sources.sample.parameters import RATES, TACTICS
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-OPEN_TO_ALL = 0.12  # of all buyers are let into a retain campaign whatever their silence
 WATCH, CHURNED = 1, 3  # missed rhythms: from watch on to retain, from churned on to win back
 SILENT_MONTHS = 3  # at least, before anybody is called churned
 KNOWN_ORDERS = 3  # orders that make a known customer, who is cared for
@@ -67,7 +66,7 @@ def open_to(
             wanted = ~seen.trained & (seen.silent <= TRAINING_SILENT_MONTHS)
         case _, "retain":
             wanted = (overdue >= WATCH) & (overdue < CHURNED) & (seen.silent >= 1)
-            wanted |= luck < OPEN_TO_ALL
+            wanted |= luck < RATES.open_to_all_share
         case _, "win_back":
             wanted = (overdue >= CHURNED) & (seen.silent >= SILENT_MONTHS)
         case _, "care":

@@ -40,6 +40,8 @@ LEAVES = np.array([cause.leaves for cause in CAUSES] + [0.0])
 HEALS = np.array([cause.heals for cause in CAUSES] + [0.0])
 SLOWS = np.array([cause.slows for cause in CAUSES] + [1.0])
 RETURNS = np.array([cause.returns for cause in CAUSES] + [0.0])
+REVISITED_LEAVES = np.array([cause.revisited_leaves for cause in CAUSES] + [1.0])
+REVISITED_RETURNS = np.array([cause.revisited_returns for cause in CAUSES] + [1.0])
 
 
 def _effects(of: str) -> Floats:
@@ -54,22 +56,10 @@ def _effects(of: str) -> Floats:
 LOG_LEAVES, LOG_HEALS, LOG_RETURNS = _effects("leaves"), _effects("heals"), _effects("returns")
 LOG_BUYS = np.log([tactic.buys for tactic in TACTICS] + [1.0])
 WORKS = np.array([tactic.works for tactic in TACTICS])
-# Offers make those think who had not thought of leaving; services and gifts do not.
-DISTURBS = np.array([t.code in ("voucher", "reminder", "new_product") for t in TACTICS] + [False])
-
-# A revisit that reaches the customer works in its own month like a light service call.
-REVISIT_LEAVES = np.array(
-    [0.75 if c in ("needs_reminding", "staff_neglect") else 0.93 for c in CODES] + [1.0]
-)
-REVISIT_RETURNS = np.array([2.5 if c == "needs_reminding" else 1.4 for c in CODES] + [1.0])
-
-MOST_ONSET = 0.6  # chance per month that anything at all begins; keeps the sum of causes a chance
-FASTEST_ONSET_DAY = 0.5  # a cause begins in the first half of its month, so that it can be seen
-
+DISTURBS = np.array([tactic.disturbs for tactic in TACTICS] + [False])
 
 HOLD_OUT, VISIT = range(2)  # what a drive decides about a member
 REVISIT_DRIVE, TRAINING_INVITATION = TACTIC["revisit_drive"], TACTIC["training_invitation"]
-TRAINING_AFTER_DAYS = 14.0  # after the invitation; own assumption
 
 
 @dataclass
@@ -134,7 +124,7 @@ class State:
         if tactic == REVISIT_DRIVE:
             self.revisit[rows] = VISIT
         elif tactic == TRAINING_INVITATION:
-            self.trained[rows] = np.minimum(self.trained[rows], day + TRAINING_AFTER_DAYS)
+            self.trained[rows] = np.minimum(self.trained[rows], day + RATES.training_after_days)
         else:
             self.tactic[rows] = tactic
             self.works[rows] = WORKS[tactic]
@@ -252,13 +242,16 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
     """Chance that each cause begins this month, shape (causes, n)."""
     n = len(who)
     busy = 30.4 * (who.retail_rate + who.service_rate)
-    exposure = np.clip(0.45 + 0.45 * busy, 0.45, 1.6)  # more business, more that can go wrong
+    exposure = np.clip(
+        RATES.exposure_at_rest + RATES.exposure_per_order * busy, *RATES.exposure_limits
+    )
     tenure = np.maximum(month.start - who.joined, 0) / 30.4
     early = 1 + (RATES.early_factor - 1) * np.exp(-tenure / RATES.early_months)
     has_rep = who.rep >= 0
     rep = np.maximum(who.rep, 0)
     since_leaving = month.start - firm.rep_departs[rep]
-    lost_rep = has_rep & (since_leaving > -30) & (since_leaving <= 90)  # noqa: PLR2004 three months
+    earliest, latest = RATES.lost_rep_days
+    lost_rep = has_rep & (since_leaving > earliest) & (since_leaving <= latest)
     opened = (
         (firm.openings < month.end)
         & (firm.openings >= month.start - 30.4 * RATES.opening_felt_months)
@@ -270,24 +263,38 @@ def _onset_chances(who: Customers, firm: Company, month: Month, state: State) ->
     factor["unresolved_problem"] = exposure
     factor["wrong_handling"] = exposure
     factor["product_quality"] = exposure * firm.quality[month.number, who.first_category]
-    factor["experience"] = exposure * np.where(who.is_digital, 1.3, 0.7)
-    factor["service_rejected"] = exposure * np.where(who.is_service, 1.7, 0.7)
-    factor["staff_neglect"] = has_rep / np.clip(firm.rep_diligence[rep], 0.3, 3)
+    factor["experience"] = exposure * np.where(who.is_digital, *RATES.experience_if_digital)
+    factor["service_rejected"] = exposure * np.where(
+        who.is_service, *RATES.service_rejected_if_service
+    )
+    factor["staff_neglect"] = has_rep / np.clip(firm.rep_diligence[rep], *RATES.diligence_limits)
     factor["relationship"] = RATES.contact_leaves * who.is_business + lost_rep * np.where(
         firm.rep_hands_over[rep], RATES.handover_relief, 1.0
     )
-    factor["closer_place"] = (0.10 + 1.0 * opened[who.region]) * np.clip(who.distance / 9, 0.2, 3)
-    factor["friends_advice"] = 0.3 + 40.0 * month.friend_left
-    factor["price"] = 2.0 * who.price_sensitivity * (RATES.price_rise_factor if rises else 0.6)
-    factor["needs_reminding"] = 3.0 * who.forgetfulness * np.where(who.is_service, 1.6, 0.8)
-    factor["competitor"] = np.where(who.is_business, 1.8, 0.85)
+    factor["closer_place"] = (
+        RATES.closer_place_at_rest + RATES.closer_place_opening * opened[who.region]
+    ) * np.clip(who.distance / RATES.closer_place_distance, *RATES.closer_place_distance_limits)
+    factor["friends_advice"] = (
+        RATES.friends_advice_at_rest + RATES.friends_advice_if_left * month.friend_left
+    )
+    factor["price"] = (
+        RATES.price_per_sensitivity
+        * who.price_sensitivity
+        * (RATES.price_rise_factor if rises else RATES.price_at_rest)
+    )
+    factor["needs_reminding"] = (
+        RATES.needs_reminding_per_forgetfulness
+        * who.forgetfulness
+        * np.where(who.is_service, *RATES.needs_reminding_if_service)
+    )
+    factor["competitor"] = np.where(who.is_business, *RATES.competitor_if_business)
 
     chances = np.stack([cause.onset * factor[cause.code] for cause in CAUSES])
     chances *= who.frailty * early
     chances[INTERNAL] *= np.where(state.trained < month.start, RATES.training_factor, 1.0)
     chances[CAUSE["price"]] += disturbed * RATES.sleeping_dog_onset
     total = chances.sum(axis=0)
-    return chances * np.minimum(1.0, MOST_ONSET / np.maximum(total, 1e-12))
+    return chances * np.minimum(1.0, RATES.most_onset / np.maximum(total, 1e-12))
 
 
 def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
@@ -310,7 +317,7 @@ def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
     chance = (
         RETURNS[state.gone]
         * np.exp(strength * LOG_RETURNS[tactic, state.gone])
-        * np.where(visited, REVISIT_RETURNS[state.gone], 1.0)
+        * np.where(visited, REVISITED_RETURNS[state.gone], 1.0)
     )
     returned = away & (fate < chance) & (state.left < now)
     begin = np.where(returned, month.start + fate_day * length, begin)
@@ -324,13 +331,13 @@ def live(state: State, cast: Cast, world: World, month: Month) -> Lived:
     new_cause = np.minimum((running <= luck).sum(axis=0), len(CAUSES) - 1)
     state.cause = np.where(began, new_cause, state.cause).astype(np.int8)
     state.since = np.where(began, now, state.since)
-    onset_day = begin + draws.onset_day[now] * FASTEST_ONSET_DAY * (month.end - begin)
+    onset_day = begin + draws.onset_day[now] * RATES.onset_part_of_month * (month.end - begin)
 
     pressed = state.present & (state.cause != NONE)
     chance = (
         LEAVES[state.cause]
         * np.exp(strength * LOG_LEAVES[tactic, state.cause])
-        * np.where(visited, REVISIT_LEAVES[state.cause], 1.0)
+        * np.where(visited, REVISITED_LEAVES[state.cause], 1.0)
     )
     departed = pressed & (fate < chance)
     chance = np.minimum(

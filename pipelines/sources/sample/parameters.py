@@ -1,10 +1,16 @@
-"""Every number that someone chose, with its unit and where it comes from.
+"""The numbers that decide who buys, leaves, returns and answers, and where they come from.
 
-Two kinds: `Scale` is what a caller may ask for; `Rates` is how the world works. Sources are named
-in short and given in full in docs/sample-company.md. "Own assumption" means that no published
-figure was found; such a number is a guess about a mid-sized service company and nothing more. None
-of them is tuned to make a model look good: they are tuned to nothing but the real order files, in
+Two kinds: `Scale` is what a caller may ask for; `CAUSES`, `TACTICS` and `RATES` are how the world
+works, and the truth holds them, too (`parameters.json`). Sources are named in short and given in
+full in docs/sample-company.md. "Own assumption" means that no published figure was found; such a
+number is a guess about a mid-sized service company and nothing more. None of them is tuned to make
+a model look good: they are tuned to nothing but the real order files, in
 tests/code/test_sample_realism.py.
+
+Elsewhere, beside the code that uses them, stand numbers that give customers, products and records
+their looks: how traits are spread (customers.py), prices and batches of products (company.py), how
+often a cause leaves which trace (traces.py), hours, amounts and wordings. They are own assumptions,
+all of them.
 """
 
 from __future__ import annotations
@@ -68,6 +74,8 @@ class Cause:
             `leaves / (leaves + heals)` is the share that departs in the end.
         slows: factor on the purchase rate while it lasts.
         returns: chance per month that a departed customer comes back unasked.
+        revisited_leaves, revisited_returns: factors on these chances in a month in which a
+            representative calls: he works like a light service call. Own assumptions.
     """
 
     code: str
@@ -76,6 +84,8 @@ class Cause:
     heals: float
     slows: float
     returns: float
+    revisited_leaves: float = 0.93
+    revisited_returns: float = 1.4
 
 
 # Shares that depart in the end, from what customers answered after a problem of more than 100
@@ -89,7 +99,7 @@ CAUSES = (
     # internal: ours to mend
     Cause("unresolved_problem", 0.0085, 0.17, 0.08, 0.60, 0.004),
     Cause("service_rejected", 0.0080, 0.13, 0.09, 0.60, 0.004),
-    Cause("staff_neglect", 0.0120, 0.12, 0.10, 0.65, 0.006),
+    Cause("staff_neglect", 0.0120, 0.12, 0.10, 0.65, 0.006, revisited_leaves=0.75),
     Cause("wrong_handling", 0.0065, 0.15, 0.10, 0.60, 0.004),
     Cause("product_quality", 0.0090, 0.14, 0.09, 0.60, 0.004),
     Cause("experience", 0.0075, 0.12, 0.11, 0.65, 0.006),
@@ -98,10 +108,13 @@ CAUSES = (
     Cause("closer_place", 0.0240, 0.16, 0.05, 0.50, 0.005),
     Cause("friends_advice", 0.0030, 0.17, 0.07, 0.60, 0.006),
     Cause("price", 0.0085, 0.13, 0.11, 0.60, 0.012),
-    Cause("needs_reminding", 0.0130, 0.13, 0.09, 0.35, 0.030),
+    Cause(
+        "needs_reminding", 0.0130, 0.13, 0.09, 0.35, 0.030,
+        revisited_leaves=0.75, revisited_returns=2.5,
+    ),
     Cause("competitor", 0.0085, 0.16, 0.08, 0.55, 0.008),
     Cause("life_change", 0.0065, 0.26, 0.01, 0.50, 0.002),
-)
+)  # fmt: skip
 CODES = tuple(cause.code for cause in CAUSES)
 CAUSE = {code: number for number, code in enumerate(CODES)}
 INTERNAL = np.array([CAUSE[code] for code in CODES[:7]])
@@ -122,6 +135,8 @@ class Tactic:
         works: months for which it works.
         unit_cost: cost per treated customer, home currency.
         discount: discount on the coupon that comes with it, share of the price.
+        disturbs: whether it makes the inert think of leaving (`Rates.sleeping_dog_onset`): offers
+            do, services and gifts do not. Which tactics are offers is an own assumption.
     """
 
     code: str
@@ -132,6 +147,7 @@ class Tactic:
     works: int = 3  # own assumption, the 90 days most tests look at
     unit_cost: float = 0.0
     discount: float = 0.0
+    disturbs: bool = False
 
     def weaker(self, code: str, discount: float, unit_cost: float) -> Tactic:
         """The same for less money: its effects, as logarithms, in proportion to the discount."""
@@ -142,6 +158,7 @@ class Tactic:
 
         return replace(
             self, code=code, discount=discount, unit_cost=unit_cost, buys=self.buys**share,
+            disturbs=False,  # credit for an order disturbs nobody
             leaves=less(self.leaves), heals=less(self.heals), returns=less(self.returns),
         )  # fmt: skip
 
@@ -160,6 +177,7 @@ VOUCHER = Tactic(
     buys=1.10,
     unit_cost=3.0,
     discount=0.10,
+    disturbs=True,
 )
 TACTICS = (
     VOUCHER,
@@ -205,6 +223,7 @@ TACTICS = (
         returns={"needs_reminding": 5.0},
         buys=1.05,
         unit_cost=0.5,
+        disturbs=True,
     ),
     Tactic(
         "gift",
@@ -228,6 +247,7 @@ TACTICS = (
         returns={"competitor": 1.6, "product_quality": 1.6},
         buys=1.08,
         unit_cost=0.8,
+        disturbs=True,
     ),
     # Offers to do what the company does anyway, to some drawn by lot: what a revisit and a training
     # change stands where they are lived (fates.py), for those who come by them unasked as well.
@@ -289,6 +309,34 @@ class Rates:
     # Schleicher 2016, where 10% left within three months after an offer, 6% without.
     sleeping_dog_onset: float = 0.030
 
+    # Circumstances: factors on the onset of the causes that they invite, all of them own
+    # assumptions. Pairs are those of the customers concerned and of all others, or limits.
+    # More business, more that can go wrong: by orders per busy month.
+    exposure_at_rest: float = 0.45
+    exposure_per_order: float = 0.45
+    exposure_limits: tuple[float, float] = (0.45, 1.6)
+    experience_if_digital: tuple[float, float] = (1.3, 0.7)
+    service_rejected_if_service: tuple[float, float] = (1.7, 0.7)
+    diligence_limits: tuple[float, float] = (0.3, 3.0)  # staff_neglect is divided by it
+    lost_rep_days: tuple[float, float] = (-30.0, 90.0)  # after the departure, felt as relationship
+    # closer_place: in regions without a lately opened competitor, what an opening adds, and the
+    # distance (km) at which the factor of distance is 1.
+    closer_place_at_rest: float = 0.10
+    closer_place_opening: float = 1.0
+    closer_place_distance: float = 9.0
+    closer_place_distance_limits: tuple[float, float] = (0.2, 3.0)
+    friends_advice_at_rest: float = 0.3
+    friends_advice_if_left: float = 40.0  # added where the referrer left lately
+    price_per_sensitivity: float = 2.0
+    price_at_rest: float = 0.6  # where no rise is felt
+    needs_reminding_per_forgetfulness: float = 3.0
+    needs_reminding_if_service: tuple[float, float] = (1.6, 0.8)
+    competitor_if_business: tuple[float, float] = (1.8, 0.85)
+    # Chance per month that anything begins at all, which keeps the sum of causes a chance; and the
+    # part of its month in which a cause begins, so that it can be seen.
+    most_onset: float = 0.6
+    onset_part_of_month: float = 0.5
+
     # The company.
     customers_per_rep: int = 800
     # Of representatives leave per year: 20% and more, Forbes after Schmitz et al. 2019.
@@ -314,6 +362,8 @@ class Rates:
     control_share: float = 0.20
     # No second campaign within these months, so that a window of effect has but one treatment.
     cooling_months: int = 4
+    open_to_all_share: float = 0.12  # of buyers, let into retain campaigns whatever their silence
+    training_after_days: float = 14.0  # from the invitation to the course
     # Chance that a message arrives. E-mail: 22.7% opened, Mailchimp 2019.
     reached: dict[str, float] = field(
         default_factory=lambda: {"email": 0.25, "sms": 0.70, "phone": 0.60, "wechat": 0.55}
