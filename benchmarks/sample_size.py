@@ -34,7 +34,7 @@ def measure(customers: int, lines: float) -> str:
         )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
     return (
-        f"{customers:>10,}{sample.rows['order_lines']:>14,}{time.process_time():>9.1f}"
+        f"{customers:>10,}{sample.rows['order_items']:>14,}{time.process_time():>9.1f}"
         f"{memory:>9.0f}"
     )
 
