@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-from rich.columns import Columns
 from rich.console import Console
 from rich.table import Table
 
@@ -21,20 +21,17 @@ RELIED_ON = (
     "retention_list", "retention_list_suppressed", "retention_metrics_monthly", "list_effect",
     "model_evaluations", "quarantine", "row_ledger", "run_log",
 )  # fmt: skip
-# All of it is meant to fit one screen, so each part has its share of the lines.
+# All of it is meant to fit one screen of some forty lines: each part has its share of them.
 _QUARANTINE_HEAD = 4
 _SWITCHED_OFF_LINES = 12
-# Lists about money: their heads show how customers are weighed against each other.
+# Lists about money: their heads show how customers are weighed against each other. The others are
+# counted.
 _HEADED = ("save", "win_back")
 _HEAD = 3
 _METRICS = ("auc", "average_precision", "log_loss", "ece", "lift_at_10")
 
 
-def _table(
-    console: Console, title: str, columns: list[str], rows: list[tuple[object, ...]]
-) -> None:
-    # Not as the table's own title, which would be folded to the width of a narrow table.
-    console.print(title, markup=False)
+def _table(console: Console, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], int | float | Decimal) for row in rows)
@@ -42,7 +39,6 @@ def _table(
     for row in rows:
         table.add_row(*(_text(value) for value in row))
     console.print(table)
-    console.print()
 
 
 def _text(value: object) -> str:
@@ -84,15 +80,14 @@ def print_summary(
         console.print(known_effects, soft_wrap=True, markup=False)
         console.print()
         _left_out(console, con)
+    console.print()
     _where(console, version, seconds)
 
 
 def _rows_per_table(console: Console, version: PublishedVersion) -> None:
-    console.print("Rows per table")
     shown = [name for name in RELIED_ON if name in version.rows]
-    console.print(
-        Columns([f"{name} {_text(version.rows[name])}" for name in shown], padding=(0, 3))
-    )
+    told = ", ".join(f"{name} {_text(version.rows[name])}" for name in shown)
+    console.print(f"Rows per table: {told}")
     if more := version.rows.keys() - set(shown):
         rows = sum(version.rows[name] for name in more)
         console.print(f"and {len(more)} more tables with {_text(rows)} rows: `make docs` lists all")
@@ -111,48 +106,42 @@ def _stages(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         )
         """
     ).fetchall()
-    console.print("Customers per stage")
-    console.print(
-        Columns([f"{stage} {_text(customers)}" for stage, customers in rows], padding=(0, 3))
-    )
-    console.print()
+    stages = ", ".join(f"{stage} {_text(customers)}" for stage, customers in rows)
+    console.print(f"Customers per stage: {stages}\n")
 
 
 def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
-    rows = con.execute(
+    """How many are on each list, and who comes first on those about money."""
+    counts = con.execute(
         """
-        with to_contact as (
-            select *, row_number() over (partition by list_code order by rank) as place
-            from retention_list
-            where arm = 'treatment'
-        ),
-        heads as (
-            from to_contact where place <= case when list_code in $headed then $head else 1 end
-        ),
-        counts as (
-            select list_code, count(*) filter (where arm = 'treatment')::bigint as treated,
-                   count(*) filter (where arm = 'control')::bigint as held_out
-            from retention_list
-            group by list_code
-        )
-        select list_code, treated, held_out, heads.customer_id, heads.lifecycle_stage,
-               heads.priority, heads.reason_code, heads.plan_code, heads.place
-        from counts
-        left join heads using (list_code)
-        order by list_code, heads.place
+        select list_code, count(*) filter (where arm = 'treatment')::bigint,
+               count(*) filter (where arm = 'control')::bigint
+        from retention_list
+        group by list_code
+        order by list_code
+        """
+    ).fetchall()
+    if not counts:
+        console.print("No customer qualifies for a list\n")
+        return
+    told = ", ".join(
+        f"{code} {_text(treated)}" + (f" + {_text(held_out)}" if held_out else "")
+        for code, treated, held_out in counts
+    )
+    console.print(f"Customers to contact per list, + held out: {told}", markup=False)
+    heads = con.execute(
+        """
+        select list_code, customer_id, lifecycle_stage, priority, reason_code, plan_code
+        from retention_list
+        where arm = 'treatment' and list_code in $headed
+        qualify row_number() over (partition by list_code order by rank) <= $head
+        order by list_code, rank
         """,
         {"headed": list(_HEADED), "head": _HEAD},
     ).fetchall()
-    if not rows:
-        console.print("No customer qualifies for a list\n")
-        return
-    columns = ["list", "to contact", "held out", "first", "stage", "worth", "reason", "plan"]
-    shown = [
-        ("", "", "", *facts) if place and place > 1 else (*of_the_list, *facts)
-        for *of_the_list, customer, stage, worth, reason, plan, place in rows
-        for facts in [(customer, stage, worth, reason, plan)]
-    ]
-    _table(console, "Lists, and who comes first on each", columns, shown)
+    if heads:
+        _table(console, ["first on", "customer", "stage", "worth", "reason", "plan"], heads)
+    console.print()
 
 
 def _lists_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:
@@ -192,12 +181,11 @@ def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> N
         """
     ).fetchall()
     if rows:
-        _table(console, "Out of time, beside its baselines", ["role", *_METRICS], rows)
+        _table(console, ["out of time", *_METRICS], rows)
     if served and served[0]:
         console.print(f"Served: {served[0]} {served[1]} for {_text(served[2])} customers")
         console.print(f"  {decision}", soft_wrap=True, markup=False)
         _alerts(console, con)
-        console.print()
 
 
 def _alerts(console: Console, con: duckdb.DuckDBPyConnection) -> None:
@@ -223,12 +211,15 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     if quarantined:
         total, earlier = (sum(row[at] for row in quarantined) for at in (2, 3))
-        head = [row[:3] for row in quarantined[:_QUARANTINE_HEAD]]
-        more = len(quarantined) - len(head)
         of_before = f", {_text(earlier)} of them delivered on earlier days" if earlier else ""
-        by = f", by these and {more} more rules: table quarantine" if more else ""
-        title = f"Quarantined: {_text(total)} rows{of_before}{by}"
-        _table(console, title, ["table", "rule", "rows"], head)
+        head = [
+            f"{table} {rule} {_text(rows)}"
+            for table, rule, rows, _ in quarantined[:_QUARANTINE_HEAD]
+        ]
+        if more := len(quarantined) - len(head):
+            head.append(f"and by {more} more rules, see table quarantine")
+        told = ", ".join(head)
+        console.print(f"Quarantined: {_text(total)} rows{of_before}: {told}", markup=False)
     repeats = con.execute(
         """
         select table_name || ' ' || format('{:,}', sum(duplicate)::bigint)
@@ -240,7 +231,7 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     if repeats:
         console.print(
-            f"Exact repeats left out: {', '.join(text for (text,) in repeats)}\n",
+            f"Exact repeats left out: {', '.join(text for (text,) in repeats)}",
             soft_wrap=True,
             markup=False,
         )
@@ -256,7 +247,7 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     if extra:
         console.print(
             "Kept in the lake, read by no table (an expression of the mapping may read it): "
-            f"{'; '.join(text for (text,) in extra)}\n",
+            f"{'; '.join(text for (text,) in extra)}",
             soft_wrap=True,
             markup=False,
         )
@@ -270,7 +261,7 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     if illustrative and illustrative[0]:
         console.print(
             f"Warning: {illustrative[0]} converted by the illustrative rates of the seed "
-            "exchange_rates; put your own into dbt_project/seeds/exchange_rates.csv\n",
+            "exchange_rates; put your own into dbt_project/seeds/exchange_rates.csv",
             soft_wrap=True,
             markup=False,
         )
@@ -324,7 +315,6 @@ def _switched_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         lines += textwrap.wrap(rest, console.width, subsequent_indent="  ")
     console.print("Switched off, since not delivered")
     console.print("\n".join(lines), markup=False, no_wrap=True)
-    console.print()
 
 
 def _where(console: Console, version: PublishedVersion, seconds: float) -> None:

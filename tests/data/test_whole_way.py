@@ -69,8 +69,9 @@ def test_the_summary_tells_what_a_person_needs(sample_runs: dict[str, SampleRun]
     for words in (
         "Rows per table",
         "Customers per stage",
-        "Lists, and who comes first",
-        "Out of time",
+        "Customers to contact per list",
+        "first on ",
+        "out of time",
         "Quarantined",
         "Published",
     ):
