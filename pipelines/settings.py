@@ -41,7 +41,6 @@ _PLAINLY = {
     "int_parsing": "expected a whole number",
     "greater_than_equal": "expected {ge} or more",
     "less_than_equal": "expected {le} or less",
-    "literal_error": "expected {expected}",
     "date_from_datetime_parsing": "expected a day such as 2026-06-30",
     "date_parsing": "expected a day such as 2026-06-30",
 }
@@ -61,7 +60,6 @@ class Settings(BaseSettings):
         default="latest", description="the day to run for; latest: the last day with an order"
     )
     timezone: str = Field(default="UTC", description="business time zone: decides an event's day")
-    publish: Literal["local"] = Field(default="local", description="where versions are published")
     first_day: date = Field(
         default=date(1995, 1, 1), description="first day that a run or a backfill may speak for"
     )

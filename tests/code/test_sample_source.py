@@ -40,7 +40,7 @@ def test_nothing_is_made_before_it_is_asked_for(tmp_path: Path):
 
 
 def test_the_truth_lies_elsewhere(tmp_path: Path):
-    folder = sample.make_once(tmp_path, SMALL)
+    folder = sample.make_once(Settings(home=tmp_path), SMALL)
     assert folder == tmp_path / "sample" / sample.world_name(SMALL)
     assert (tmp_path / "truth" / folder.name / "parameters.json").is_file()
     told = {path.name for path in (tmp_path / "truth" / folder.name).iterdir()}
@@ -48,9 +48,9 @@ def test_the_truth_lies_elsewhere(tmp_path: Path):
 
 
 def test_a_company_that_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder = sample.make_once(tmp_path, SMALL)
+    folder = sample.make_once(Settings(home=tmp_path), SMALL)
     monkeypatch.setattr(sample, "generate", None)
-    assert sample.make_once(tmp_path, SMALL) == folder
+    assert sample.make_once(Settings(home=tmp_path), SMALL) == folder
 
 
 def test_what_a_killed_process_left_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -63,10 +63,10 @@ def test_what_a_killed_process_left_is_made_anew(tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(sample, "generate", killed)
         with pytest.raises(KeyboardInterrupt):
-            sample.make_once(tmp_path, SMALL)
+            sample.make_once(Settings(home=tmp_path), SMALL)
     assert not (tmp_path / "sample" / sample.world_name(SMALL)).exists()
 
-    folder = sample.make_once(tmp_path, SMALL)
+    folder = sample.make_once(Settings(home=tmp_path), SMALL)
     assert not list(tmp_path.rglob("half.parquet"))
     assert (folder / "orders").is_dir()
 
@@ -83,7 +83,7 @@ def test_another_scale_is_another_world():
 def test_a_home_holds_one_company(tmp_path: Path):
     """A customer of another one would bear the same number."""
     settings = Settings(home=tmp_path)
-    sample.make_once(tmp_path, SMALL)
+    sample.make_once(Settings(home=tmp_path), SMALL)
     source(tmp_path, sample_seed=8)  # nothing was taken yet
     settings.lake.mkdir()
     source(tmp_path)

@@ -25,7 +25,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HOMING_AS_OF", "2026-02-30", "expected a day such as 2026-06-30, or latest"),
         ("HOMING_AS_OF", "", "expected a day such as 2026-06-30, or latest"),
         ("HOMING_TIMEZONE", "Shanghai", "unknown time zone 'Shanghai'"),
-        ("HOMING_PUBLISH", "ftp", "expected 'local'"),
         ("HOMING_FIRST_DAY", "long ago", "expected a day such as"),
         ("HOMING_ALLOW", "orders_keep_coming,typo", "orders_keep_coming; typo is none of them"),
         ("HOMING_ALLOW", "consents_are_fresh", "consents_are_fresh is none of them"),

@@ -162,11 +162,15 @@ def test_a_second_delivery_adds_to_the_first(company: Any) -> None:
     company.deliver("orders", first, "2024-06-29")
     query = "select rowid, * from checked_orders order by rowid"
     loaded = company.rows(query, "2024-06-29", select="stg_orders")
+    [batch] = (company.home / "lake" / "orders").glob("2024-06-29.*.parquet")
+    aside = batch.rename(company.home / "aside.parquet")  # to show that it is not read again
     assert company.rows(query, "2024-06-29", select="stg_orders") == loaded
+    aside.rename(batch)
 
     late = order("late", "3", ordered_at="2023-01-01")
     corrected = order("b", "20")
     company.deliver("orders", [*first, late, corrected], "2024-06-30")
+    batch.unlink()  # a day reads its own batch alone
     with company.build("2024-06-30", select="stg_orders") as warehouse:
         after = warehouse.sql(query).fetchall()
         assert after[: len(loaded)] == loaded

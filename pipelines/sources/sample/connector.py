@@ -47,7 +47,7 @@ class SampleCompany:
             raise SettingsError(
                 f"HOMING_SAMPLE_CUSTOMERS, HOMING_SAMPLE_YEARS, HOMING_SAMPLE_SEED: {error}"
             ) from error
-        refuse_mixture(settings.home, settings.lake, self.scale)
+        refuse_mixture(settings, self.scale)
 
     def tables(self) -> tuple[Table, ...]:
         """All tables of the contract but `order_lines`, which would stand for `orders`."""
@@ -63,40 +63,40 @@ class SampleCompany:
 
     @cached_property
     def _files(self) -> Files:
-        folder = make_once(self.settings.home, self.scale)
+        folder = make_once(self.settings, self.scale)
         return Files(folder, timezone=self.settings.timezone, name=self.name)
 
 
-def refuse_mixture(home: Path, lake: Path, scale: Scale) -> None:
+def refuse_mixture(settings: Settings, scale: Scale) -> None:
     """A customer of one world bears the number of a customer of another.
 
     Raises:
         SettingsError: the lake of the home holds a company of another size or seed.
     """
-    worlds = sorted(path.name for path in (home / "sample").glob("[!.]*"))
+    worlds = sorted(path.name for path in settings.sample.glob("[!.]*"))
     others = [name for name in worlds if not name.startswith(f"{size_and_seed(scale)}-")]
-    if others and lake.exists():
+    if others and settings.lake.exists():
         there = others[0].rpartition("-")[0]
         raise SettingsError(
             "HOMING_SAMPLE_CUSTOMERS, HOMING_SAMPLE_YEARS, HOMING_SAMPLE_SEED: expected the sample "
-            f"company that the home {home} holds, {there}; found {size_and_seed(scale)}. Ask for "
-            "that one (20000x3-seed7 is the default), set HOMING_HOME to another folder, or delete "
-            "this one if you no longer need it."
+            f"company that the home {settings.home} holds, {there}; found {size_and_seed(scale)}. "
+            "Ask for that one (20000x3-seed7 is the default), set HOMING_HOME to another folder, "
+            "or delete this one if you no longer need it."
         )
 
 
-def make_once(home: Path, scale: Scale) -> Path:
+def make_once(settings: Settings, scale: Scale) -> Path:
     """The folder of a sample company, made unless it is there already.
 
     Its presence says that it is complete: it is made under another name and renamed, the truth
     first.
 
     Args:
-        home: the folder of all data.
+        settings: where it goes.
         scale: which company.
     """
     world = world_name(scale)
-    folder, truth = home / "sample" / world, home / "truth" / world
+    folder, truth = settings.sample / world, settings.truth / world
     if folder.is_dir():
         return folder
     unfinished, unfinished_truth = (
