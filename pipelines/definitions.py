@@ -10,6 +10,7 @@ import dagster as dg
 from models.store import ModelStore
 from pipelines import defs as steps
 from pipelines.dbt import Dbt, open_dbt
+from pipelines.partitions import day_of
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.lock import RunLock
@@ -49,7 +50,7 @@ def defs() -> dg.Definitions:
             lock,
             journal,
             run_id=run.run_id,
-            as_of=date.fromisoformat(run.tags["dagster/partition"]),
+            as_of=date.fromisoformat(day_of(run.tags)),
             source=",".join(settings.source),
             log=settings.log_of(run.run_id),
             actor=settings.actor,

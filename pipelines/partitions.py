@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
@@ -18,4 +19,15 @@ DAILY = dg.DailyPartitionsDefinition(
 
 def as_of_day(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:
     """The day that the run of this context speaks for."""
-    return date.fromisoformat(context.run.tags["dagster/partition"])
+    return date.fromisoformat(day_of(context.run.tags))
+
+
+def day_of(tags: Mapping[str, str]) -> str:
+    """The same, from the tags of a run, as YYYY-MM-DD.
+
+    The runs of a backfill that a policy splits name a range, which is one day here.
+
+    Raises:
+        KeyError: the run has no day.
+    """
+    return tags.get("dagster/partition") or tags["dagster/asset_partition_range_end"]

@@ -10,7 +10,7 @@ from pipelines.alerts import post_alert
 from pipelines.defs.backtest import BACKTEST
 from pipelines.defs.training import RETRAIN_TAG
 from pipelines.failure import errors_of, failure_message
-from pipelines.partitions import DAILY
+from pipelines.partitions import DAILY, day_of
 from pipelines.resources.journal import Journal
 from pipelines.settings import Settings
 
@@ -128,6 +128,6 @@ def run_failed(
             settings.alert_webhook,
             job=run.job_name,
             run_id=run.run_id,
-            as_of=run.tags.get("dagster/partition"),
+            as_of=day_of(run.tags),
             message=message,
         )

@@ -12,11 +12,16 @@ import sys
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.automation_tick_evaluation_context import (
+    build_run_requests_with_backfill_policies,
+)
+from dagster._core.definitions.events import AssetKeyPartitionKey
 
 from checks.suites import ALL_SUITES
 from pipelines.dbt import PROJECT_DIR, lists_declared, manifest
 from pipelines.definitions import DEFAULT_OWNER, FRESHNESS, OWNERS, defs
 from pipelines.defs.backtest import MONTHLY
+from pipelines.partitions import day_of
 from pipelines.sources.contract import load_contract
 
 STEPS = {
@@ -187,3 +192,22 @@ def test_loading_takes_seconds_and_nothing_heavy() -> None:
     assert loaded == []
     # Of the process itself: a machine that does ten things at once lets it wait.
     assert seconds < 15
+
+
+def test_a_backfill_of_a_range_is_one_run_a_day_each_of_the_whole_way(
+    graph: dg.Definitions,
+) -> None:
+    """As the daemon splits what was asked for in the UI. The steps read the day from the tags."""
+    days = ["2026-06-28", "2026-06-29"]
+    way = set(graph.resolve_job_def("daily").asset_layer.executable_asset_keys)
+    with dg.DagsterInstance.ephemeral() as instance:
+        requests = build_run_requests_with_backfill_policies(
+            {AssetKeyPartitionKey(key, day) for key in way for day in days},
+            graph.resolve_asset_graph(),
+            instance,
+        )
+    assert sorted(day_of(request.tags) for request in requests) == days
+    for tags in (request.tags for request in requests):
+        ends = {tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")}
+        assert ends == {day_of(tags)}
+    assert all(set(request.asset_selection or ()) == way for request in requests)
