@@ -211,7 +211,7 @@ class Publisher:
         """
         try:
             target = self._pointer.readlink()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
             target = self._pointer

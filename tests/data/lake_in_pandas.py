@@ -84,8 +84,6 @@ class LakeInPandas:
             name: table[~table.customer_id.isin(tests)] if "customer_id" in table else table
             for name, table in rows.items()
         }
-        # when a product came is read to know the day it belongs to, and goes no further
-        rows["products"] = rows["products"].drop(columns=["launched_at", "launched_on"])
         orders = rows["orders"][["order_id", "customer_id", "ordered_on"]]
         # a line is that of its order
         items = rows["order_items"].drop(columns=["ordered_at", "ordered_on"])

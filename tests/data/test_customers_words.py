@@ -29,10 +29,10 @@ def test_plans_may_name_known_figures_and_nothing_else(new_company: Callable[...
             """
             create table plan_by_reason as
             from (values
-                ('save', 'known', '{days_overdue} days late; {next_grade}'),
+                ('save', 'known', '{rhythm}; {next_grade}'),
                 ('save', 'none', 'late'),
                 ('save', 'empty', null),
-                ('save', 'unknown', '{days_overdue} days late; {hours_overdue}'),
+                ('save', 'unknown', '{rhythm}; {hours_overdue}'),
                 ('save', 'nameless', '{} days late'),
                 ('save', 'unclosed', '{days_overdue} days late; {'),
                 ('save', 'unopened', 'days_overdue} days late')

@@ -67,9 +67,9 @@ def test_an_order_lands_on_its_business_day(
     assert source.latest_day() == date(2024, 7, 1)
     [table] = source.tables()
     day = date.fromisoformat(as_of)
-    intake = Lake(settings.lake, timezone=settings.timezone).write(
-        table, day, [source.deliver(table, day)]
-    )
+    lake = Lake(settings.lake, timezone=settings.timezone)
+    intake = lake.write(table, day, [source.deliver(table, day)])
+    lake.accept(day)
     # the lake takes what has happened by the midnight of the shop
     assert intake.manifest.rows == len(expected)
     found = company.rows(
