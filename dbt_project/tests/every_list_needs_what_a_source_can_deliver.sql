@@ -1,5 +1,9 @@
 -- A column that no source can deliver would never be missed, or always.
-select wanted.*
+select
+    wanted.list_code,
+    wanted.need_no,
+    wanted.table_name,
+    wanted.column_name
 from {{ ref('list_needs') }} as wanted
 left join {{ ref('source_inventory') }} as columns
     on
