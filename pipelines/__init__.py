@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 # A home keeps its models in a folder `models`. Whoever starts Dagster in a home would have Python
-# take that folder for the room of the same name.
+# take that folder for the room of the same name; the room is bound here, before Dagster changes
+# and restores the places where Python looks.
 _ROOT = str(Path(__file__).resolve().parent.parent)
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
+
+import models  # noqa: E402, F401
