@@ -18,6 +18,7 @@ import pandas as pd
 
 from models.errors import TooLittleDataError
 from models.evaluation import (
+    CHALLENGER,
     LIFT_SHARE,
     LOSSES,
     METRICS,
@@ -31,7 +32,7 @@ from models.features import SNAPSHOT, FloatArray, labelled
 from models.native import thread_limit
 from models.plots import Plot
 from models.splits import MIN_TRAINING_SNAPSHOTS
-from models.training import CHALLENGER, Progress, judged_at
+from models.training import Progress, judged_at
 
 CUTOFFS: Final = 6
 # The most that lift_at_10 can be: all of the first tenth churners, or all churners in it.

@@ -22,13 +22,13 @@ import numpy as np
 
 from models.baselines import Logistic, histories
 from models.calibration import at_own_level
-from models.features import BoolArray, Feature, FeatureMatrix, FloatArray
+from models.features import Feature, FeatureMatrix, FloatArray
 from models.leaves import Leaves, add_up
-from models.native import xgboost
+from models.native import tree_input, xgboost
 from models.outcomes import Outcomes
 from models.pareto_nbd import ParetoNbd
 from models.predictors import Contributions, log_odds
-from models.tree_file import require_sound, trees_of
+from models.tree_file import sound_trees
 
 # What the purchase model says of a customer, as features; its own names in the drivers.
 SILENT = "pareto_nbd_silent"
@@ -110,7 +110,7 @@ class ChurnTrees:
         booster = xgboost().train(
             PARAMETERS
             | {"min_child_weight": weight, "seed": seed, "nthread": threads, "verbosity": 0},
-            _data(_widen(matrix, views), threads, given, churned),
+            tree_input(matrix.beside(PURCHASE_FEATURES, views), threads, churned, given),
             num_boost_round=ROUNDS,
         )
         ubj = bytes(booster.save_raw("ubj"))
@@ -135,16 +135,15 @@ class ChurnTrees:
         Raises:
             StoreError: when the bytes are not a sound tree model.
         """
-        self.require_sound()
-        return [Leaves.of(tree) for tree in trees_of(self.ubj)]
+        return [Leaves.of(tree) for tree in self.require_sound()]
 
-    def require_sound(self) -> None:
-        """Refuse trees that native code could stumble over, before it sees them.
+    def require_sound(self) -> list[dict[str, Any]]:
+        """The trees as the bytes hold them; those that native code could stumble over are refused.
 
         Raises:
             StoreError: when the bytes are not a sound tree model over these features.
         """
-        require_sound(self.ubj, features=len(self.names) + len(PURCHASE_FEATURES))
+        return sound_trees(self.ubj, features=len(self.names) + len(PURCHASE_FEATURES))
 
     def margin(self, matrix: FeatureMatrix) -> FloatArray:
         """Log odds of churn, but for the level of the day."""
@@ -174,7 +173,8 @@ class ChurnTrees:
         """The trees' input, and the purchase model's log odds of silence."""
         views = _views(matrix, self.purchases, float(self.horizon_days))
         given = _given(views, self.reference, regression)
-        data = _data(_widen(matrix.columns(self.names), views), self.threads, given)
+        wide = matrix.columns(self.names).beside(PURCHASE_FEATURES, views)
+        data = tree_input(wide, self.threads, start=given)
         return data, _silent(views, self.reference)
 
     def importance(self) -> dict[str, float]:
@@ -222,25 +222,3 @@ def _silent(views: FloatArray, reference: float) -> FloatArray:
 
 def _given(views: FloatArray, reference: float, regression: FloatArray) -> FloatArray:
     return GIVEN * (_silent(views, reference) + regression)
-
-
-def _widen(matrix: FeatureMatrix, views: FloatArray) -> FeatureMatrix:
-    values = np.empty((len(matrix), matrix.values.shape[1] + views.shape[1]), dtype=np.float32)
-    values[:, : matrix.values.shape[1]] = matrix.values
-    values[:, matrix.values.shape[1] :] = views
-    return FeatureMatrix((*matrix.features, *PURCHASE_FEATURES), values)
-
-
-def _data(
-    matrix: FeatureMatrix, threads: int, given: FloatArray, churned: BoolArray | None = None
-) -> Any:
-    """XGBoost's matrix; codes stay categories, NaN stays missing."""
-    return xgboost().DMatrix(
-        matrix.values,
-        churned,
-        base_margin=given,
-        feature_names=list(matrix.names),
-        feature_types=["c" if each.kind == "category" else "q" for each in matrix.features],
-        enable_categorical=True,
-        nthread=threads,
-    )

@@ -30,6 +30,8 @@ from models.calibration import fit_level
 from models.features import BoolArray, FloatArray
 from models.predictors import log_odds
 
+# The role of what a training learnt, before it is judged.
+CHALLENGER: Final = "challenger"
 # By this the gate decides. The served figures are probabilities, multiplied by money downstream: a
 # metric of ranking alone would promote a model whose probabilities are wrong. Their level though is
 # one forecast for all candidates alike, and in one window a matter of luck.
@@ -338,7 +340,7 @@ def mean_of(evaluations: Sequence[Evaluation]) -> Figures:
 
 def cannot_tell(evaluation: Evaluation, baselines: list[str]) -> bool:
     """Whether chance alone leaves open if the challenger or the best baseline is the better one."""
-    gain = evaluation.gain("challenger", evaluation.best(baselines))
+    gain = evaluation.gain(CHALLENGER, evaluation.best(baselines))
     return gain.lower <= 0 <= gain.upper
 
 
@@ -366,9 +368,9 @@ def gate(
     stands = is_judged and not _falls_short(evaluation, "champion", best)
     latest = [("champion", evaluation, 1)] if stands else []
     for rival, figures, windows in [*latest, (best, together, 1 + len(earlier))]:
-        why = _falls_short(figures, "challenger", rival)
-        gained = _gained(figures, "challenger", rival, windows)
-        expected = _expected(evaluation, "challenger", rival)
+        why = _falls_short(figures, CHALLENGER, rival)
+        gained = _gained(figures, CHALLENGER, rival, windows)
+        expected = _expected(evaluation, CHALLENGER, rival)
         if why:
             said = f"the trees {why}; {gained}; {expected}."
             if stands:
@@ -377,7 +379,7 @@ def gate(
             return Verdict(best, True, f"The baseline {best} is served: {said}")
     champion = " and the champion" if stands else ", which the champion no longer does"
     return Verdict(
-        "challenger",
+        CHALLENGER,
         True,
         f"The trees are served: they beat the best baseline ({best})"
         f"{champion if is_judged else ''}; {gained}; {expected}.",

@@ -133,6 +133,14 @@ class FeatureMatrix:
         at = [self.names.index(name) for name in names]
         return FeatureMatrix(tuple(self.features[i] for i in at), self.values[:, at])
 
+    def beside(self, features: Sequence[Feature], values: FloatArray) -> FeatureMatrix:
+        """The same with further features behind it, row by row, as the trees read them."""
+        have = self.values.shape[1]
+        together = np.empty((len(self), have + len(features)), dtype=np.float32)
+        together[:, :have] = self.values
+        together[:, have:] = values
+        return FeatureMatrix((*self.features, *features), together)
+
 
 @dataclass(frozen=True)
 class FeatureSchema:

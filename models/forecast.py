@@ -33,10 +33,10 @@ from models.features import (
     FloatArray,
     days,
 )
-from models.native import xgboost
+from models.native import tree_input, xgboost
 from models.purchases import PurchaseView
 from models.segments import DIVISIONS, PROFIT_SO_FAR
-from models.tree_file import require_sound
+from models.tree_file import sound_trees
 from models.version import CARD_FILE, Version, canonical_json, readable
 
 FORMAT: Final = 2
@@ -227,27 +227,10 @@ def grow(
     """Grow trees that correct `start`, on the scale of the objective's margin; UBJSON."""
     booster = xgboost().train(
         {**parameters, "seed": seed, "nthread": threads, "verbosity": 0},
-        _data(matrix, threads, target, start),
+        tree_input(matrix, threads, target, start),
         num_boost_round=rounds,
     )
     return bytes(booster.save_raw("ubj"))
-
-
-def _data(
-    matrix: FeatureMatrix,
-    threads: int,
-    target: FloatArray | None = None,
-    start: FloatArray | None = None,
-) -> Any:
-    return xgboost().DMatrix(
-        matrix.values,
-        target,
-        base_margin=start,
-        feature_names=list(matrix.names),
-        feature_types=["c" if each.kind == "category" else "q" for each in matrix.features],
-        enable_categorical=True,
-        nthread=threads,
-    )
 
 
 @dataclass(frozen=True)
@@ -291,7 +274,7 @@ class Forecast(Version):
         self, matrix: FeatureMatrix, start: FloatArray | None = None, *, trees: str = MODEL
     ) -> FloatArray:
         """The sum of the trees of one name for each row, on top of `start`."""
-        data = _data(matrix.columns(self.names), self.threads, start=start)
+        data = tree_input(matrix.columns(self.names), self.threads, start=start)
         margin: FloatArray = (
             self.boosters[trees].predict(data, output_margin=True).astype(np.float64)
         )
@@ -369,7 +352,7 @@ class Forecast(Version):
         if forecast.names and not forecast.trees:
             raise StoreError("the forecast reads features into trees and does not hold any")
         for ubj in forecast.trees.values():
-            require_sound(ubj, features=len(forecast.names))
+            sound_trees(ubj, features=len(forecast.names))
         return forecast
 
 

@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from models.card import Card
 from models.errors import TooLittleDataError
-from models.evaluation import EVALUATION_COLUMNS, Figures
+from models.evaluation import CHALLENGER, EVALUATION_COLUMNS, Figures
 from models.forecast import MODEL, Forecast, Snapshots
 from models.native import thread_limit
 from models.plots import Plot
 from models.version import libraries
 
-CHALLENGER: Final = "challenger"
 FORECAST_EVALUATION_COLUMNS = ("model_kind", *EVALUATION_COLUMNS)
 REPRODUCE = (
     "The same rows, settings, threads and library versions give the same bytes, and so the same "

@@ -10,7 +10,10 @@ the environment by whoever starts the process (pipelines/settings.py), and not h
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.features import BoolArray, FeatureMatrix, FloatArray
 
 
 def xgboost() -> ModuleType:
@@ -18,6 +21,31 @@ def xgboost() -> ModuleType:
     import xgboost as module  # noqa: PLC0415
 
     return module
+
+
+def tree_input(
+    matrix: FeatureMatrix,
+    threads: int,
+    target: FloatArray | BoolArray | None = None,
+    start: FloatArray | None = None,
+) -> Any:
+    """XGBoost's own matrix; codes stay categories, NaN stays missing.
+
+    Args:
+        matrix: one row per row, in the order of the trees' features.
+        threads: that read it.
+        target: what is learnt; None where the trees are asked.
+        start: what the trees correct.
+    """
+    return xgboost().DMatrix(
+        matrix.values,
+        target,
+        base_margin=start,
+        feature_names=list(matrix.names),
+        feature_types=["c" if each.kind == "category" else "q" for each in matrix.features],
+        enable_categorical=True,
+        nthread=threads,
+    )
 
 
 def logistic_regression(**options: Any) -> Any:

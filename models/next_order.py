@@ -24,7 +24,7 @@ from scipy import special
 from models import metrics
 from models.calibration import EPSILON, at_own_level
 from models.card import Card
-from models.evaluation import Evaluation, ProbabilityMetrics, judge
+from models.evaluation import CHALLENGER, Evaluation, ProbabilityMetrics, judge
 from models.features import (
     INTERVAL,
     NEXT_ORDER,
@@ -44,7 +44,7 @@ from models.forecast import (
     longest_windows,
     require_judgeable,
 )
-from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
+from models.forecast_training import Kind, Learnt, Setting, decide, role_of
 from models.plots import Plot
 from models.plots import calibration as calibration_plot
 from models.segments import DECIMALS, MIN_OF_EITHER, by_segment, divide, parts

@@ -36,7 +36,7 @@ from models.baselines import histories
 from models.bg_nbd import BgNbd
 from models.card import Card
 from models.errors import TooLittleDataError
-from models.evaluation import judge
+from models.evaluation import CHALLENGER, judge
 from models.features import FeatureMatrix, FloatArray
 from models.forecast import (
     ENOUGH_ROWS,
@@ -48,7 +48,7 @@ from models.forecast import (
     longest_windows,
     require_judgeable,
 )
-from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
+from models.forecast_training import Kind, Learnt, Setting, decide, role_of
 from models.metrics import AmountMetrics
 from models.plots import Plot
 from models.purchases import LEAST_PROFIT, VIEW, PurchaseView

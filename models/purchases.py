@@ -80,10 +80,7 @@ class PurchaseView:
             order_profit,
             np.maximum(orders * order_profit, LEAST_PROFIT),
         )
-        values = np.empty((len(matrix), len(matrix.names) + len(view)), dtype=np.float32)
-        values[:, : -len(view)] = matrix.values
-        values[:, -len(view) :] = np.column_stack(view)
-        return FeatureMatrix((*matrix.features, *VIEW), values)
+        return matrix.beside(VIEW, np.column_stack(view))
 
     def to_json(self) -> dict[str, Any]:
         """The parameters of both."""

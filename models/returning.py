@@ -24,10 +24,10 @@ from models.baselines import Recency
 from models.calibration import Calibration
 from models.card import Card
 from models.errors import TooLittleDataError
-from models.evaluation import PRIMARY, evaluate
+from models.evaluation import CHALLENGER, PRIMARY, evaluate
 from models.features import NEXT_ORDER, OBSERVED, BoolArray, FeatureMatrix, FloatArray
 from models.forecast import MIN_TRAINING_SNAPSHOTS, MODEL, Forecast, Snapshots
-from models.forecast_training import CHALLENGER, Kind, Learnt, Setting, decide, role_of
+from models.forecast_training import Kind, Learnt, Setting, decide, role_of
 from models.plots import calibration as calibration_plot
 from models.predictors import log_odds
 from models.purchases import PurchaseView

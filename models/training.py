@@ -27,6 +27,7 @@ from models.churn_card import PURPOSE, TITLE, trained_card
 from models.drift import Reference
 from models.errors import FrameError, TooLittleDataError
 from models.evaluation import (
+    CHALLENGER,
     EVALUATION_COLUMNS,
     Evaluation,
     Sample,
@@ -58,8 +59,6 @@ BASELINE_ROLES = [
     PurchaseModel.role,
     ParetoPurchaseModel.role,
 ]
-# What is judged: the predictor that `fit` would serve.
-CHALLENGER = "challenger"
 # How many windows, a horizon apart, judge together where the latest alone cannot tell.
 WINDOWS = 3
 # Customers, all their snapshots with them, beyond which training takes longer and gets no better:
@@ -201,9 +200,7 @@ def train(
 
     tell(f"judging on {len(churned):,} customers of {test}")
     with thread_limit(threads):
-        probabilities = {CHALLENGER: model.probability(tested.matrix, tested.outcomes.snapshots)}
-        for role in BASELINE_ROLES:
-            probabilities[role] = model.probability(tested.matrix, tested.outcomes.snapshots, role)
+        probabilities = _stated(model, tested.matrix, tested.outcomes)
         test_frame = rows[rows[SNAPSHOT] == pd.Timestamp(test)]
         champion_note = None
         if champion is not None:
@@ -294,14 +291,20 @@ def judged_at(
     tested = rows[rows[SNAPSHOT] == pd.Timestamp(day)]
     matrix, outcomes = model.schema.encode(tested), Outcomes.of(tested)
     with thread_limit(threads):
-        probabilities = {
-            role: model.probability(matrix, outcomes.snapshots, served)
-            for role, served in {CHALLENGER: model.serves, **{r: r for r in BASELINE_ROLES}}.items()
-            if served in model.predictors
-        }
+        probabilities = _stated(model, matrix, outcomes)
     return Sample(
         outcomes.churned(horizon_days), probabilities, tested[CUSTOMER].astype(str).to_numpy()
     )
+
+
+def _stated(model: ChurnModel, matrix: FeatureMatrix, outcomes: Outcomes) -> dict[str, FloatArray]:
+    """The probabilities of what the model serves, and of each baseline that it holds."""
+    judged = {CHALLENGER: model.serves, **{role: role for role in BASELINE_ROLES}}
+    return {
+        role: model.probability(matrix, outcomes.snapshots, served)
+        for role, served in judged.items()
+        if served in model.predictors
+    }
 
 
 def _earlier(
@@ -581,7 +584,7 @@ def _speaking(serves: str) -> str:
 
     A version holds its trees and all baselines, and serves with one of them.
     """
-    return "challenger" if serves == ChurnTrees.role else serves
+    return CHALLENGER if serves == ChurnTrees.role else serves
 
 
 def _evaluations(

@@ -30,12 +30,15 @@ _DTYPES = {
 _MAX_DEPTH = 20
 
 
-def require_sound(ubj: bytes, *, features: int) -> None:
-    """Refuse a tree model that native code could stumble over.
+def sound_trees(ubj: bytes, *, features: int) -> list[dict[str, Any]]:
+    """The trees of a model, which is refused where native code could stumble over it.
 
     Args:
         ubj: the model as XGBoost saved it.
         features: how many features the model may split on.
+
+    Returns:
+        The trees as the model holds them: a list a field, an entry a node.
 
     Raises:
         StoreError: when the bytes are no UBJSON, no gradient-boosted trees, or point outside.
@@ -64,18 +67,11 @@ def require_sound(ubj: bytes, *, features: int) -> None:
             raise StoreError(f"expected {count} trees of one output, found {len(trees)}")
         for tree in trees:
             _require_sound_tree(tree, features)
+        return list(trees)
     except StoreError:
         raise
     except (KeyError, TypeError, ValueError, IndexError, struct.error, RecursionError) as error:
         raise StoreError(f"the tree model is not readable: {error!r}") from error
-
-
-def trees_of(ubj: bytes) -> list[dict[str, Any]]:
-    """The trees of a sound model, as it holds them: a list a field, an entry a node."""
-    trees: list[dict[str, Any]] = _Reader(ubj).document()["learner"]["gradient_booster"]["model"][
-        "trees"
-    ]
-    return trees
 
 
 def _require_sound_tree(tree: dict[str, Any], features: int) -> None:

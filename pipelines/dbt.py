@@ -30,7 +30,7 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from pipelines.errors import HomingError, TablesError
-from pipelines.failed_tables import failures, tables_error
+from pipelines.failed_tables import RESULTS, failures, tables_error
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.lineage import STATE_PATH, column_lineage
 from pipelines.resources.warehouse import Warehouse
@@ -38,7 +38,6 @@ from pipelines.settings import PROJECT_ROOT, Settings, child_environment
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 PARSED_DBT = "pipelines.parsed_dbt"  # started in place of `dbt`
-RESULTS = "run_results.json"  # dbt's own name, as in parsed_dbt
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
 Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 
 import dagster as dg
 
 from models.store import ModelStore
 from pipelines import defs as steps
 from pipelines.dbt import Dbt, open_dbt
-from pipelines.partitions import day_of
+from pipelines.partitions import as_of_day
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.lock import RunLock
@@ -50,7 +50,7 @@ def defs() -> dg.Definitions:
             lock,
             journal,
             run_id=run.run_id,
-            as_of=date.fromisoformat(day_of(run.tags)),
+            as_of=as_of_day(context),
             source=",".join(settings.source),
             log=settings.log_of(run.run_id),
             actor=settings.actor,

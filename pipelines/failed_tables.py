@@ -14,6 +14,7 @@ from typing import Any
 from pipelines.durable import write_atomically
 from pipelines.errors import TablesError
 
+RESULTS = "run_results.json"  # dbt's own name
 _FAILED = {"fail", "error", "runtime error", "partial success"}
 
 

@@ -28,10 +28,10 @@ from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 
+from pipelines.failed_tables import RESULTS
 from pipelines.process import collect_rarely, leave
 
 PARSED = Path("target", "partial_parse.msgpack")  # within the project; `make` writes it
-RESULTS = "run_results.json"  # dbt's own name for how long each table took
 FAILED, BROKEN = 1, 2  # dbt's own exit codes: some node failed; dbt could not work at all
 
 

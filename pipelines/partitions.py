@@ -7,6 +7,7 @@ from datetime import date
 
 import dagster as dg
 
+from pipelines.errors import HomingError
 from pipelines.settings import Settings
 
 _SETTINGS = Settings.read()
@@ -17,17 +18,23 @@ DAILY = dg.DailyPartitionsDefinition(
 )
 
 
-def as_of_day(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:
-    """The day that the run of this context speaks for."""
-    return date.fromisoformat(day_of(context.run.tags))
-
-
-def day_of(tags: Mapping[str, str]) -> str:
-    """The same, from the tags of a run, as YYYY-MM-DD.
-
-    The runs of a backfill that a policy splits name a range, which is one day here.
+def as_of_day(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.InitResourceContext,
+) -> date:
+    """The day that the run of this context speaks for.
 
     Raises:
-        KeyError: the run has no day.
+        HomingError: the run has no day.
     """
-    return tags.get("dagster/partition") or tags["dagster/asset_partition_range_end"]
+    day = day_of(context.run.tags)
+    if day is None:
+        raise HomingError("the run speaks for no day; choose a partition and launch it again")
+    return date.fromisoformat(day)
+
+
+def day_of(tags: Mapping[str, str]) -> str | None:
+    """The same, from the tags of a run, as YYYY-MM-DD; None: it was launched without a day.
+
+    The runs of a backfill that a policy splits name a range, which is one day here.
+    """
+    return tags.get("dagster/partition") or tags.get("dagster/asset_partition_range_end")

@@ -43,9 +43,8 @@ def serve(settings: Settings, console: Console) -> int:
     console.print(f"Dagster on http://{HOST}:{port} (stop with Ctrl-C)")
     # Nothing that waits to be written survives the change of process.
     sys.stdout.flush()
-    # From the project Dagster would warn that the dagster.yaml there is not the one in use; and in
-    # the home itself Python would find a folder `models`.
-    os.chdir(settings.dagster_home)
+    # From the project Dagster would warn that the dagster.yaml there is not the one in use.
+    os.chdir(settings.home)
     # A shell starts what runs in the background with this signal ignored, and whoever ignores it
     # here ignores SIGTERM as well: the UI could not be stopped but by force.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -10,7 +10,7 @@ from models.churn import ChurnTrees
 from models.leaves import Leaves, add_up
 from models.native import xgboost
 from models.training import TrainingResult
-from models.tree_file import trees_of
+from models.tree_file import sound_trees
 
 ROWS, FEATURES = 400, 5
 
@@ -54,7 +54,9 @@ def test_agrees_with_xgboost_on_codes_and_gaps(depth: int):
         data,
         num_boost_round=20,
     )
-    trees = [Leaves.of(tree) for tree in trees_of(bytes(booster.save_raw("ubj")))]
+    trees = [
+        Leaves.of(tree) for tree in sound_trees(bytes(booster.save_raw("ubj")), features=FEATURES)
+    ]
 
     margin, contributions = add_up(trees, booster.predict(data, pred_leaf=True), start, FEATURES)
 

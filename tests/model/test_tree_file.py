@@ -10,7 +10,7 @@ import pytest
 from models.churn import ChurnTrees
 from models.errors import StoreError
 from models.training import TrainingResult
-from models.tree_file import require_sound
+from models.tree_file import sound_trees
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_indices_that_point_outside_are_refused(trees: ChurnTrees, array: str, v
 def test_every_cut_is_refused(trees: ChurnTrees):
     for share in range(50):
         with pytest.raises(StoreError):
-            require_sound(trees.ubj[: share * len(trees.ubj) // 50], features=len(trees.names) + 3)
+            sound_trees(trees.ubj[: share * len(trees.ubj) // 50], features=len(trees.names) + 3)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_every_cut_is_refused(trees: ChurnTrees):
 )
 def test_other_documents_are_refused(document: bytes):
     with pytest.raises(StoreError):
-        require_sound(document, features=3)
+        sound_trees(document, features=3)
 
 
 def test_another_number_of_features_is_refused(trees: ChurnTrees):
     with pytest.raises(StoreError, match="expected trees over 2 features"):
-        require_sound(trees.ubj, features=2)
+        sound_trees(trees.ubj, features=2)

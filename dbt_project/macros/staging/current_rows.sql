@@ -80,7 +80,8 @@ select * from final
 
 {# A value that becomes known with an event, or the first of several, is NULL before that event. #}
 {%- macro known_value(column, name) -%}
-    {%- set events = known_with(column) | map('replace', '_at', '_on') | list -%}
+    {%- set events = [] -%}
+    {%- for event in known_with(column) %}{% do events.append(date_name(event)) %}{% endfor -%}
     {%- if events -%}
         {%- set known_on = events[0] if events | length == 1 else 'least(' ~ events | join(', ') ~ ')' -%}
         case when coalesce({{ known_on }} <= {{ as_of() }}, true) then {{ name }} end as {{ name }}
