@@ -116,6 +116,7 @@ class World:
             """
             select customer_id, owner_id, coalesce(updated_at, _batch) as written_at, created_on
             from lake_customer_versions
+            semi join lake_customers using (customer_id)  -- a test account is no customer
             order by written_at, _batch, _row
             """
         ).fetchall()
