@@ -24,12 +24,12 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from models import outlook, profit
-from models.evaluation import judge
-from models.features import NEXT_ORDER, OBSERVED, SNAPSHOT, FloatArray
-from models.forecast import HORIZONS, Snapshots, Windows, longest_windows
-from models.forecast_training import Setting
-from models.metrics import AmountMetrics
+from models.evaluation.amounts import AmountMetrics
+from models.evaluation.judging import judge
+from models.forecasts import outlook, profit
+from models.forecasts.forecast import HORIZONS, Snapshots, Windows, longest_windows
+from models.forecasts.training import Setting
+from models.frame.features import NEXT_ORDER, OBSERVED, SNAPSHOT, FloatArray
 
 FRAME = """
     select features.*, outcomes.* exclude (snapshot_on, customer_id)

@@ -25,10 +25,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from models.evaluation import evaluate
-from models.features import labelled
-from models.outcomes import Outcomes
-from models.training import fit
+from models.churn.training import fit
+from models.evaluation.judging import evaluate
+from models.frame.features import labelled
+from models.frame.outcomes import Outcomes
 from pipelines.settings import PROJECT_ROOT
 
 METRICS = ("auc", "average_precision", "log_loss", "brier", "ece")

@@ -2,11 +2,11 @@
 
     python -m benchmarks.levels --seeds 6
 
-The level of churn (models/calibration.py) is the same question for every predictor, and needs no
-more than who ordered when. So it is asked of shops that are made of nothing else: customers buy
-and leave as Pareto/NBD has it, while months, growth and luck move all of them; every seed draws
-another shop. Their records begin in the midst of their lives, as real ones do. Beside them stands
-the sample company, and order files that are named.
+The level of churn (models/probability/calibration.py) is the same question for every predictor,
+and needs no more than who ordered when. So it is asked of shops that are made of nothing else:
+customers buy and leave as Pareto/NBD has it, while months, growth and luck move all of them; every
+seed draws another shop. Their records begin in the midst of their lives, as real ones do. Beside
+them stands the sample company, and order files that are named.
 
 As of every second month-end the purchase model is fitted anew, its level is forecast as the
 product does, and compared with what came. Errors are in points of the share that churns.
@@ -27,11 +27,11 @@ import pandas as pd
 from scipy import special
 
 from benchmarks.realism import purchases_of
-from models.calibration import PULSE_DAYS, Calibration, Level
-from models.evaluation import expected_calibration_error
-from models.features import BoolArray, FloatArray
-from models.pareto_nbd import ParetoNbd
-from models.predictors import log_odds
+from models.evaluation.judging import expected_calibration_error
+from models.frame.features import BoolArray, FloatArray
+from models.probability.calibration import PULSE_DAYS, Calibration, Level
+from models.probability.predictors import log_odds
+from models.purchase.pareto_nbd import ParetoNbd
 from pipelines.sources.sample.customers import make_customers
 from pipelines.sources.sample.lives import lives
 from pipelines.sources.sample.parameters import Scale

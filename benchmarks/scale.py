@@ -25,9 +25,9 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from models import scoring, training
-from models.churn import PURCHASE_FEATURES, ChurnTrees
-from models.model import ChurnModel
+from models.churn import scoring, training
+from models.churn.model import ChurnModel
+from models.churn.trees import PURCHASE_FEATURES, ChurnTrees
 from models.native import xgboost
 from pipelines.defs.training import SEED, training_frame
 from pipelines.resources.warehouse import Warehouse, literal, quoted

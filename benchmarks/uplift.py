@@ -20,7 +20,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from models.uplift import Prepared, Trial, held_out_qini, learn, mean_with_interval
+from models.effects.uplift import Prepared, Trial, held_out_qini, learn, mean_with_interval
 
 FEATURES = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]
 REPETITIONS = 5

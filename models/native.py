@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from models.features import BoolArray, FeatureMatrix, FloatArray
+    from models.frame.features import BoolArray, FeatureMatrix, FloatArray
 
 
 def xgboost() -> ModuleType:

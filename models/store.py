@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from models.errors import StoreError
-from models.version import Version, canonical_json, sha256, version_of
+from models.versions.version import Version, canonical_json, sha256, version_of
 
 if TYPE_CHECKING:
-    from models.effect_version import EffectVersion
-    from models.forecast import Forecast
-    from models.model import ChurnModel
+    from models.churn.model import ChurnModel
+    from models.effects.version import EffectVersion
+    from models.forecasts.forecast import Forecast
 
 MANIFEST: Final = "manifest.json"
 POINTER: Final = "champion.json"
@@ -281,7 +281,7 @@ class ModelStore(VersionStore["ChurnModel"]):
     """The versions of the churn model."""
 
     def _read(self, files: Mapping[str, bytes]) -> ChurnModel:
-        from models.model import ChurnModel  # noqa: PLC0415
+        from models.churn.model import ChurnModel  # noqa: PLC0415
 
         return ChurnModel.from_files(files)
 
@@ -290,7 +290,7 @@ class ForecastStore(VersionStore["Forecast"]):
     """The versions of one kind of forecast."""
 
     def _read(self, files: Mapping[str, bytes]) -> Forecast:
-        from models.forecast import Forecast  # noqa: PLC0415
+        from models.forecasts.forecast import Forecast  # noqa: PLC0415
 
         return Forecast.from_files(files)
 
@@ -299,7 +299,7 @@ class EffectStore(VersionStore["EffectVersion"]):
     """The versions of what acting does."""
 
     def _read(self, files: Mapping[str, bytes]) -> EffectVersion:
-        from models.effect_version import EffectVersion  # noqa: PLC0415
+        from models.effects.version import EffectVersion  # noqa: PLC0415
 
         return EffectVersion.from_files(files)
 

@@ -51,7 +51,7 @@ def stage_flow(moves: Mapping[tuple[str, str], int], title: str) -> bytes:
     """
     import numpy as np  # noqa: PLC0415  pictures are drawn in a run, not when Dagster loads
 
-    from models.plots import canvas, png  # noqa: PLC0415
+    from models.versions.plots import canvas, png  # noqa: PLC0415
 
     figure, axes = canvas()
     gap = GAP_SHARE * sum(moves.values())

@@ -57,9 +57,9 @@ def backtest(
     session: dg.ResourceParam[Session],
 ) -> dg.MaterializeResult:
     """Fit at cutoffs over the month-ends at hand; the next published version shows the figures."""
-    from models import backtest as backtests  # noqa: PLC0415  XGBoost takes seconds to import
+    from models.churn import backtest as backtests  # noqa: PLC0415  XGBoost takes seconds to import
     from models.errors import TooLittleDataError  # noqa: PLC0415
-    from models.features import feature_names  # noqa: PLC0415
+    from models.frame.features import feature_names  # noqa: PLC0415
 
     as_of = as_of_day(context)
     frame = training_frame(warehouse)

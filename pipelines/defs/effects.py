@@ -80,7 +80,8 @@ def effects(
     lake: dg.ResourceParam[Lake],
 ) -> Iterator[dg.MaterializeResult]:
     """Learn effects from all campaigns whose windows are over by the day, and keep the version."""
-    from models import effect_version, treatment_effects  # noqa: PLC0415  pandas can wait
+    from models.effects import treatment_effects  # noqa: PLC0415  pandas can wait
+    from models.effects import version as effect_version  # noqa: PLC0415  pandas can wait
     from models.native import thread_limit  # noqa: PLC0415
 
     as_of = as_of_day(context)

@@ -17,7 +17,7 @@ from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from models.forecast import Forecast
+    from models.forecasts.forecast import Forecast
 
 FORECASTS = dg.AssetKey(["models", "forecasts"])
 FIGURES = dg.AssetKey(["feedback", "forecast_evaluations"])
@@ -31,7 +31,7 @@ def store_of(settings: Settings, kind: str) -> ForecastStore:
 
 def served(settings: Settings, as_of: date) -> "dict[str, Forecast]":
     """The versions that speak for a day, by kind; a kind that was never trained is left out."""
-    from models.outlook import KINDS  # noqa: PLC0415
+    from models.forecasts.outlook import KINDS  # noqa: PLC0415
 
     found = {kind: store_of(settings, kind).load_champion(as_of).model for kind in KINDS}
     return {kind: forecast for kind, forecast in found.items() if forecast is not None}
@@ -67,7 +67,8 @@ def train_forecasts(
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
     """Train when churn is trained; each judged version is served until the next training."""
-    from models import forecast_training, outlook  # noqa: PLC0415  XGBoost takes seconds to import
+    from models.forecasts import outlook  # noqa: PLC0415  XGBoost takes seconds to import
+    from models.forecasts import training as forecast_training  # noqa: PLC0415  XGBoost takes seconds to import
 
     as_of = as_of_day(context)
     decisions, rows, figures = {}, 0, 0
@@ -158,7 +159,7 @@ def score_outlook(
     session: dg.ResourceParam[Session],
 ) -> dg.MaterializeResult:
     """Look ahead from the snapshot of the day with the versions that the day may know."""
-    from models import outlook  # noqa: PLC0415  XGBoost takes seconds to import
+    from models.forecasts import outlook  # noqa: PLC0415  XGBoost takes seconds to import
 
     as_of = as_of_day(context)
     versions = served(settings, as_of)

@@ -23,7 +23,7 @@ from pipelines.sources.contract import load_contract
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.monitoring import Alert
+    from models.monitoring.performance import Alert
 
 DRIFT = dg.AssetKey(["feedback", "drift"])
 MONITORING = dg.AssetKey(["feedback", "monitoring"])
@@ -116,7 +116,7 @@ def monitor(
     """Compare the day's customers with those learnt from, and earlier scores with what came."""
     import pandas as pd  # noqa: PLC0415
 
-    from models import monitoring  # noqa: PLC0415
+    from models.monitoring import performance as monitoring  # noqa: PLC0415
 
     as_of = as_of_day(context)
     model = champion_of(model_store, as_of)

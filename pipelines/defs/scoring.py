@@ -41,7 +41,7 @@ def score(
     session: dg.ResourceParam[Session],
 ) -> dg.MaterializeResult:
     """Score the snapshot of the day with the model that the day may know."""
-    from models import scoring  # noqa: PLC0415  XGBoost takes seconds to import
+    from models.churn import scoring  # noqa: PLC0415  XGBoost takes seconds to import
 
     as_of = as_of_day(context)
     model = champion_of(model_store, as_of)

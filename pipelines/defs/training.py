@@ -20,7 +20,7 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.model import ChurnModel
+    from models.churn.model import ChurnModel
 
 RETRAIN_TAG = "homing/retrain"
 SEED = 20260630  # fixed, so that the same data give the same bytes
@@ -87,7 +87,9 @@ def train(
 ) -> Iterator[dg.MaterializeResult]:
     """Train when due, else keep what is served; either way say which model that is."""
     # XGBoost takes seconds to import: only a run that gets here pays for it.
-    from models import evaluation, plots, training  # noqa: PLC0415
+    from models.churn import training  # noqa: PLC0415
+    from models.evaluation import judging  # noqa: PLC0415
+    from models.versions import plots  # noqa: PLC0415
 
     as_of = as_of_day(context)
     if session.training:
@@ -132,14 +134,14 @@ def train(
         metadata={
             "is_new": session.training,
             "dagster/partition_row_count": figures,
-            "dagster/column_lineage": lineage(evaluation.EVALUATION_COLUMNS, served.schema.names),
+            "dagster/column_lineage": lineage(judging.EVALUATION_COLUMNS, served.schema.names),
         },
     )
 
 
 def training_frame(warehouse: Warehouse) -> "pd.DataFrame":
     """Features of every month-end with what came after, of as many customers as are enough."""
-    from models import training  # noqa: PLC0415
+    from models.churn import training  # noqa: PLC0415
 
     return warehouse.frame(
         # A hash of who they are draws the customers: the same ones in every run.

@@ -8,12 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.baselines import LOGISTIC_C, Logistic, ParetoPurchaseModel, PurchaseModel, Recency, Rule
-from models.bg_nbd import BgNbd
-from models.features import FeatureMatrix, FeatureSchema
+from models.churn.baselines import (
+    LOGISTIC_C,
+    Logistic,
+    ParetoPurchaseModel,
+    PurchaseModel,
+    Recency,
+    Rule,
+)
+from models.frame.features import FeatureMatrix, FeatureSchema
 from models.native import logistic_regression
-from models.pareto_nbd import ParetoNbd
-from models.predictors import Predictor, probability_of
+from models.probability.predictors import Predictor, probability_of
+from models.purchase.bg_nbd import BgNbd
+from models.purchase.pareto_nbd import ParetoNbd
 
 
 @pytest.fixture(scope="module")

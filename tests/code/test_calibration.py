@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from models.calibration import EPSILON, Calibration, Level, _covariance, fit_level
+from models.probability.calibration import EPSILON, Calibration, Level, _covariance, fit_level
 
 DAY = np.datetime64("2025-01-31")
 

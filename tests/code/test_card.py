@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from models.card import Card
-from models.plots import Plot
+from models.versions.card import Card
+from models.versions.plots import Plot
 
 PLOT = Plot("Calibration", "stated", "seen", {"trees": ([0.1, 0.5], [0.2, None])}, "as stated")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.drift import Reference
-from models.features import Feature, FeatureMatrix
+from models.frame.features import Feature, FeatureMatrix
+from models.monitoring.drift import Reference
 
 N, FEATURES, MONTHS = 300, 12, 24
 NAMES = [f"f{at:02}" for at in range(FEATURES)]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models.drivers import (
+from models.churn.drivers import (
     CATALOGUE,
     DRIVERS,
     LOWERS,
@@ -25,7 +25,7 @@ from models.drivers import (
     _strongest,
     words,
 )
-from models.predictors import Contributions
+from models.probability.predictors import Contributions
 
 FEATURES_YML = (
     Path(__file__).parents[2] / "dbt_project" / "models" / "features" / "customer_features.yml"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from models.evaluation import (
+from models.evaluation.judging import (
     Evaluation,
     Sample,
     cannot_tell,

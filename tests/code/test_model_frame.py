@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from models.errors import FrameError
-from models.features import MAX_CATEGORIES, Feature, FeatureSchema, labelled
+from models.frame.features import MAX_CATEGORIES, Feature, FeatureSchema, labelled
 
 
 def _column(values: list[object], dtype: object = None) -> pd.Series:

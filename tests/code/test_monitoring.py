@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from models.calibration import Calibration, Level
-from models.evaluation import evaluate
-from models.monitoring import (
+from models.evaluation.judging import evaluate
+from models.monitoring.performance import (
     MONITORED,
     drift_alerts,
     expected,
@@ -20,6 +19,7 @@ from models.monitoring import (
     realised,
     separation_alerts,
 )
+from models.probability.calibration import Calibration, Level
 
 DAY = date(2026, 3, 31)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from models.segments import SegmentFigures, by_segment, divide
+from models.evaluation.segments import SegmentFigures, by_segment, divide
 
 REGIONS = ["north", "south", "west", "east"]
 

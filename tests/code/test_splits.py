@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import TooLittleDataError
-from models.splits import latest_finished, require_enough, split_snapshots
+from models.frame.splits import latest_finished, require_enough, split_snapshots
 
 MONTH_ENDS = [day.date() for day in pd.date_range("2024-01-31", periods=24, freq="ME")]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.training import TrainingResult, train
+from models.churn.training import TrainingResult, train
 
 HORIZON = 90
 FIRST_DAY = date(2021, 1, 1)

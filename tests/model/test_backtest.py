@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.backtest import CHALLENGER, COLUMNS, Backtest, backtest, possible_cutoffs, spread
+from models.churn.backtest import CHALLENGER, COLUMNS, Backtest, backtest, possible_cutoffs, spread
+from models.churn.training import fit
 from models.errors import TooLittleDataError
-from models.evaluation import Sample, evaluate_jointly
-from models.training import fit
+from models.evaluation.judging import Sample, evaluate_jointly
 from tests.model.conftest import AS_OF, HORIZON, World
 
 

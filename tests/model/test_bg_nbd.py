@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from models.bg_nbd import BgNbd
+from models.purchase.bg_nbd import BgNbd
 
 PUBLISHED = BgNbd(r=0.243, alpha=4.414 * 7, a=0.793, b=2.426)
 SAMPLE = Path(__file__).parent / "cdnow_tenth_sample.txt"

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.scoring import score
-from models.training import BASELINE_ROLES, TrainingResult, fit, train
+from models.churn.scoring import score
+from models.churn.training import BASELINE_ROLES, TrainingResult, fit, train
 from tests.model.conftest import AS_OF, HORIZON, World
 
 

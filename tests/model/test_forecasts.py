@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from models import outlook, profit
-from models.evaluation import judge
-from models.features import CUSTOMER, OUTCOME, SNAPSHOT
-from models.forecast import Forecast, Snapshots, longest_windows
-from models.forecast_training import Setting
-from models.metrics import AmountMetrics
+from models.evaluation.amounts import AmountMetrics
+from models.evaluation.judging import judge
+from models.forecasts import outlook, profit
+from models.forecasts.forecast import Forecast, Snapshots, longest_windows
+from models.forecasts.training import Setting
+from models.frame.features import CUSTOMER, OUTCOME, SNAPSHOT
 from models.store import ForecastStore
 
 FIRST_DAY, AS_OF = date(2021, 1, 1), date(2023, 12, 31)

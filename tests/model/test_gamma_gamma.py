@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.gamma_gamma import GammaGamma
+from models.purchase.gamma_gamma import GammaGamma
 
 SAMPLE = Path(__file__).parent / "cdnow_tenth_sample.txt"
 

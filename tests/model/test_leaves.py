@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.churn import ChurnTrees
-from models.leaves import Leaves, add_up
+from models.churn.training import TrainingResult
+from models.churn.trees import ChurnTrees
 from models.native import xgboost
-from models.training import TrainingResult
-from models.tree_file import sound_trees
+from models.trees.leaves import Leaves, add_up
+from models.trees.tree_file import sound_trees
 
 ROWS, FEATURES = 400, 5
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.churn.model import ChurnModel
+from models.churn.scoring import score
+from models.churn.training import TrainingResult, train
 from models.errors import FrameError
-from models.model import ChurnModel
-from models.scoring import score
-from models.training import TrainingResult, train
 from tests.model.conftest import AS_OF, HORIZON, World
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import plots
+from models.churn.model import ChurnModel
+from models.churn.scoring import COLUMNS, score
+from models.churn.training import TrainingResult, train
 from models.errors import FrameError
-from models.model import ChurnModel
-from models.scoring import COLUMNS, score
-from models.training import TrainingResult, train
+from models.versions import plots
 from tests.model.conftest import AS_OF, HORIZON, World
 
 

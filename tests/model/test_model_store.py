@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from models.churn.model import ChurnModel
+from models.churn.scoring import score
+from models.churn.training import TrainingResult
 from models.errors import StoreError
-from models.model import ChurnModel
-from models.scoring import score
 from models.store import ModelStore
-from models.training import TrainingResult
 from tests.model.conftest import AS_OF
 
 EARLIER = date(2023, 11, 30)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from models.pareto_nbd import ParetoNbd
+from models.purchase.pareto_nbd import ParetoNbd
 from tests.model.test_bg_nbd import tenth_sample
 
 PUBLISHED = ParetoNbd(r=0.5533, alpha=10.578 * 7, s=0.6061, beta=11.669 * 7)

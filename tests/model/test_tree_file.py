@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from models.churn import ChurnTrees
+from models.churn.training import TrainingResult
+from models.churn.trees import ChurnTrees
 from models.errors import StoreError
-from models.training import TrainingResult
-from models.tree_file import sound_trees
+from models.trees.tree_file import sound_trees
 
 
 @pytest.fixture

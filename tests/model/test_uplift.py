@@ -10,10 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import policy, treatment_effects, uplift
-from models.effect_version import version_of_effects
+from models.effects import policy, treatment_effects, uplift
+from models.effects.uplift import (
+    EffectModel,
+    Prepared,
+    Trial,
+    held_out_qini,
+    learn,
+    mean_with_interval,
+)
+from models.effects.version import version_of_effects
 from models.store import EffectStore
-from models.uplift import EffectModel, Prepared, Trial, held_out_qini, learn, mean_with_interval
 
 ROWS = 4000
 

@@ -1,4 +1,4 @@
-{#- days ahead: those that models/forecast.py may learn -#}
+{#- days ahead: those that models/forecasts/forecast.py may learn -#}
 {%- set horizons = [90, 180, 365] -%}
 
 with

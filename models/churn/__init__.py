@@ -1,0 +1,1 @@
+"""Who stops buying: baselines, trees, one training, scores with their drivers, the backtest."""

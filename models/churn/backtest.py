@@ -1,0 +1,238 @@
+"""How good the predictions would have been, had they been made on earlier days.
+
+At each of some cutoffs everything is learnt anew from what was known then, by the same `fit` that
+trains what is served, and judged by what came after. One test snapshot is one season and one
+draw of luck; the mean over cutoffs is what to expect. Intervals are of a bootstrap that draws
+customers whole, with all their cutoffs, and candidates pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from models.churn.training import Progress, judged_at
+from models.errors import TooLittleDataError
+from models.evaluation.judging import (
+    CHALLENGER,
+    LIFT_SHARE,
+    LOSSES,
+    METRICS,
+    RESAMPLED,
+    Evaluation,
+    Sample,
+    evaluate_jointly,
+    interval_of,
+)
+from models.frame.features import SNAPSHOT, FloatArray, labelled
+from models.frame.splits import MIN_TRAINING_SNAPSHOTS
+from models.native import thread_limit
+from models.versions.plots import Plot
+
+CUTOFFS: Final = 6
+# The most that lift_at_10 can be: all of the first tenth churners, or all churners in it.
+LIFT_CAP: Final = "lift_at_10_cap"
+SMALLER_IS_BETTER: Final = (*LOSSES, "ece")
+COMPARED: Final = (*RESAMPLED, "ece")
+COLUMNS: Final = (
+    "scope", "role", "metric", "cutoff_on", "horizon_days", "cutoffs", "value", "lower", "upper",
+    "is_best_baseline",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What came of it.
+
+    Attributes:
+        cutoffs: the days, oldest first.
+        evaluations: one per cutoff; the n-th resample is the same draw of customers in all.
+        horizon_days: days without an order that count as churn.
+        skipped: why a cutoff was left out, one sentence each.
+    """
+
+    cutoffs: tuple[date, ...]
+    evaluations: tuple[Evaluation, ...]
+    horizon_days: int
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> list[str]:
+        """Candidates that were judged at every cutoff; only these have a mean."""
+        everywhere = [set(each.figures) for each in self.evaluations]
+        first = self.evaluations[0].figures if self.evaluations else {}
+        return [role for role in first if all(role in there for there in everywhere)]
+
+    def mean(self, role: str, metric: str) -> float:
+        """The mean of a figure over the cutoffs."""
+        return float(np.mean([_figure(each, role, metric) for each in self.evaluations]))
+
+    def resampled_mean(self, role: str, metric: str) -> FloatArray:
+        """That mean, draw by draw; for the metrics of `RESAMPLED`."""
+        mean: FloatArray = np.mean([each.resampled[role][metric] for each in self.evaluations], 0)
+        return mean
+
+    def best_baseline(self, metric: str) -> str | None:
+        """The baseline with the best mean of a metric."""
+        sign = -1 if metric in SMALLER_IS_BETTER else 1
+        known = [role for role in self.roles if role != CHALLENGER]
+        return max(known, key=lambda role: sign * self.mean(role, metric), default=None)
+
+    def table(self) -> pd.DataFrame:
+        """One row per scope, role, metric and cutoff, columns `COLUMNS`.
+
+        Scopes: `cutoff` (one day), `mean` (over all cutoffs) and `gain` (by how much the
+        challenger's mean is better than that of the role; positive is better). The last two
+        bear the latest cutoff.
+        """
+        rows = []
+        for day, evaluation in zip(self.cutoffs, self.evaluations, strict=True):
+            for role in evaluation.figures:
+                for metric in (*METRICS, LIFT_CAP):
+                    bounds = (
+                        evaluation.interval(role, metric) if metric in RESAMPLED else (np.nan,) * 2
+                    )
+                    value = _figure(evaluation, role, metric)
+                    rows.append(("cutoff", role, metric, day, 1, value, *bounds))
+        for role in self.roles:
+            for metric in (*COMPARED, LIFT_CAP):
+                value = self.mean(role, metric)
+                rows.append(("mean", role, metric, *self._of_all(value, role, metric)))
+                if role != CHALLENGER and metric in COMPARED:
+                    rows.append(("gain", role, metric, *self._gain(role, metric)))
+        table = pd.DataFrame(
+            rows,
+            columns=["scope", "role", "metric", "cutoff_on", "cutoffs", "value", "lower", "upper"],
+        )
+        best = {metric: self.best_baseline(metric) for metric in COMPARED}
+        return table.assign(
+            cutoff_on=pd.to_datetime(table["cutoff_on"]),
+            horizon_days=self.horizon_days,
+            is_best_baseline=[
+                best.get(metric) == role
+                for metric, role in zip(table["metric"], table["role"], strict=True)
+            ],
+        )[list(COLUMNS)]
+
+    def _of_all(
+        self, value: float, role: str, metric: str
+    ) -> tuple[date, int, float, float, float]:
+        drawn = self.resampled_mean(role, metric) if metric in RESAMPLED else np.empty(0)
+        return self.cutoffs[-1], len(self.cutoffs), value, *interval_of(drawn)
+
+    def _gain(self, over: str, metric: str) -> tuple[date, int, float, float, float]:
+        sign = -1 if metric in SMALLER_IS_BETTER else 1
+        value = sign * (self.mean(CHALLENGER, metric) - self.mean(over, metric))
+        drawn = np.empty(0)
+        if metric in RESAMPLED:
+            drawn = self.resampled_mean(CHALLENGER, metric) - self.resampled_mean(over, metric)
+        return self.cutoffs[-1], len(self.cutoffs), value, *interval_of(sign * drawn)
+
+    def summary(self) -> str:
+        """The mean gain over the best baseline in AUC and log-loss, one sentence."""
+        said = []
+        for metric in ("auc", "log_loss"):
+            over = self.best_baseline(metric)
+            if over is not None:
+                value, lower, upper = self._gain(over, metric)[2:]
+                said.append(
+                    f"{metric} {self.mean(CHALLENGER, metric):.4f}, better than {over} by "
+                    f"{value:+.4f} (95% from {lower:+.4f} to {upper:+.4f})"
+                )
+        return f"Mean of {len(self.cutoffs)} cutoffs: {'; '.join(said)}."
+
+    def plot(self, metric: str, title: str) -> Plot:
+        """A figure by cutoff, one line per role."""
+        days = [day.isoformat() for day in self.cutoffs]
+        lines = {
+            role: (days, [_figure(each, role, metric) for each in self.evaluations])
+            for role in self.roles
+        }
+        return Plot(title, "Cutoff", metric, lines)
+
+
+def backtest(
+    frame: pd.DataFrame,
+    *,
+    as_of: date,
+    horizon_days: int,
+    cutoffs: int = CUTOFFS,
+    seed: int = 0,
+    threads: int = 2,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Fit and judge at cutoffs spread evenly over those that the data allow, the latest included.
+
+    Args:
+        frame: as for `models.churn.training.fit`, with the snapshots of all cutoffs.
+        as_of: the day; horizons that end later are not judged.
+        horizon_days: days without an order that count as churn.
+        cutoffs: how many, at most.
+        seed: of the fits and of the bootstrap.
+        threads: of the native libraries.
+        progress: told what is being done.
+
+    Raises:
+        FrameError: when the frame does not have the keys, the outcome or the rhythm columns.
+        TooLittleDataError: when not a single cutoff can be judged.
+    """
+    tell = progress or (lambda _: None)
+    rows = labelled(frame)
+    known = rows[rows[SNAPSHOT] <= pd.Timestamp(as_of)]
+    chosen = spread(
+        possible_cutoffs(known[SNAPSHOT].dt.date.unique(), as_of, horizon_days), cutoffs
+    )
+    days: list[date] = []
+    samples: list[Sample] = []
+    skipped: list[str] = []
+    for number, day in enumerate(chosen, start=1):
+        tell(f"cutoff {day}, {number} of {len(chosen)}")
+        try:
+            sample = judged_at(known, day, horizon_days=horizon_days, seed=seed, threads=threads)
+        except TooLittleDataError as reason:
+            skipped.append(f"{day}: {reason}.")
+        else:
+            days.append(day)
+            samples.append(sample)
+    if not samples:
+        raise TooLittleDataError(
+            " ".join(skipped)
+            or f"no month-end has a finished horizon of {horizon_days} days by {as_of} and "
+            f"{MIN_TRAINING_SNAPSHOTS} such month-ends before it"
+        )
+    tell(f"judging {len(samples)} cutoffs")
+    with thread_limit(threads):
+        evaluations = evaluate_jointly(samples, seed=seed)
+    return Backtest(tuple(days), tuple(evaluations), horizon_days, tuple(skipped))
+
+
+def possible_cutoffs(days: Sequence[date], as_of: date, horizon_days: int) -> list[date]:
+    """The snapshots that can be judged by a day, with enough finished ones before each."""
+    horizon = timedelta(days=horizon_days)
+    finished = sorted(day for day in days if day + horizon <= as_of)
+    return [
+        day
+        for day in finished
+        if sum(earlier + horizon <= day for earlier in finished) >= MIN_TRAINING_SNAPSHOTS
+    ]
+
+
+def spread(days: Sequence[date], most: int) -> list[date]:
+    """At most so many of the days, at equal distances, the first and the last included."""
+    if len(days) <= most:
+        return list(days)
+    at = np.linspace(len(days) - 1, 0, most).round().astype(int)
+    return [days[each] for each in sorted(at)]
+
+
+def _figure(evaluation: Evaluation, role: str, metric: str) -> float:
+    figures = evaluation.figures[role]
+    if metric != LIFT_CAP:
+        return figures[metric]
+    churners = figures["positives"]
+    return min(1 / LIFT_SHARE, figures["n"] / churners) if churners else float("nan")

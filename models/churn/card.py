@@ -1,0 +1,103 @@
+"""What the churn model's card says, from the figures of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from models.evaluation.judging import Evaluation
+from models.evaluation.segments import by_segment, divide
+from models.frame.features import CUSTOMER
+from models.versions import plots
+from models.versions.card import Card
+
+TITLE = "Churn"
+PURPOSE = (
+    "Probability that a customer places no completed order within the {horizon} days that follow. "
+    "It ranks customers for the lists, and is multiplied by money: what is at risk, what acting is "
+    "worth."
+)
+REPRODUCE = (
+    "The same rows, settings, threads and library versions give the same bytes, and so the same "
+    "version name.",
+    "In the home that trained it: HOMING_AS_OF={as_of} make run, in a copy of the home without "
+    "its folder `models` from that day on.",
+    "In Python: models.churn.training.train(frame, as_of=date({as_of!r}), horizon_days={horizon}, "
+    "seed={seed}, threads={threads}), the frame being customer_features joined with "
+    "customer_labels; sha256 of its encoded rows: {data}.",
+)
+
+
+def trained_card(
+    facts: Mapping[str, Any],
+    *,
+    as_of: date,
+    horizon_days: int,
+    decision: str,
+    evaluation: Evaluation,
+    served_role: str,
+    baselines: Sequence[str],
+    tested: pd.DataFrame,
+    groups: pd.DataFrame | None,
+    data_sha256: str,
+) -> Card:
+    """The card of a version that was learnt and judged.
+
+    Args:
+        facts: windows, rows, parameters, seed, threads, importance, libraries, limits,
+            features_without_information.
+        as_of: day of the training.
+        horizon_days: days without an order that count as churn.
+        decision: the gate's sentence.
+        evaluation: on the test snapshot.
+        served_role: role of the evaluation that the version speaks with.
+        baselines: roles that segments are compared with.
+        tested: features of the test snapshot, rows as in the evaluation.
+        groups: customer_id and further columns that divide the same customers.
+        data_sha256: of the rows learnt from.
+    """
+    divided = tested
+    if groups is not None:
+        further = groups.drop_duplicates(CUSTOMER).set_index(CUSTOMER)
+        divided = tested.join(further, on=CUSTOMER, rsuffix="_of_group")
+    segments = by_segment(
+        divide(divided),
+        evaluation.churned,
+        evaluation.probabilities,
+        served=served_role,
+        baselines=[role for role in baselines if role != served_role],
+        seed=int(facts["seed"]),
+    )
+    said = {
+        "as_of": as_of.isoformat(),
+        "horizon": horizon_days,
+        "seed": facts["seed"],
+        "threads": facts["threads"],
+        "data": data_sha256,
+    }
+    return Card(
+        title=TITLE,
+        purpose=PURPOSE.format(horizon=horizon_days),
+        decision=decision,
+        windows={**facts["windows"], "rows": facts["rows"]},
+        metrics=evaluation.for_card(),
+        served_role=served_role,
+        by_segment=[each.to_json() for each in segments],
+        plots=[
+            plots.calibration(evaluation.calibration_curve()),
+            plots.lift(evaluation.lift_curve()),
+        ],
+        drivers=facts["importance"],
+        failures=[sentence for each in segments for sentence in each.failures()],
+        limits=facts["limits"],
+        parameters={**facts["parameters"], "seed": facts["seed"], "threads": facts["threads"]},
+        libraries=facts["libraries"],
+        reproduce=[line.format(**said) for line in REPRODUCE],
+        facts={
+            "data_sha256": data_sha256,
+            "features_without_information": facts["features_without_information"],
+        },
+    )

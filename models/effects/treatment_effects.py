@@ -1,0 +1,452 @@
+"""From past campaigns to what acting on each customer is worth: which evidence, and how good it is.
+
+Frames in, frames out: the learner stands in uplift.py, the value of policies in policy.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.effects import policy, uplift
+from models.effects.uplift import FloatArray, IntArray, Prepared, Trial, Z
+
+CUSTOMER: Final = "customer_id"
+KEYS: Final = (CUSTOMER, "snapshot_on", "campaign_id")
+TACTIC: Final = "tactic"
+WORTH: Final = "average_order_profit"
+# What a customer is known by; the other columns of the trial are its draw and its outcomes.
+DRAW: Final = ("purpose", TACTIC, "channel", "treated", "treated_share", "cost")
+OUTCOMES: Final = ("orders_after", "profit_after")
+# Probabilities are kept off 0 and 1, where odds have no end.
+LEAST_PROBABILITY: Final = 0.01
+DECIMALS: Final = 6
+ALL: Final = "all"
+EFFECT_COLUMNS: Final = (CUSTOMER, TACTIC, "effect_basis", "factor", "effect")
+EVIDENCE: Final = (
+    TACTIC, "goal", "plan_for", "treated", "held_out", "rise", "rise_lower", "rise_upper",
+    "assumed_effect", "factor", "factor_lower", "factor_upper",
+)  # fmt: skip
+VALUE_COLUMNS: Final = ("outcome", *policy.COLUMNS)
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What is known of the effects.
+
+    Attributes:
+        basis: individual, average or assumed.
+        decision: why, in one sentence.
+        effects: one row per customer and tactic that a plan names: effect_basis, factor on the
+            assumed effect, and the effect itself (rise of the probability to order within the
+            window, 0-1) where it was measured, of customers like this one or of his plan.
+        rises: one row per customer and tactic: rise of the probability to order (`rise`) as the
+            signs of the day let expect it, and that probability without acting (`orders_anyway`).
+        values: one row per outcome and policy: value per customer of the trials (`kept`:
+            customers who order because of it; `profit`: home currency, costs taken off).
+        evidence: one row per tactic, then one per plan (`EVIDENCE`): customers of past campaigns,
+            treated and held out; how much more of the treated ordered (0-1) with its 95% interval;
+            the multiple of the assumed effect that is used where effects are average, with its.
+        figures: what the decision rests on, by name, each with its 95% interval.
+        numbers: what was learnt, JSON: factors, and the individual model.
+    """
+
+    basis: str
+    decision: str
+    effects: pd.DataFrame
+    rises: pd.DataFrame
+    values: pd.DataFrame
+    evidence: Sequence[Mapping[str, Any]]
+    figures: Mapping[str, tuple[float, float, float]]
+    numbers: Mapping[str, Any]
+
+    @property
+    def known(self) -> str:
+        """What is known of each tactic and from whom, in a sentence a person can read."""
+        tactics = [row for row in self.evidence if row["plan_for"] == ALL]
+        if not any(row["treated"] for row in tactics):
+            return (
+                "No past campaign drew a control group: what acting does rests on the assumptions "
+                "that the seed plan_by_reason states."
+            )
+        return (
+            f"What acting does to the share that orders (lists rank by {self.basis} effects): "
+            + "; ".join(map(_told, tactics))
+            + "."
+        )
+
+
+def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> Effects:
+    """Learn effects from past trials, or say that there is nothing to learn them from.
+
+    Args:
+        trials: one row per campaign and member with an arm drawn by lot: keys, draw, outcomes,
+            orders_before and profit_before, and the features of the day before.
+        today: the same features, one row per customer.
+        plans: goal, plan_for, tactic, assumed_effect: what a plan is assumed to do, to whom.
+    """
+    tactics = sorted(set(plans[TACTIC].dropna()))
+    smaller_arm = int(min(trials["treated"].sum(), (~trials["treated"].astype(bool)).sum()))
+    if smaller_arm < uplift.MIN_ARM:
+        decision = (
+            f"The assumed effects are used: past campaigns drew {len(trials):,} customers with a "
+            f"control group, {smaller_arm} of them in the smaller arm, and {uplift.MIN_ARM} in "
+            "each are needed to learn anything."
+        )
+        nothing = pd.DataFrame(columns=list(VALUE_COLUMNS))
+        return Effects(
+            "assumed",
+            decision,
+            _effects(today, "assumed", {tactic: np.ones(len(today)) for tactic in tactics}, {}),
+            pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
+            nothing,
+            _evidence(trials, plans, None, None, None),
+            {},
+            {},
+        )
+
+    plan = _plan_of(trials, trials[TACTIC].to_numpy(object), plans)
+    kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64))
+    kept = kept.assuming(_assumed(plan, kept.mean, plans))
+    factors = _Factors.of(kept, plan, plans, np.ones(len(plan), bool))
+    learnt = uplift.learn(kept)
+    qini = uplift.held_out_qini(kept, learnt)
+    if qini[1] > 0:
+        basis = "individual"
+        why = "customers for whom more was predicted gained more, out of sample"
+    elif factors.most_weight >= 1 / 2:
+        basis = "average"
+        why = (
+            "the trials do not tell customers apart, but they weigh more than the assumption in "
+            "how much acting does"
+        )
+    else:
+        basis, why = "assumed", "the trials are too small to weigh more than the assumption"
+    decision = (
+        f"{basis.capitalize()} effects are used: {why} (Qini of the held-out ranking {qini[0]:.4f},"
+        f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {len(trials):,} customers drawn by lot)."
+    )
+    anyway = kept.mean_model.of(today)
+    rises, factor_of, measured = {}, {}, {}
+    for tactic in tactics:
+        given = np.full(len(today), tactic, object)
+        own_plan = _plan_of(today, given, plans)
+        assumed = _assumed(own_plan, anyway, plans)
+        factor_of[tactic] = np.ones(len(today))
+        if basis == "average":
+            factor_of[tactic] = factors.of_rows(own_plan, given)
+        rises[tactic] = (
+            learnt.model.effect(today, given, assumed)
+            if basis == "individual"
+            else assumed * factor_of[tactic]
+        )
+        if basis == "individual":
+            measured[tactic] = rises[tactic]
+        elif basis == "average":
+            # Without a plan nothing was assumed that a factor could be of.
+            measured[tactic] = np.where(own_plan >= 0, rises[tactic], np.nan)
+    # Each policy is judged by what the day would have used, learnt from the other folds.
+    effect = {
+        "individual": learnt.held_out,
+        "average": kept.trial.assumed * _held_out_factor(kept, plan, plans),
+        "assumed": kept.trial.assumed,
+    }[basis]
+    values = _values(trials, kept, effect)
+    scores = kept.scores(learnt.held_out)
+    return Effects(
+        basis,
+        decision,
+        _effects(today, basis, factor_of, measured),
+        _long(today, anyway, rises),
+        values,
+        _evidence(trials, plans, plan, scores, factors),
+        {"qini": qini, "average_rise": uplift.mean_with_interval(scores, kept.trial.customer)},
+        {"factors": factors.to_json(plans), "individual": learnt.model.to_json()},
+    )
+
+
+def _evidence(
+    trials: pd.DataFrame,
+    plans: pd.DataFrame,
+    plan: IntArray | None,
+    scores: FloatArray | None,
+    factors: _Factors | None,
+) -> list[dict[str, Any]]:
+    """Rows of `Effects.evidence`; without scores and factors nothing was learnt."""
+    treated, customer = trials["treated"].to_numpy(bool), trials[CUSTOMER].to_numpy(object)
+    given = trials[TACTIC].to_numpy(object)
+    own_plan = _plan_of(trials, given, plans) if plan is None else plan
+
+    def row(
+        names: tuple[str, str, str],
+        rows: npt.NDArray[np.bool_],
+        assumed: float | None,
+        factor: _Factor | None,
+    ) -> dict[str, Any]:
+        seen = int(rows.sum())
+        rise: tuple[float | None, ...] = (None, None, None)
+        if scores is not None and min(seen, treated[rows].sum(), (~treated[rows]).sum()) > 0:
+            rise = uplift.mean_with_interval(scores[rows], customer[rows])
+        used = (factor.value, factor.lower, factor.upper) if factor else (1.0, None, None)
+        held_out = int((~treated[rows]).sum())
+        figures = (
+            None if each is None else round(float(each), DECIMALS)
+            for each in (*rise, assumed, *used)
+        )
+        return dict(zip(EVIDENCE, (*names, seen - held_out, held_out, *figures), strict=True))
+
+    return [
+        *(
+            row(
+                (tactic, ALL, ALL),
+                given == tactic,
+                None,
+                factors.tactics[tactic] if factors else None,
+            )
+            for tactic in sorted(set(plans[TACTIC]))
+        ),
+        *(
+            row(
+                (each[TACTIC], each["goal"], each["plan_for"]),
+                own_plan == place,
+                each["assumed_effect"],
+                factors.plans[place] if factors else None,
+            )
+            for place, each in enumerate(plans.to_dict("records"))
+        ),
+    ]
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    if not row["treated"] or not row["held_out"]:
+        return f"{row[TACTIC]} is assumed, for want of a control group"
+    who = f"{row['treated']:,} treated, {row['held_out']:,} held out"
+    if row["rise"] is None:
+        return f"{row[TACTIC]} is assumed, for want of more ({who})"
+    rise, lower, upper = (100 * row[name] for name in ("rise", "rise_lower", "rise_upper"))
+    return f"{row[TACTIC]} {rise:+.1f} points ({lower:+.1f} to {upper:+.1f}; {who})"
+
+
+def _long(today: pd.DataFrame, anyway: FloatArray, rises: Mapping[str, FloatArray]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    CUSTOMER: today[CUSTOMER].to_numpy(),
+                    TACTIC: tactic,
+                    "orders_anyway": anyway,
+                    "rise": rise,
+                }
+            )
+            for tactic, rise in rises.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _features(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(columns=[c for c in (*KEYS, *DRAW, *OUTCOMES) if c in frame.columns])
+
+
+def _prepared(trials: pd.DataFrame, outcome: FloatArray) -> Prepared:
+    return Prepared.of(
+        Trial.of(
+            _features(trials).drop(columns=["orders_before", "profit_before"]),
+            trials["treated"].to_numpy(np.float64),
+            trials["treated_share"].to_numpy(np.float64),
+            outcome,
+            treatment=trials[TACTIC].to_numpy(object),
+            customer=trials[CUSTOMER].to_numpy(object),
+        )
+    )
+
+
+def _plan_of(frame: pd.DataFrame, tactic: npt.NDArray[np.object_], plans: pd.DataFrame) -> IntArray:
+    """Place in `plans` of the plan that is made of a tactic for each row; -1 where none is."""
+    keys = ["goal", "plan_for", TACTIC]
+    sought = pd.DataFrame(
+        {"goal": frame["goal"].to_numpy(), "plan_for": frame["sign_of"].to_numpy(), TACTIC: tactic}
+    )
+    places = plans[keys].assign(place=np.arange(len(plans))).drop_duplicates(keys)
+    found = sought.merge(places, on=keys, how="left")["place"]
+    return found.fillna(-1).to_numpy(np.int64)
+
+
+def _assumed(plan: IntArray, orders_anyway: FloatArray, plans: pd.DataFrame) -> FloatArray:
+    """The rise of the probability to order that each row's plan assumes; 0 where there is none.
+
+    save: so many of those who would not order are kept; win_back: the odds to order rise by so
+    much.
+    """
+    share = np.append(plans["assumed_effect"].to_numpy(np.float64), 0.0)[plan]
+    is_save = np.append((plans["goal"] == "save").to_numpy(bool), False)[plan]
+    p = np.clip(orders_anyway, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    rise: FloatArray = np.where(is_save, (1 - p) * share, p * (1 + share) / (1 + p * share) - p)
+    return rise
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """A measured effect as a multiple of the assumed one, drawn towards `centre`.
+
+    Least squares of the residual on assumed effect times contrast, each row weighed by its
+    variance; `weight` is that of the measurement against the centre.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    weight: float
+
+    @classmethod
+    def of(cls, prepared: Prepared, rows: npt.NDArray[np.bool_], centre: float) -> _Factor:
+        assumed = prepared.trial.assumed[rows] * prepared.contrast[rows]
+        variance = prepared.variance[rows]
+        information = float((assumed**2 / variance).sum())
+        moment = float((assumed * prepared.residual[rows] / variance).sum())
+        own = 1 / uplift.ASSUMPTION_DEVIATION**2
+        value = (moment + own * centre) / (information + own)
+        margin = Z / float(np.sqrt(information + own))
+        # Whoever is harmed by acting is left alone; nobody is worth more for being harmed.
+        return cls(
+            max(value, 0.0), value - margin, value + margin, information / (information + own)
+        )
+
+    def to_json(self) -> dict[str, float]:
+        return {
+            "factor": self.value,
+            "lower": self.lower,
+            "upper": self.upper,
+            "weight": self.weight,
+        }
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """Factors on the assumed effects: of all, of a tactic, of a plan; each drawn to the one above.
+
+    A tactic is not right or wrong as a whole: a voucher that keeps those who left for the price
+    does nothing for those of whom nothing is known, and a common factor would send it to both.
+    """
+
+    everything: _Factor
+    tactics: Mapping[str, _Factor]
+    plans: tuple[_Factor, ...]
+
+    @classmethod
+    def of(
+        cls, prepared: Prepared, plan: IntArray, plans: pd.DataFrame, rows: npt.NDArray[np.bool_]
+    ) -> _Factors:
+        everything = _Factor.of(prepared, rows, 1.0)
+        tactics = {
+            tactic: _Factor.of(
+                prepared, rows & (prepared.trial.treatment == tactic), everything.value
+            )
+            for tactic in sorted(set(plans[TACTIC]))
+        }
+        return cls(
+            everything,
+            tactics,
+            tuple(
+                _Factor.of(prepared, rows & (plan == place), tactics[tactic].value)
+                for place, tactic in enumerate(plans[TACTIC])
+            ),
+        )
+
+    def of_rows(self, plan: IntArray, tactic: npt.NDArray[np.object_]) -> FloatArray:
+        """Factor of each row: of its plan, else of its tactic, else of all."""
+        of_plan = np.array([*(each.value for each in self.plans), np.nan])[plan]
+        of_tactic = np.array([self.tactics.get(str(t), self.everything).value for t in tactic])
+        return np.where(np.isnan(of_plan), of_tactic, of_plan)
+
+    @property
+    def most_weight(self) -> float:
+        """Weight of the measurement against the assumption where it weighs most."""
+        return max(each.weight for each in (self.everything, *self.tactics.values(), *self.plans))
+
+    def to_json(self, plans: pd.DataFrame) -> dict[str, Any]:
+        keys = plans[["goal", "plan_for", TACTIC]].itertuples(index=False)
+        return {
+            ALL: self.everything.to_json(),
+            "tactics": {name: each.to_json() for name, each in self.tactics.items()},
+            "plans": [
+                {"goal": goal, "plan_for": sign, TACTIC: tactic, **each.to_json()}
+                for (goal, sign, tactic), each in zip(keys, self.plans, strict=True)
+            ],
+        }
+
+
+def _held_out_factor(kept: Prepared, plan: IntArray, plans: pd.DataFrame) -> FloatArray:
+    """Factor on the assumed effect of each row, learnt from the other folds."""
+    factor = np.ones(len(plan))
+    for fold in range(uplift.FOLDS):
+        out = kept.folds == fold
+        others = _Factors.of(kept, plan, plans, ~out)
+        factor[out] = others.of_rows(plan[out], kept.trial.treatment[out])
+    return factor
+
+
+def _effects(
+    today: pd.DataFrame,
+    basis: str,
+    factor_of: Mapping[str, FloatArray],
+    measured: Mapping[str, FloatArray],
+) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                CUSTOMER: today[CUSTOMER].to_numpy(),
+                TACTIC: tactic,
+                "effect_basis": basis,
+                "factor": np.round(factor, DECIMALS),
+                "effect": np.round(measured[tactic], DECIMALS) if measured else np.nan,
+            }
+        )
+        for tactic, factor in factor_of.items()
+    ]
+    empty = pd.DataFrame({name: pd.Series(dtype="float64") for name in EFFECT_COLUMNS})
+    return pd.concat(parts, ignore_index=True) if parts else empty
+
+
+def _values(trials: pd.DataFrame, kept: Prepared, effect: FloatArray) -> pd.DataFrame:
+    worth = trials[WORTH].to_numpy(np.float64)
+    # The control group cost nothing; had it been treated, it would have cost as much.
+    paid = trials["cost"].to_numpy(np.float64)
+    treated = trials["treated"].to_numpy(bool)
+    unit = (
+        pd.Series(np.where(treated, paid, np.nan))
+        .groupby(trials["campaign_id"].to_numpy())
+        .transform("mean")
+        .fillna(0)
+        .to_numpy(np.float64)
+    )
+    n = len(trials)
+    budget = policy.BUDGET_SHARE * unit.sum()
+    given = {
+        "expected_profit": policy.within_budget(
+            policy.priority_of(effect * worth, unit), unit, budget
+        ),
+        "churn_risk": policy.within_budget(1 - kept.mean, unit, budget),
+        # What chance would have chosen, on average over all its draws.
+        "random": np.full(n, policy.BUDGET_SHARE),
+        "everybody": np.ones(n),
+        "nobody": np.zeros(n),
+    }
+    measure = policy.own_measure(worth)
+    profit = _prepared(trials, trials["profit_after"].to_numpy(np.float64) / measure)
+    nothing, one = np.zeros(n), np.ones(n)
+    frames = [
+        policy.policy_values(kept, effect, given, measure=one, cost=nothing).assign(outcome="kept"),
+        policy.policy_values(profit, effect, given, measure=measure, cost=unit).assign(
+            outcome="profit"
+        ),
+    ]
+    values = pd.concat(frames, ignore_index=True)[list(VALUE_COLUMNS)]
+    figures = ["value", "lower", "upper", "treated_share", "cost"]
+    values[figures] = values[figures].round(DECIMALS)
+    return values

@@ -1,0 +1,1 @@
+"""How good predictions were, for whom, and how sure that is. Nothing here fits a model."""

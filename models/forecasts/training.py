@@ -1,0 +1,213 @@
+"""The one way in which a forecast is learnt, judged out of time, decided and described.
+
+What is particular to a kind (what is foretold, by which metrics it is judged, what it must beat)
+is a function from snapshots to `Learnt`; the version, its card and its rows of model_evaluations
+are made here, the same for all kinds. Where there is too little to learn from, the kind's rule
+speaks, and the card says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.errors import TooLittleDataError
+from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures
+from models.forecasts.forecast import MODEL, Forecast, Snapshots
+from models.native import thread_limit
+from models.versions.card import Card
+from models.versions.plots import Plot
+from models.versions.version import libraries
+
+FORECAST_EVALUATION_COLUMNS = ("model_kind", *EVALUATION_COLUMNS)
+REPRODUCE = (
+    "The same rows, settings, threads and library versions give the same bytes, and so the same "
+    "version name.",
+    "In Python: models.forecasts.outlook.train(frame, as_of=date({as_of!r}), "
+    "horizon_days={horizon}, seed={seed}, threads={threads}), the frame being purchase_features "
+    "joined with purchase_outcomes.",
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a training is asked for.
+
+    Attributes:
+        as_of: the day of the training.
+        horizon_days: days within which an order of a churned customer counts as a return.
+        seed: of sampling in the trees and of the bootstrap.
+        threads: of the native libraries; recorded.
+    """
+
+    as_of: date
+    horizon_days: int
+    seed: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a kind of forecast makes of its snapshots.
+
+    Attributes:
+        forecast: what is served, its card still empty.
+        windows: which days it learnt from and was judged on, by name.
+        cutoff_on: day of the snapshot it was judged on.
+        figures: out of time, the challenger's and every baseline's.
+        decision: what is served and why, a sentence.
+        parameters: of the trees.
+        by_segment, failures, plots: as in the card.
+        drivers: share of the judged model that each feature makes up, largest first.
+    """
+
+    forecast: Forecast
+    windows: Mapping[str, Any]
+    cutoff_on: date
+    figures: Figures
+    decision: str
+    parameters: Mapping[str, Any]
+    by_segment: Sequence[Mapping[str, Any]]
+    failures: Sequence[str]
+    plots: Sequence[Plot]
+    drivers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of forecast.
+
+    Attributes:
+        name: `profit`.
+        title, purpose, limits: as in the card; the purpose may name {horizon}.
+        rule: what speaks where nothing can be learnt, as stored.
+        rule_in_words: the beginning of the sentence that says so.
+        rule_horizon_days: days ahead that the rule speaks of; None: as asked for.
+        learn: raises TooLittleDataError where nothing can be learnt.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    limits: tuple[str, ...]
+    rule: str
+    rule_in_words: str
+    rule_horizon_days: int | None
+    learn: Callable[[Snapshots, Setting], Learnt]
+
+
+def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast, pd.DataFrame]:
+    """Learn, judge out of time, decide, and describe.
+
+    Args:
+        kind: what is foretold.
+        snapshots: of every customer who ever ordered: purchase_features with the outcomes of
+            purchase_outcomes (NaN where not over), the snapshot of the day itself among them.
+        setting: of the training.
+
+    Returns:
+        The version, and its figures with the columns of `FORECAST_EVALUATION_COLUMNS`.
+    """
+    described = Card(
+        kind.title,
+        kind.purpose.format(horizon=setting.horizon_days),
+        limits=kind.limits,
+        libraries=libraries("xgboost", "numpy", "pandas", "scipy"),
+    )
+    try:
+        with thread_limit(setting.threads):
+            learnt = kind.learn(snapshots, setting)
+    except TooLittleDataError as reason:
+        rule = Forecast(
+            kind.name,
+            setting.as_of,
+            kind.rule_horizon_days or setting.horizon_days,
+            kind.rule,
+            snapshots.schema,
+            (),
+            None,
+            {},
+            {},
+            setting.threads,
+            replace(described, decision=f"{kind.rule_in_words}, nothing was learnt: {reason}."),
+        )
+        return rule, pd.DataFrame([], columns=list(FORECAST_EVALUATION_COLUMNS))
+    asked = {
+        "as_of": setting.as_of.isoformat(),
+        "horizon": setting.horizon_days,
+        "seed": setting.seed,
+        "threads": setting.threads,
+    }
+    card = replace(
+        described,
+        decision=learnt.decision,
+        windows=learnt.windows,
+        metrics=learnt.figures.for_card(),
+        served_role=role_of(learnt.forecast),
+        by_segment=learnt.by_segment,
+        plots=learnt.plots,
+        # Those of a model that is not served would explain nothing that is published.
+        drivers=learnt.drivers if learnt.forecast.serves == MODEL else {},
+        failures=learnt.failures,
+        parameters={**learnt.parameters, "seed": setting.seed, "threads": setting.threads},
+        reproduce=[line.format(**asked) for line in REPRODUCE],
+    )
+    version = replace(learnt.forecast, card=card)
+    return version, _table(version, learnt)
+
+
+def decide(
+    figures: Figures, baselines: Sequence[str], *, what: str, metric: str, ranking: str
+) -> tuple[str, str]:
+    """What is served, and why.
+
+    The challenger is where it beats the best baseline beyond chance (the 95% interval of its gain
+    in `metric` lies above zero) and does not rank customers worse; otherwise that baseline is.
+
+    Args:
+        figures: of CHALLENGER and of the baselines.
+        baselines: roles that it must beat.
+        what: the challenger, in words.
+        metric: a loss.
+        ranking: the larger the better.
+    """
+    best = min(baselines, key=lambda role: figures.figures[role][metric])
+    better, ranks = (figures.gain(CHALLENGER, best, name) for name in (metric, ranking))
+    said = (
+        f"{metric} better by {better.value:.4g} (95% from {better.lower:.4g} to "
+        f"{better.upper:.4g}), {ranking} by {ranks.value:+.4f}"
+    )
+    if better.lower > 0 and ranks.value >= 0:
+        return MODEL, f"Served: {what}. It beats the best baseline, {best}: {said}."
+    return best, f"Served: the baseline {best}. Beyond chance it is not beaten by {what}: {said}."
+
+
+def role_of(forecast: Forecast) -> str:
+    """The role of the figures that a version speaks with."""
+    return CHALLENGER if forecast.serves == MODEL else forecast.serves
+
+
+def _table(version: Forecast, learnt: Learnt) -> pd.DataFrame:
+    """One row per role and metric; NaN where undefined."""
+    rows = [
+        (
+            version.kind,
+            version.version,
+            role,
+            pd.Timestamp(learnt.cutoff_on),
+            version.horizon_days,
+            metric,
+            value,
+            *learnt.figures.interval(role, metric),
+            role == role_of(version),
+        )
+        for role, metrics in learnt.figures.figures.items()
+        for metric, value in metrics.items()
+    ]
+    table = pd.DataFrame(rows, columns=list(FORECAST_EVALUATION_COLUMNS))
+    return table.astype(dict.fromkeys(("value", "lower", "upper"), np.float64))

@@ -1,0 +1,1 @@
+"""What every predictor offers, and how its log odds become probabilities that come true."""

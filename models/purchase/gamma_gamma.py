@@ -1,0 +1,93 @@
+"""Gamma-Gamma: what a customer's orders are worth on average, from the few that were seen.
+
+Fader and Hardie (2013), "The Gamma-Gamma Model of Monetary Value". The value of each order is
+gamma distributed around the customer's own mean (shape p), the means differ between customers
+(q, gamma), and neither depends on how often they order. With BG/NBD's expected orders it gives the
+expected value of a customer's future orders: the baseline that every forecast of profit must beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy import optimize, special
+
+from models.frame.features import FloatArray
+
+# Log parameters stay within e^-5 .. e^7 of the scaled problem: equal values have no maximum.
+LOG_BOUNDS = (-5.0, 7.0)
+# The mean over customers exists for q above 1 alone.
+MIN_Q = 1.05
+
+
+@dataclass(frozen=True)
+class GammaGamma:
+    """A fitted Gamma-Gamma; `gamma` is in the unit of the values, `p` and `q` have none."""
+
+    p: float
+    q: float
+    gamma: float
+
+    @classmethod
+    def fit(cls, orders: FloatArray, mean_value: FloatArray) -> GammaGamma:
+        """Find the parameters of greatest likelihood.
+
+        Args:
+            orders: repeat orders of each customer (count).
+            mean_value: mean value of those orders; customers without one above 0 are left out, as
+                the model knows no loss.
+
+        Raises:
+            ValueError: when no customer has a repeat order of positive value.
+        """
+        usable = (orders > 0) & (mean_value > 0)
+        if not usable.any():
+            raise ValueError("expected at least one customer with repeat orders of positive value")
+        x, scale = orders[usable], float(mean_value[usable].mean())
+        m = mean_value[usable] / scale
+
+        def loss(log_parameters: FloatArray) -> float:
+            p, q, gamma = np.exp(log_parameters)
+            px = p * x
+            return -float(
+                np.mean(
+                    special.gammaln(px + q)
+                    - special.gammaln(px)
+                    - special.gammaln(q)
+                    + q * np.log(gamma)
+                    + (px - 1) * np.log(m)
+                    + px * np.log(x)
+                    - (px + q) * np.log(gamma + x * m)
+                )
+            )
+
+        found = optimize.minimize(
+            loss,
+            np.array([0.5, 0.5, 0.5]),
+            method="L-BFGS-B",
+            bounds=[LOG_BOUNDS, (float(np.log(MIN_Q)), LOG_BOUNDS[1]), LOG_BOUNDS],
+            options={"ftol": 1e-13, "gtol": 1e-8, "maxiter": 1_000, "maxfun": 10_000},
+        )
+        p, q, gamma = np.exp(found.x)
+        return cls(float(p), float(q), float(gamma * scale))
+
+    def expected_value(self, orders: FloatArray, mean_value: FloatArray) -> FloatArray:
+        """Expected value of one more order; the mean over customers where no value is usable.
+
+        It is a weighted mean of that and the customer's own, the more orders the more their own.
+        """
+        usable = (orders > 0) & (mean_value > 0)
+        x, m = np.where(usable, orders, 0.0), np.where(usable, mean_value, 0.0)
+        expected: FloatArray = self.p * (self.gamma + x * m) / (self.p * x + self.q - 1)
+        return expected
+
+    def to_json(self) -> dict[str, float]:
+        """The three parameters."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, parameters: Mapping[str, float]) -> GammaGamma:
+        """Read the three parameters back."""
+        return cls(**{name: float(parameters[name]) for name in ("p", "q", "gamma")})

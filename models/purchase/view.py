@@ -1,0 +1,94 @@
+"""What the purchase model and the spending model say of every customer of a day.
+
+Both need histories and no outcome: they are fitted on all customers as they stand on one day, so
+the day of a forecast may be that day itself. The forecasts of profit and of the next order start
+from this view and learn where it errs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from models.frame.features import ORDER_DAYS, Feature, FeatureMatrix, FloatArray
+from models.purchase.gamma_gamma import GammaGamma
+from models.purchase.histories import histories
+from models.purchase.pareto_nbd import ParetoNbd
+
+# Mean profit of the order days after the first (home currency): what the spending model reads.
+REPEAT_PROFIT = "repeat_order_profit"
+# Customers beyond which seven parameters do not move by what they are uncertain by.
+ENOUGH_HISTORIES = 4_000
+VIEW = tuple(
+    Feature(name, "number")
+    for name in ("view_alive", "view_orders", "view_silent", "view_order_profit", "view_profit")
+)
+# Below this a forecast is nothing, and its logarithm would outweigh all others (home currency).
+LEAST_PROFIT = 1e-3
+
+
+@dataclass(frozen=True)
+class PurchaseView:
+    """Pareto/NBD and Gamma-Gamma, fitted on the customers of one day."""
+
+    purchases: ParetoNbd
+    gamma_gamma: GammaGamma
+
+    @classmethod
+    def fit(cls, matrix: FeatureMatrix) -> PurchaseView:
+        """Fit both on the histories of all customers of one snapshot, the churned included.
+
+        Raises:
+            ValueError: when there is no usable history, or no repeat order that earned anything.
+        """
+        few = matrix.rows(slice(None, None, max(1, -(-len(matrix) // ENOUGH_HISTORIES))))
+        return cls(
+            ParetoNbd.fit(*histories(few)),
+            GammaGamma.fit(few.column(ORDER_DAYS) - 1, few.column(REPEAT_PROFIT)),
+        )
+
+    def order_profit(self, matrix: FeatureMatrix) -> FloatArray:
+        """Expected profit of one more order day (home currency)."""
+        return self.gamma_gamma.expected_value(
+            matrix.column(ORDER_DAYS) - 1, matrix.column(REPEAT_PROFIT)
+        )
+
+    def profit(self, matrix: FeatureMatrix, horizon: float) -> FloatArray:
+        """Expected profit of the next `horizon` days (home currency), above 0."""
+        orders = self.purchases.expected_orders(*histories(matrix), horizon)
+        expected: FloatArray = np.maximum(orders * self.order_profit(matrix), LEAST_PROFIT)
+        return expected
+
+    def ordered_by(self, matrix: FeatureMatrix, days: FloatArray) -> FloatArray:
+        """Probability of an order within each number of days: customers x days."""
+        ordered: FloatArray = 1 - self.purchases.curve_silent(*histories(matrix), days)
+        return ordered
+
+    def widen(self, matrix: FeatureMatrix, horizon: float) -> FeatureMatrix:
+        """The features with the view of the next `horizon` days beside them."""
+        history = histories(matrix)
+        alive, silent = self.purchases.outlook(*history, horizon)
+        orders = self.purchases.expected_orders(*history, horizon)
+        order_profit = self.order_profit(matrix)
+        view = (
+            alive,
+            orders,
+            silent,
+            order_profit,
+            np.maximum(orders * order_profit, LEAST_PROFIT),
+        )
+        return matrix.beside(VIEW, np.column_stack(view))
+
+    def to_json(self) -> dict[str, Any]:
+        """The parameters of both."""
+        return {"pareto_nbd": self.purchases.to_json(), "gamma_gamma": self.gamma_gamma.to_json()}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> PurchaseView:
+        """Read both back."""
+        return cls(
+            ParetoNbd.from_json(stored["pareto_nbd"]), GammaGamma.from_json(stored["gamma_gamma"])
+        )

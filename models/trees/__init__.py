@@ -1,0 +1,1 @@
+"""Boosted trees as files and as arithmetic: whether one is sound, what each feature adds."""

@@ -1,0 +1,1 @@
+"""What every stored version is, whatever was learnt: hashed files, a card, plots."""
