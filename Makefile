@@ -27,8 +27,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 # Dagster reads tables, tests and column lineage from files: parsing is the slow part of loading them.
-$(MANIFEST): $(INSTALLED) $(DBT_FILES) pipelines/lineage.py
-	@$(BIN)/python -m pipelines.lineage
+$(MANIFEST): $(INSTALLED) $(DBT_FILES) pipelines/tables/lineage.py
+	@$(BIN)/python -m pipelines.tables.lineage
 	@touch $@
 
 setup: $(MANIFEST) ## install everything into .venv (the other targets do it by themselves)
@@ -43,7 +43,7 @@ serve: $(MANIFEST) ## open the Dagster UI on http://127.0.0.1:3000
 docs: $(MANIFEST) ## build the pages that say what every table holds and where a wish is met
 	@$(BIN)/dbt --quiet docs generate --static --empty-catalog --no-compile --project-dir dbt_project --profiles-dir dbt_project
 	@mkdir -p dbt_project/target/docs && mv dbt_project/target/static_index.html dbt_project/target/docs/index.html
-	@$(BIN)/python -m pipelines.register
+	@$(BIN)/python -m pipelines.tables.register
 	@echo "Open dbt_project/target/docs/register.html or index.html"
 
 test: $(MANIFEST) ## run all tests

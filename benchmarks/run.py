@@ -31,8 +31,8 @@ from dagster._core.events.log import EventLogEntry
 from rich.console import Console
 
 from pipelines import run as runner
-from pipelines.dbt import manifest
 from pipelines.settings import PROJECT_ROOT, Settings
+from pipelines.tables.dbt import manifest
 
 FIRST_DAY, NEXT_DAY = date(2026, 6, 28), date(2026, 6, 29)
 ONE_DAY = "--one-day"

@@ -1,6 +1,8 @@
 """Wiring: the only room that imports Dagster.
 
-Here: settings, resources, sources, assets, schedules, sensors and the command line.
+Commands: `run`, `serve`, `backtest`, `erasure`. Steps: `defs`, in the order of the way; `sources`
+and `resources` are what they read and write, `borders` what is checked between them, `tables` how
+they call dbt, `runtime` what Dagster runs on, `messages` what people are told.
 Not here: tables (dbt_project/), machine learning (models/), expectations (checks/).
 """
 

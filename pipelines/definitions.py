@@ -9,7 +9,6 @@ import dagster as dg
 
 from models.store import ModelStore
 from pipelines import defs as steps
-from pipelines.dbt import Dbt, open_dbt
 from pipelines.partitions import as_of_day
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
@@ -18,6 +17,7 @@ from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session, open_session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import Dbt, open_dbt
 
 # Who answers for a group of assets, and how old its newest day may be. One place for the whole
 # graph: a new table needs no policy of its own, unless it is not made daily.

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.errors import HomingError, SettingsError
-from pipelines.failure import errors_of, failure_message, was_interrupted
-from pipelines.instance import open_instance
-from pipelines.process import collect_rarely, leave
+from pipelines.messages.failure import errors_of, failure_message, was_interrupted
 from pipelines.resources.publisher import PublishedVersion, Publisher
+from pipelines.runtime.instance import open_instance
+from pipelines.runtime.process import collect_rarely, leave
 from pipelines.settings import Settings
 from pipelines.sources import connectors, offered_tables
 
@@ -149,7 +149,7 @@ def _run(settings: Settings, console: Console) -> int:
     settings.prepare_home()
     console.print(f"as of {as_of}")
 
-    from pipelines.summary import print_summary
+    from pipelines.messages.summary import print_summary
 
     result = execute("daily", settings, as_of, console)
     version = published_version(settings, result)

@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 
 from pipelines.errors import SettingsError
-from pipelines.instance import prepare_instance
 from pipelines.run import command_line
+from pipelines.runtime.instance import prepare_instance
 from pipelines.settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"

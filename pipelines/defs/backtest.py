@@ -5,14 +5,14 @@ from datetime import timedelta
 import dagster as dg
 import pyarrow as pa
 
-from pipelines.dbt import asset_key
 from pipelines.defs.training import SEED, horizon_days, lineage, training_frame
+from pipelines.messages.pictures import in_markdown
 from pipelines.partitions import DAILY, as_of_day
-from pipelines.pictures import in_markdown
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import asset_key
 
 BACKTEST = dg.AssetKey(["feedback", "backtests"])
 

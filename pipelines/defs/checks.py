@@ -23,7 +23,6 @@ from checks.suites import outputs as outputs_suites
 from pipelines.borders import arrival as arrival_frames
 from pipelines.borders import features as features_frames
 from pipelines.borders import outputs as outputs_frames
-from pipelines.dbt import asset_key
 from pipelines.erasure import forget
 from pipelines.errors import BorderError
 from pipelines.partitions import as_of_day
@@ -33,6 +32,7 @@ from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.sources.contract import load_contract
+from pipelines.tables.dbt import asset_key
 
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warn": dg.AssetCheckSeverity.WARN}
 

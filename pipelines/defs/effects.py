@@ -6,11 +6,11 @@ import dagster as dg
 import pyarrow as pa
 
 from models.store import EffectStore
-from pipelines.dbt import asset_key
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import asset_key
 
 EFFECTS = dg.AssetKey(["feedback", "treatment_effects"])
 POLICY_VALUES = dg.AssetKey(["feedback", "policy_values"])

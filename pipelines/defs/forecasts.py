@@ -8,13 +8,13 @@ import dagster as dg
 import pyarrow as pa
 
 from models.store import ForecastStore
-from pipelines.dbt import asset_key
 from pipelines.defs.training import SEED, horizon_days
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import asset_key
 
 if TYPE_CHECKING:
     from models.forecasts.forecast import Forecast

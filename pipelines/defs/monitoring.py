@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.store import ModelStore
-from pipelines.dbt import asset_key
 from pipelines.defs.scoring import SCORES
 from pipelines.defs.training import CHURN_MODEL, SEED, champion_of
-from pipelines.lineage import sources_of_columns
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake, Manifest
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.sources.contract import load_contract
+from pipelines.tables.dbt import asset_key
+from pipelines.tables.lineage import sources_of_columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 
 from models.store import ModelStore, VersionStore
-from pipelines.dbt import asset_key, tables_published
 from pipelines.defs import effects, forecasts
 from pipelines.errors import PublishError
 from pipelines.fingerprint import code_fingerprint, fingerprint, version_id
@@ -18,9 +17,10 @@ from pipelines.resources.lake import Lake
 from pipelines.resources.publisher import PublishedTable, PublishedVersion, Publisher
 from pipelines.resources.session import Session
 from pipelines.resources.version import MODEL_CARDS
+from pipelines.resources.version_log import OWN_TABLES, list_facts, write_logs
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
-from pipelines.version_log import OWN_TABLES, list_facts, write_logs
+from pipelines.tables.dbt import asset_key, tables_published
 
 PUBLISHED = dg.AssetKey(["published", "version"])
 

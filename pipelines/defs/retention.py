@@ -6,11 +6,11 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import dbt_assets
 
-from pipelines.dbt import Dbt, Translator, build, build_arguments, manifest, project
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import Dbt, Translator, build, build_arguments, manifest, project
 
 
 @dbt_assets(

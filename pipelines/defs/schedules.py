@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._utils.error import serializable_error_info_from_exc_info
 
-from pipelines.alerts import post_alert
 from pipelines.defs.backtest import BACKTEST
 from pipelines.defs.training import RETRAIN_TAG
-from pipelines.failure import errors_of, failure_message
+from pipelines.messages.alerts import post_alert
+from pipelines.messages.failure import errors_of, failure_message
 from pipelines.partitions import DAILY, day_of
 from pipelines.resources.journal import Journal
 from pipelines.settings import Settings

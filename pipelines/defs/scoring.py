@@ -6,13 +6,13 @@ import dagster as dg
 import pyarrow as pa
 
 from models.store import ModelStore
-from pipelines.dbt import asset_key
 from pipelines.defs.training import CHURN_MODEL, champion_of
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import asset_key
 
 SCORES = dg.AssetKey(["feedback", "scores"])
 

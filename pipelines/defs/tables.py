@@ -7,14 +7,14 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from models.store import ModelStore
-from pipelines.dbt import Dbt, Translator, build, build_arguments, manifest, project
 from pipelines.defs.training import training_is_due
 from pipelines.fingerprint import tables_fingerprint
+from pipelines.messages.pictures import stage_flow_of_last_month
 from pipelines.partitions import DAILY, as_of_day
-from pipelines.pictures import stage_flow_of_last_month
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import Dbt, Translator, build, build_arguments, manifest, project
 
 
 @dbt_assets(

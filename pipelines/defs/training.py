@@ -8,14 +8,14 @@ import dagster as dg
 import pyarrow as pa
 
 from models.store import ModelStore
-from pipelines.dbt import asset_key
 from pipelines.errors import HomingError
+from pipelines.messages.pictures import in_markdown
 from pipelines.partitions import DAILY, as_of_day
-from pipelines.pictures import in_markdown
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
+from pipelines.tables.dbt import asset_key
 
 if TYPE_CHECKING:
     import pandas as pd

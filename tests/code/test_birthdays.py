@@ -9,7 +9,7 @@ import duckdb
 import pytest
 import yaml
 
-from pipelines.dbt import PROJECT_DIR, lists_declared
+from pipelines.tables.dbt import PROJECT_DIR, lists_declared
 
 FIRST_DAY = date(2026, 6, 1)  # a Monday
 

@@ -16,11 +16,11 @@ import pytest
 from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-from pipelines import dbt as dbt_calls
-from pipelines import parsed_dbt
-from pipelines.dbt import Dbt, build, manifest, open_dbt
 from pipelines.errors import HomingError, TablesError
 from pipelines.resources.warehouse import Warehouse
+from pipelines.tables import dbt as dbt_calls
+from pipelines.tables import parsed_dbt
+from pipelines.tables.dbt import Dbt, build, manifest, open_dbt
 
 
 class Unreadable:
@@ -129,7 +129,7 @@ def test_tables_that_failed_are_told_with_the_query_that_shows_the_rows(
     declared = {"version": 2, "models": [{"name": "two", "columns": tested}]}
     (models / "two.yml").write_text(json.dumps(declared))
     of_project = parsed_dbt.parsed(project).writable_manifest().to_dict()
-    monkeypatch.setattr("pipelines.dbt.manifest", lambda: of_project)
+    monkeypatch.setattr("pipelines.tables.dbt.manifest", lambda: of_project)
     home = project.parent
 
     class Call:

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from pipelines.dbt import PROJECT_DIR, manifest
+from pipelines.tables.dbt import PROJECT_DIR, manifest
 
 NUMBER = re.compile(r"(tinyint|smallint|int|integer|bigint|double|float|decimal.*)")
 # Times and distances, money, shares and scales, and what is counted.

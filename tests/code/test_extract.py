@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.defs import extract as module
 from pipelines.errors import SourceError, SourceUnreachableError, source_error
-from pipelines.failure import errors_of, failure_message
+from pipelines.messages.failure import errors_of, failure_message
 from pipelines.resources.lake import Lake
 from pipelines.resources.publisher import Publisher
 from pipelines.settings import Settings

@@ -18,11 +18,11 @@ from dagster._core.definitions.automation_tick_evaluation_context import (
 from dagster._core.definitions.events import AssetKeyPartitionKey
 
 from checks.suites import ALL_SUITES
-from pipelines.dbt import PROJECT_DIR, lists_declared, manifest
 from pipelines.definitions import DEFAULT_OWNER, FRESHNESS, OWNERS, defs
 from pipelines.defs.backtest import MONTHLY
 from pipelines.partitions import day_of
 from pipelines.sources.contract import load_contract
+from pipelines.tables.dbt import PROJECT_DIR, lists_declared, manifest
 
 STEPS = {
     *(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import lineage
 from pipelines.errors import HomingError
-from pipelines.lineage import Relation, column_lineage, project_lineage, query_lineage
+from pipelines.tables import lineage
+from pipelines.tables.lineage import Relation, column_lineage, project_lineage, query_lineage
 
 TABLES = {
     "orders": ["order_id", "customer_id", "ordered_at", "amount", "discount"],

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.dbt import manifest, tables_published
-from pipelines.lineage import LINEAGE_PATH
 from pipelines.sources.contract import load_contract
+from pipelines.tables.dbt import manifest, tables_published
+from pipelines.tables.lineage import LINEAGE_PATH
 
 PERSONAL = {
     (f"lake/{table.name}", column.name)

@@ -8,7 +8,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from pipelines.pictures import stage_flow, stage_flow_of_last_month
+from pipelines.messages.pictures import stage_flow, stage_flow_of_last_month
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MOVES = {("active", "watch"): 30, ("watch", "active"): 10, ("none", "prospect"): 5}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.dbt import manifest, tables_published
+from pipelines.tables.dbt import manifest, tables_published
 
 TEST = "nobody_who_refused_is_profiled"
 

@@ -13,7 +13,8 @@ import duckdb
 import pytest
 
 from pipelines.errors import HomingError
-from pipelines.register import (
+from pipelines.resources.version import PublishedTable, PublishedVersion
+from pipelines.tables.register import (
     CAPABILITIES_PATH,
     Capability,
     Place,
@@ -22,7 +23,6 @@ from pipelines.register import (
     read_capabilities,
     unshown,
 )
-from pipelines.resources.version import PublishedTable, PublishedVersion
 
 WISHES = [
     Capability(1, "Profile", "A profile", "建立客户档案"),

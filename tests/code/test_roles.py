@@ -12,7 +12,6 @@ from fnmatch import fnmatchcase
 import duckdb
 import pytest
 
-from pipelines.dbt import tables_published
 from pipelines.errors import PublishError
 from pipelines.resources.publisher import PublishedTable, Publisher
 from pipelines.resources.roles import (
@@ -26,9 +25,10 @@ from pipelines.resources.roles import (
     read_grants,
 )
 from pipelines.resources.version import PublishedVersion
+from pipelines.resources.version_log import OWN_TABLES
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT
-from pipelines.version_log import OWN_TABLES
+from pipelines.tables.dbt import tables_published
 
 DAY = date(2026, 6, 1)
 SEED = PROJECT_ROOT / "dbt_project" / "seeds" / "role_access.csv"

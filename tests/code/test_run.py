@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pipelines import run
 from pipelines.errors import BorderError, SourceError
-from pipelines.failure import errors_of, failure_message
+from pipelines.messages.failure import errors_of, failure_message
 from pipelines.resources.lock import RunLockedError
 from pipelines.settings import Settings
 
@@ -188,10 +188,10 @@ def test_an_interrupt_between_the_steps_is_one_message(
 
 def test_started_in_a_home_python_finds_the_rooms_and_not_its_folders(tmp_path: Path) -> None:
     """`make serve` and other people's webservers work there; the models are kept in `models`."""
-    (tmp_path / "models" / "next_order").mkdir(parents=True)
+    (tmp_path / "models" / "forecasts").mkdir(parents=True)
     said = subprocess.run(
         [sys.executable, "-c",
-         "import pipelines; from models import next_order; print(next_order.__file__)"],
+         "import pipelines; from models.forecasts import next_order; print(next_order.__file__)"],
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.strip().endswith("next_order.py")

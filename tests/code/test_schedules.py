@@ -11,10 +11,10 @@ import dagster as dg
 import pytest
 import requests
 
-from pipelines import alerts
 from pipelines.defs import schedules
 from pipelines.defs.training import RETRAIN_TAG
 from pipelines.errors import SourceError
+from pipelines.messages import alerts
 from pipelines.resources.journal import Journal
 from pipelines.resources.lock import RunLock
 from pipelines.resources.session import Session, open_session

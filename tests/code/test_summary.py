@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from rich.console import Console
 
+from pipelines.messages.summary import RELIED_ON, print_summary
 from pipelines.resources.version import PublishedVersion
-from pipelines.summary import RELIED_ON, print_summary
 
 TABLES = """
 create table customer_lifecycle as

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.resources.version_log import HASHED_COLUMNS, list_facts, write_logs
 from pipelines.resources.warehouse import Warehouse
-from pipelines.version_log import HASHED_COLUMNS, list_facts, write_logs
 
 LIST = [
     ("save", "r2", "C2", "control", "A", None, None, "o1", "2026-01-09"),

@@ -22,10 +22,10 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from pipelines.parsed_dbt import parsed
 from pipelines.resources.lake import Lake
 from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import load_contract
+from pipelines.tables.parsed_dbt import parsed
 from tests.conftest import SAMPLE_DAYS
 from tests.data.lake_in_pandas import LakeInPandas
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from pipelines.version_log import HASHED_COLUMNS
+from pipelines.resources.version_log import HASHED_COLUMNS
 from tests.conftest import SAMPLE_DAYS
 
 

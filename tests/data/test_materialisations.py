@@ -9,8 +9,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from pipelines.dbt import manifest
 from pipelines.sources.contract import load_contract
+from pipelines.tables.dbt import manifest
 from tests.conftest import SAMPLE_DAYS
 
 ROWS = {"dagster/row_count", "dagster/partition_row_count"}

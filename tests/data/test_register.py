@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dbt import manifest
-from pipelines.register import places, read_capabilities, unshown
 from pipelines.resources.version import PublishedVersion
-from pipelines.version_log import OWN_TABLES
+from pipelines.resources.version_log import OWN_TABLES
+from pipelines.tables.dbt import manifest
+from pipelines.tables.register import places, read_capabilities, unshown
 from tests.conftest import SAMPLE_DAYS
 
 MANY = 3000  # customers; a drive then holds out some 70, and effects are told from 30 on

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.dbt import build_arguments
 from pipelines.resources.lake import Lake
 from pipelines.settings import Settings
 from pipelines.sources import connectors
+from pipelines.tables.dbt import build_arguments
 
 ORDERS = """order_id,customer_id,ordered_at,net_amount
 before midnight,c,2024-06-30T23:30+08:00,1

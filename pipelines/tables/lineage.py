@@ -217,7 +217,7 @@ def compiled_project() -> list[Relation]:
     Raises:
         HomingError: dbt cannot parse or compile the project.
     """
-    from pipelines.parsed_dbt import parsed  # noqa: PLC0415
+    from pipelines.tables.parsed_dbt import parsed  # noqa: PLC0415
 
     try:
         manifest = parsed(PROJECT_DIR)

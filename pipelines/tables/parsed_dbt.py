@@ -7,8 +7,9 @@ not follow, and the macro `as_of` knows no day while dbt parses. So the project 
 parses it, for no day and no home, and the command gets it handed over. What has changed in the
 project's files since then, dbt sees and parses.
 
-A run starts this module before it knows what dbt is to do (pipelines/dbt.py). It is a child process
-of its own, whose environment is dbt's: the profile and dbt's own options are read from there.
+A run starts this module before it knows what dbt is to do (pipelines/tables/dbt.py). It is a child
+process of its own, whose environment is dbt's: the profile and dbt's own options are read from
+there.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
 
-from pipelines.failed_tables import RESULTS
-from pipelines.process import collect_rarely, leave
+from pipelines.runtime.process import collect_rarely, leave
+from pipelines.tables.failed_tables import RESULTS
 
 PARSED = Path("target", "partial_parse.msgpack")  # within the project; `make` writes it
 FAILED, BROKEN = 1, 2  # dbt's own exit codes: some node failed; dbt could not work at all

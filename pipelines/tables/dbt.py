@@ -30,14 +30,14 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from packaging.version import Version
 
 from pipelines.errors import HomingError, TablesError
-from pipelines.failed_tables import RESULTS, failures, tables_error
 from pipelines.fingerprint import tables_fingerprint
-from pipelines.lineage import STATE_PATH, column_lineage
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings, child_environment
+from pipelines.tables.failed_tables import RESULTS, failures, tables_error
+from pipelines.tables.lineage import STATE_PATH, column_lineage
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
-PARSED_DBT = "pipelines.parsed_dbt"  # started in place of `dbt`
+PARSED_DBT = "pipelines.tables.parsed_dbt"  # started in place of `dbt`
 MANIFEST_PATH = PROJECT_DIR / "target" / "manifest.json"
 
 Picture = Callable[[duckdb.DuckDBPyConnection], dg.MetadataValue | None]

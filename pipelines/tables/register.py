@@ -25,12 +25,12 @@ from typing import Any, Literal
 
 import duckdb
 
-from pipelines import dbt
 from pipelines.durable import write_atomically
 from pipelines.errors import HomingError
 from pipelines.resources.version import PublishedTable, PublishedVersion
 from pipelines.resources.warehouse import Engine, quoted
 from pipelines.settings import PROJECT_ROOT
+from pipelines.tables import dbt
 
 CAPABILITIES_PATH = PROJECT_ROOT / "docs" / "capabilities.csv"
 _NAME = re.compile("`([^`]*)`")
@@ -339,7 +339,7 @@ def _row(capability: Capability, there: Sequence[Place]) -> str:
 
 def main() -> int:
     """The command line, for `make docs`: write the page, say what is not shown anywhere."""
-    from pipelines.version_log import OWN_TABLES  # noqa: PLC0415
+    from pipelines.resources.version_log import OWN_TABLES  # noqa: PLC0415
 
     try:
         capabilities = read_capabilities()

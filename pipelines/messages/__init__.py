@@ -1,0 +1,1 @@
+"""What people are told: the screen at the end, why a run failed, alerts, pictures in the UI."""

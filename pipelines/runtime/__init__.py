@@ -1,0 +1,1 @@
+"""What runs beneath a run: Dagster's storage in the home, its event log, what a process spares."""
