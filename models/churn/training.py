@@ -196,6 +196,8 @@ def train(
                 tell=tell,
             )
     except TooLittleDataError as reason:
+        if champion is not None and champion.schema.is_foreign_to(history.schema.names):
+            champion = None  # it knows features that are no more: it could not score
         return _rule(history.schema, as_of, horizon_days, str(reason), champion)
 
     tell(f"judging on {len(churned):,} customers of {test}")

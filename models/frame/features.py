@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -190,6 +190,10 @@ class FeatureSchema:
         for at, feature in enumerate(self.features):
             values[:, at] = feature.encode(frame[feature.name])
         return FeatureMatrix(self.features, values)
+
+    def is_foreign_to(self, columns: Iterable[str]) -> bool:
+        """Whether a frame of these columns has other features than those that were learnt from."""
+        return set(self.names) != set(columns) - {*KEYS, *OUTCOME}
 
     def to_json(self) -> list[dict[str, Any]]:
         """The schema as the model card holds it."""

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster._utils.error import serializable_error_info_from_exc_info
 
 from pipelines.defs.backtest import BACKTEST
-from pipelines.defs.training import RETRAIN_TAG
+from pipelines.defs.tables import RETRAIN_TAG
 from pipelines.messages.alerts import post_alert
 from pipelines.messages.failure import errors_of, failure_message
 from pipelines.partitions import DAILY, day_of

@@ -1,20 +1,52 @@
 """Second step: dbt builds every table that a score needs, from staging to features."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import dbt_assets
 
 from models.store import ModelStore
-from pipelines.defs.training import training_is_due
+from pipelines.defs.forecasts import served
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.messages.pictures import stage_flow_of_last_month
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
-from pipelines.tables.dbt import Dbt, Translator, build, build_arguments, manifest, project
+from pipelines.tables.dbt import (
+    Dbt,
+    Translator,
+    build,
+    build_arguments,
+    columns_of,
+    manifest,
+    project,
+)
+
+RETRAIN_TAG = "homing/retrain"
+
+
+def training_is_due(run: dg.DagsterRun, store: ModelStore, settings: Settings, as_of: date) -> bool:
+    """Whether this run trains: asked for, the last training is old, or nothing can score today.
+
+    A backfill of an older day may not use a model that knows later days, hence the day itself
+    decides what is there to serve. What learnt from other features, those of an earlier Homing,
+    cannot read the ones that the tables have now.
+    """
+    if run.tags.get(RETRAIN_TAG) == "true":
+        return True
+    last = store.last_training(as_of)
+    if last is None or as_of - last >= timedelta(days=settings.retrain_after_days):
+        return True
+    champion = store.load_champion(as_of).model
+    if champion is None:
+        return True
+    forecasts = served(settings, as_of).values()
+    return champion.schema.is_foreign_to(columns_of("customer_features")) or any(
+        forecast.schema.is_foreign_to(columns_of("purchase_features")) for forecast in forecasts
+    )
 
 
 @dbt_assets(

@@ -1,7 +1,7 @@
 """Third step, weekly: train a challenger, compare it out of time, and keep what is better."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from models.churn.model import ChurnModel
 
-RETRAIN_TAG = "homing/retrain"
 SEED = 20260630  # fixed, so that the same data give the same bytes
 
 # The tier of each customer on the day of the test, which is the latest finished snapshot.
@@ -35,20 +34,6 @@ TIERS_AT_TEST = """
 
 CHURN_MODEL = dg.AssetKey(["models", "churn"])
 EVALUATIONS = dg.AssetKey(["feedback", "evaluations"])
-
-
-def training_is_due(run: dg.DagsterRun, store: ModelStore, settings: Settings, as_of: date) -> bool:
-    """Whether this run trains: asked for, nothing to serve yet, or the last training is old.
-
-    A backfill of an older day may not use a model that knows later days, hence the day itself
-    decides what is there to serve.
-    """
-    if run.tags.get(RETRAIN_TAG) == "true":
-        return True
-    last = store.last_training(as_of)
-    if last is None or as_of - last >= timedelta(days=settings.retrain_after_days):
-        return True
-    return store.load_champion(as_of).model is None
 
 
 @dg.multi_asset(

@@ -186,6 +186,11 @@ def asset_key(table: str) -> dg.AssetKey:
     return dg.AssetKey([table])
 
 
+def columns_of(table: str) -> tuple[str, ...]:
+    """The columns that a dbt table's contract names."""
+    return tuple(manifest()["nodes"][f"model.homing.{table}"]["columns"])
+
+
 def tables_published() -> Sequence[Mapping[str, Any]]:
     """The nodes of the manifest that are meant for BI tools, by name."""
     nodes = (

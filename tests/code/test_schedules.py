@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from pipelines.defs import schedules
-from pipelines.defs.training import RETRAIN_TAG
+from pipelines.defs.tables import RETRAIN_TAG
 from pipelines.errors import SourceError
 from pipelines.messages import alerts
 from pipelines.resources.journal import Journal

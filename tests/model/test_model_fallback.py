@@ -54,6 +54,15 @@ def test_one_class_keeps_the_champion(frame: pd.DataFrame, trained: TrainingResu
     assert kept.decision.startswith("The champion stays, nothing was learnt: ")
 
 
+def test_a_champion_of_another_form_gives_way_to_the_rule(
+    frame: pd.DataFrame, trained: TrainingResult
+):
+    """It could not score today's customers: features came and went since it was trained."""
+    other = _tiny(frame, 10).assign(orders_60d=1)
+    result = train(other, as_of=AS_OF, horizon_days=HORIZON, threads=1, champion=trained.model)
+    assert (result.served_role, result.promoted) == ("rule", True)
+
+
 def test_two_training_snapshots_are_too_few(frame: pd.DataFrame):
     """On 29 August the horizon of May ends, whose own past holds three finished snapshots."""
     early = train(frame, as_of=date(2022, 8, 28), horizon_days=HORIZON, threads=1)

@@ -1,0 +1,63 @@
+"""When a run trains: by the calendar, on request, and when what is kept cannot score today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from models.churn.training import train
+from models.frame.features import OUTCOME
+from models.store import ModelStore
+from pipelines.defs.tables import RETRAIN_TAG, training_is_due
+from pipelines.settings import Settings
+from pipelines.tables.dbt import columns_of
+
+TRAINED = date(2026, 6, 28)
+FEATURES = columns_of("customer_features")
+
+
+def is_due(home: Path, day: date, *, learnt_from: Iterable[str] = FEATURES, **tags: str) -> bool:
+    settings = Settings(home=home)
+    store = ModelStore(settings.model_store)
+    nobody = pd.DataFrame(columns=[*learnt_from, *OUTCOME])
+    rule = train(nobody, as_of=TRAINED, horizon_days=90, threads=1).model
+    store.promote(store.save(rule))
+    return training_is_due(dg.DagsterRun(job_name="daily", tags=tags), store, settings, day)
+
+
+def test_a_home_without_a_model_trains(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    store = ModelStore(settings.model_store)
+    assert training_is_due(dg.DagsterRun(job_name="daily"), store, settings, TRAINED)
+
+
+@pytest.mark.parametrize(
+    ("day", "due"),
+    [(date(2026, 6, 28), False), (date(2026, 7, 4), False), (date(2026, 7, 5), True)],
+)
+def test_after_a_week_it_is_due(tmp_path: Path, day: date, due: bool) -> None:
+    assert is_due(tmp_path, day) is due
+
+
+def test_a_day_before_the_training_may_not_use_what_it_knows(tmp_path: Path) -> None:
+    assert is_due(tmp_path, date(2026, 6, 27))
+
+
+def test_it_is_due_when_asked_for(tmp_path: Path) -> None:
+    assert is_due(tmp_path, TRAINED, **{RETRAIN_TAG: "true"})
+
+
+@pytest.mark.parametrize(
+    "learnt_from",
+    [FEATURES[:-1], (*FEATURES, "a_feature_of_an_earlier_homing")],
+    ids=["fewer", "more"],
+)
+def test_other_features_than_those_learnt_from_make_it_due(
+    tmp_path: Path, learnt_from: tuple[str, ...]
+) -> None:
+    assert is_due(tmp_path, TRAINED, learnt_from=learnt_from)
