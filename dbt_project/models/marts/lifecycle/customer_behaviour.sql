@@ -26,7 +26,8 @@ usage_events as (
 supplied as (
     select
         (select count(*) from usage_events) > 0 as has_usage,
-        (select count(due_on) from orders) > 0 as has_due_days
+        -- where no payment is ever told, all would seem unpaid
+        (select count(due_on) > 0 and count(paid_on) > 0 from orders) as has_payments
 ),
 
 bought as (
@@ -109,13 +110,13 @@ final as (
             when supplied.has_usage
                 then {{ trend('coalesce(used.usage_90d, 0)', 'coalesce(used.usage_previous_90d, 0)') }}
         end as usage_trend,
-        cast(case when supplied.has_due_days then coalesce(paid.invoices_365d, 0) end as integer) as invoices_365d,
-        cast(case when supplied.has_due_days then coalesce(paid.late_payments_365d, 0) end as integer)
+        cast(case when supplied.has_payments then coalesce(paid.invoices_365d, 0) end as integer) as invoices_365d,
+        cast(case when supplied.has_payments then coalesce(paid.late_payments_365d, 0) end as integer)
             as late_payments_365d,
         cast(case when paid.late_payments_365d > 0 then paid.longest_delay end as integer) as longest_payment_delay_days,
-        cast(case when supplied.has_due_days then coalesce(paid.unpaid_overdue_invoices, 0) end as integer)
+        cast(case when supplied.has_payments then coalesce(paid.unpaid_overdue_invoices, 0) end as integer)
             as unpaid_overdue_invoices,
-        cast(case when supplied.has_due_days then coalesce(paid.unpaid_overdue_amount, 0) end as decimal(18, 2))
+        cast(case when supplied.has_payments then coalesce(paid.unpaid_overdue_amount, 0) end as decimal(18, 2))
             as unpaid_overdue_amount
     from lifecycle
     cross join supplied

@@ -210,9 +210,9 @@ final as (
         complaints_per_1000_sold,
         complaints_per_1000_of_all,
         leading_complaint_cause,
-        returns > expected_returns + {{ var('quality_alarm_deviations') }} * sqrt(expected_returns)
+        {{ poisson_lower_end('returns', var('quality_alarm_deviations')) }} > expected_returns
             as is_returned_conspicuously,
-        complaints > expected_complaints + {{ var('quality_alarm_deviations') }} * sqrt(expected_complaints)
+        {{ poisson_lower_end('complaints', var('quality_alarm_deviations')) }} > expected_complaints
             as is_complained_conspicuously
     from rated
 )

@@ -87,6 +87,10 @@ next_grades as (
     select * from {{ ref('member_grade') }}
 ),
 
+behaviour as (
+    select * from {{ ref('customer_behaviour') }}
+),
+
 silent_accounts as (
     select * from {{ ref('silent_business_accounts') }}
 ),
@@ -148,8 +152,8 @@ signs as (
                 features.last_csat_score <= {{ var('bad_satisfaction') }}
                 and features.days_since_survey_answer <= {{ var('warning_days') }} then 'low_satisfaction'
             when
-                features.late_payments_365d >= {{ var('warning_late_payments') }}
-                and features.late_payments_365d * 2 > features.orders_365d then 'late_payment'
+                behaviour.late_payments_365d >= {{ var('warning_late_payments') }}
+                and behaviour.late_payments_365d * 2 > behaviour.invoices_365d then 'late_payment'
             when
                 features.usage_events_90d - features.usage_events_change_90d >= {{ var('warning_usage_events') }}
                 and features.usage_events_90d * 2 <= features.usage_events_90d - features.usage_events_change_90d
@@ -164,8 +168,8 @@ signs as (
         end as silence,
         'Satisfaction ' || cast(features.last_csat_score as string) || ' of 5, '
         || cast(features.days_since_survey_answer as string) || ' days ago' as dissatisfaction,
-        cast(features.late_payments_365d as string) || ' of ' || cast(features.orders_365d as string)
-        || ' orders of the last 12 months were paid late' as payments,
+        cast(behaviour.late_payments_365d as string) || ' of ' || cast(behaviour.invoices_365d as string)
+        || ' payments due in the last 12 months came late or are still open' as payments,
         'Used ' || cast(features.usage_events_90d as string) || ' times in 90 days, '
         || cast(features.usage_events_90d - features.usage_events_change_90d as string) || ' times in the 90 before'
             as usage,
@@ -176,6 +180,7 @@ signs as (
     left join scores on lifecycle.customer_id = scores.customer_id
     left join earlier_scores on lifecycle.customer_id = earlier_scores.customer_id
     left join features on lifecycle.customer_id = features.customer_id
+    left join behaviour on lifecycle.customer_id = behaviour.customer_id
     left join silent_accounts on lifecycle.customer_id = silent_accounts.customer_id
     anti join refusals on lifecycle.customer_id = refusals.customer_id
 ),
