@@ -49,14 +49,14 @@ AUDIT_LOG = PublishedTable(
     name="audit_log",
     order_by=("as_of_date", "version_id", "list_code"),
     description=(
-        "Every list ever published, with what it takes to prove which rows it had and what they "
-        "were made of; the journal tells under the version id which run made it, when and for "
-        "whom. One row per version and list."
+        "Every list published for earlier days and with this version, with what it takes to prove "
+        "which rows it had and what they were made of; the journal tells under the version id "
+        "which run made it, when and for whom. One row per version and list."
     ),
     columns={
         "as_of_date": "Day the list speaks for",
         "version_id": "Version it was published with (run_log.version_id)",
-        "list_code": "List",
+        "list_code": "List; all: no list, but who is held back from every one",
         "listed_rows": "Rows of the list (count)",
         "treated_rows": "Rows to be contacted (count)",
         "control_rows": "Rows held out and never contacted (count)",

@@ -1,13 +1,14 @@
 """What the service role sees of a whole company tells of nobody how much he is worth.
 
 Masks are names, and a name may forget a column. So every view of the role is asked whether what it
-shows gives the tier away: a column, a difference between two days, or two of these together.
+shows gives the tier away: a column, a difference between two days, or two of these together. A view
+that does not may still do so beside another: a day of something beside the customer's profile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ ROLE = "role_service"
 ROWS = 4000  # of each view; more tell the same
 FEW = 40  # different values; of more, each stands for a handful of customers
 ENOUGH = 40  # customers of whom a column must speak, or chance would tell the tier
+SHARED = 10  # customers for each number of days, or each number would stand for one of them
 DETERMINED = 0.97  # share of customers whose tier is that of most with the same value
 TELLING = 0.10  # share of a view's customers who share a text that only one higher tier has
 
@@ -35,13 +37,18 @@ def published(sample_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def signals(shown: pd.DataFrame) -> pd.DataFrame:
-    """What a view says of a row in few values: its columns, and days between two of its dates."""
-    days = {
+def days_in(shown: pd.DataFrame) -> dict[str, pd.Series]:
+    """The dates of a view, without time."""
+    return {
         name: pd.to_datetime(shown[name], errors="coerce").dt.normalize()
         for name in shown
         if name.endswith("_on") and shown[name].notna().any()
     }
+
+
+def signals(shown: pd.DataFrame) -> pd.DataFrame:
+    """What a view says of a row in few values: its columns, and days between two of its dates."""
+    days = days_in(shown)
     found = {name: shown[name] for name in shown}
     for first, second in combinations(days, 2):
         found[f"{second} - {first}"] = (days[second] - days[first]).dt.days
@@ -122,3 +129,45 @@ def test_what_service_sees_tells_nobodys_tier(published: duckdb.DuckDBPyConnecti
         known = shown.customer_id.map(tier)
         leaks += [f"{view}.{name}" for name in given_away(shown.drop(columns="customer_id"), known)]
     assert sorted(set(leaks) - FOLLOWS_FROM_ORDERS.keys()) == []
+
+
+def follows(days: pd.Series, tier: pd.Series) -> bool:
+    """Whether the tier follows from a number of days that many customers share."""
+    if len(days) < ENOUGH or not 1 < days.nunique() <= len(days) / SHARED:
+        return False
+    table = pd.crosstab(days, tier)
+    known, most = table.max(axis=1).sum() / len(days), table.sum().max() / len(days)
+    return bool(known >= max(DETERMINED, (1 + most) / 2))
+
+
+def test_days_counted_by_the_tier_are_found() -> None:
+    tier = pd.Series(["core", "potential", "general"] * 40)
+    assert follows(tier.map({"core": 60, "potential": 120, "general": 240}), tier)
+    assert not follows(pd.Series([number % 7 for number in range(120)]), tier)
+    assert not follows(pd.Series(range(120)), tier)
+
+
+def test_no_view_tells_the_tier_beside_the_profile(published: duckdb.DuckDBPyConnection) -> None:
+    """A day that was counted from another one by the tier: how long after it tells the tier."""
+    tiers = published.sql("select customer_id, value_tier from main.customer_value").df()
+    tier = tiers.set_index("customer_id").value_tier
+    profile = published.sql(f"from {ROLE}.customer_profile").df().set_index("customer_id")
+    began = days_in(profile)
+    assert "last_contact_on" in began
+    leaks, compared = [], 0
+    for (view,) in published.sql(
+        "select distinct table_name from information_schema.columns"
+        " where column_name = 'customer_id'"
+        f" and table_schema = '{ROLE}' and table_name <> 'customer_profile' order by table_name"
+    ).fetchall():
+        shown = published.sql(f'from {ROLE}."{view}" limit {ROWS}').df()
+        kinds = shown[[name for name in ("kind", "list_code", "rule_code") if name in shown]]
+        of_kind = kinds.astype("string").fillna("").agg(" ".join, axis=1)
+        for kind, rows in shown.groupby(of_kind if kinds.shape[1] else lambda _: ""):
+            for (name, day), start in product(days_in(rows).items(), began):
+                waited = (day - rows.customer_id.map(began[start])).dt.days.dropna()
+                compared += 1
+                if follows(waited, rows.customer_id[waited.index].map(tier)):
+                    leaks.append(f"{view}.{name} ({kind}) - {start}")
+    assert compared > 100
+    assert leaks == []

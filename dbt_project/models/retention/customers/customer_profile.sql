@@ -42,6 +42,10 @@ retention_list as (
     select * from {{ ref('retention_list') }}
 ),
 
+supplied as (
+    {{ columns_given(ref('source_inventory'), 'tickets', {'has_complaints': 'kind'}) }}
+),
+
 erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
@@ -93,7 +97,7 @@ final as (
         satisfaction.last_csat,
         satisfaction.last_nps,
         satisfaction.satisfaction_class,
-        coalesce(satisfaction.open_complaints, 0) as open_complaints,
+        case when supplied.has_complaints then coalesce(satisfaction.open_complaints, 0) end as open_complaints,
         situation.preferred_channel,
         situation.last_contact_on,
         follow_ups.next_follow_up_on,
@@ -106,6 +110,7 @@ final as (
         tasks.next_action,
         tasks.next_task_due_on
     from dim_customer
+    cross join supplied
     inner join lifecycle on dim_customer.customer_id = lifecycle.customer_id
     inner join customer_value on dim_customer.customer_id = customer_value.customer_id
     inner join situation on dim_customer.customer_id = situation.customer_id
