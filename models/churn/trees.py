@@ -23,7 +23,7 @@ import numpy as np
 from models.churn.baselines import Logistic
 from models.frame.features import Feature, FeatureMatrix, FloatArray
 from models.frame.outcomes import Outcomes
-from models.native import tree_input, xgboost
+from models.native import tree_input, tree_margin, xgboost
 from models.probability.calibration import at_own_level
 from models.probability.predictors import Contributions, log_odds
 from models.purchase.histories import histories
@@ -148,9 +148,8 @@ class ChurnTrees:
 
     def margin(self, matrix: FeatureMatrix) -> FloatArray:
         """Log odds of churn, but for the level of the day."""
-        data, _ = self._data(matrix, self.regression.margin(matrix))
-        margin: FloatArray = self.booster.predict(data, output_margin=True)
-        return margin.astype(np.float64)
+        wide, given, _ = self._asked(matrix, self.regression.margin(matrix))
+        return tree_margin(self.booster, wide, given).astype(np.float64)
 
     def explained(self, matrix: FeatureMatrix) -> tuple[FloatArray, Contributions]:
         """What each feature adds along the customer's path through each tree (`leaves`).
@@ -161,22 +160,23 @@ class ChurnTrees:
         features.
         """
         level, regression = self.regression.explained(matrix)
-        data, silent = self._data(matrix, level)
+        wide, given, silent = self._asked(matrix, level)
+        data = tree_input(wide, self.threads)
         reached = self.booster.predict(data, pred_leaf=True).reshape(len(matrix), len(self.leaves))
-        names = tuple(data.feature_names)
-        margin, values = add_up(self.leaves, reached, data.get_base_margin(), len(names))
-        values[names.index(SILENT)] += GIVEN * (silent - self.reference)
+        margin, values = add_up(self.leaves, reached, given, len(wide.names))
+        values[wide.names.index(SILENT)] += GIVEN * (silent - self.reference)
         for name, added in zip(regression.names, regression.values.T, strict=True):
-            values[names.index(name)] += GIVEN * added
-        return margin.astype(np.float64), Contributions(names, values.T)
+            values[wide.names.index(name)] += GIVEN * added
+        return margin.astype(np.float64), Contributions(wide.names, values.T)
 
-    def _data(self, matrix: FeatureMatrix, regression: FloatArray) -> tuple[Any, FloatArray]:
-        """The trees' input, and the purchase model's log odds of silence."""
+    def _asked(
+        self, matrix: FeatureMatrix, regression: FloatArray
+    ) -> tuple[FeatureMatrix, FloatArray, FloatArray]:
+        """What the trees read, what they start from, and Pareto/NBD's log odds of silence."""
         views = _views(matrix, self.purchases, float(self.horizon_days))
-        given = _given(views, self.reference, regression)
         wide = matrix.columns(self.names).beside(PURCHASE_FEATURES, views)
-        data = tree_input(wide, self.threads, start=given)
-        return data, _silent(views, self.reference)
+        given = _given(views, self.reference, regression)
+        return wide, given, _silent(views, self.reference)
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, largest first, for the card."""

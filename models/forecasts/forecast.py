@@ -33,7 +33,7 @@ from models.frame.features import (
     FloatArray,
     days,
 )
-from models.native import tree_input, xgboost
+from models.native import tree_input, tree_margin, xgboost
 from models.purchase.view import PurchaseView
 from models.trees.tree_file import sound_trees
 from models.versions.card import CARD_PAGE, Card
@@ -274,11 +274,8 @@ class Forecast(Version):
         self, matrix: FeatureMatrix, start: FloatArray | None = None, *, trees: str = MODEL
     ) -> FloatArray:
         """The sum of the trees of one name for each row, on top of `start`."""
-        data = tree_input(matrix.columns(self.names), self.threads, start=start)
-        margin: FloatArray = (
-            self.boosters[trees].predict(data, output_margin=True).astype(np.float64)
-        )
-        return margin
+        wide = matrix.columns(self.names)
+        return tree_margin(self.boosters[trees], wide, start).astype(np.float64)
 
     def corrected(self, matrix: FeatureMatrix, start: FloatArray) -> FloatArray:
         """The start with the kept share of the trees' correction."""

@@ -8,7 +8,8 @@ import pytest
 
 from models.churn.training import TrainingResult
 from models.churn.trees import ChurnTrees
-from models.native import xgboost
+from models.frame.features import Feature, FeatureMatrix
+from models.native import tree_margin, xgboost
 from models.trees.leaves import Leaves, add_up
 from models.trees.tree_file import sound_trees
 
@@ -60,7 +61,15 @@ def test_agrees_with_xgboost_on_codes_and_gaps(depth: int):
 
     margin, contributions = add_up(trees, booster.predict(data, pred_leaf=True), start, FEATURES)
 
-    assert np.array_equal(margin, booster.predict(data, output_margin=True))
+    predicted = booster.predict(data, output_margin=True)
+    assert np.array_equal(margin, predicted)
+    kinds = ["number"] * 3 + ["category"] * 2
+    matrix = FeatureMatrix(tuple(map(Feature, map(str, range(FEATURES)), kinds)), values)
+    for rows in (matrix, FeatureMatrix(matrix.features, np.asfortranarray(values))):
+        assert np.array_equal(tree_margin(booster, rows, start), predicted)
+    assert np.array_equal(
+        tree_margin(booster, matrix.rows(slice(7, 90)), start[7:90]), predicted[7:90]
+    )
     walked = booster.predict(data, pred_contribs=True, approx_contribs=True)[:, :-1]
     assert np.abs(walked).max() > 0.1
     assert np.allclose(contributions.T, walked, atol=1e-5)
