@@ -1,6 +1,7 @@
 """How far off the forecast of the level is, in shops whose seasons and fortunes differ.
 
     python -m benchmarks.levels --seeds 6
+    python -m benchmarks.levels --whose HOME [--horizon 90]
 
 The level of churn (models/probability/calibration.py) is the same question for every predictor,
 and needs no more than who ordered when. So it is asked of shops that are made of nothing else:
@@ -10,6 +11,10 @@ them stands the sample company, and order files that are named.
 
 As of every second month-end the purchase model is fitted anew, its level is forecast as the
 product does, and compared with what came. Errors are in points of the share that churns.
+
+The second form asks whose level is to be forecast, of the features and labels of a home whose last
+run trained: at each month-end all is fitted as on that day, and every predictor's own levels are
+forecast by the same means beside Pareto/NBD's, which the others follow.
 """
 
 from __future__ import annotations
@@ -27,11 +32,19 @@ import pandas as pd
 from scipy import special
 
 from benchmarks.realism import purchases_of
+from models.churn import training
+from models.churn.backtest import possible_cutoffs
+from models.churn.baselines import Logistic, ParetoPurchaseModel
+from models.churn.trees import ChurnTrees
+from models.errors import TooLittleDataError
 from models.evaluation.judging import expected_calibration_error
-from models.frame.features import BoolArray, FloatArray
+from models.frame.features import OBSERVED, SNAPSHOT, BoolArray, FloatArray, labelled
+from models.frame.outcomes import Outcomes
 from models.probability.calibration import PULSE_DAYS, Calibration, Level
 from models.probability.predictors import log_odds
 from models.purchase.pareto_nbd import ParetoNbd
+from pipelines.defs.training import SEED, training_frame
+from pipelines.resources.warehouse import Warehouse
 from pipelines.sources.sample.customers import make_customers
 from pipelines.sources.sample.lives import lives
 from pipelines.sources.sample.parameters import Scale
@@ -257,24 +270,72 @@ def errors(question: Question) -> dict[str, float]:
     return result
 
 
+def whose(home: Path, horizon: int) -> Iterator[dict[str, object]]:
+    """For each month-end, how far off the share expected is, by whose level is forecast.
+
+    In points; `trees` and the baselines each at their own level, `served` as training leaves the
+    trees, at Pareto/NBD's.
+    """
+    rows = labelled(training_frame(Warehouse(home / "warehouse.duckdb")))
+    days = [each.date() for each in rows[SNAPSHOT].unique()]
+    seen_until = (rows[SNAPSHOT] + pd.to_timedelta(rows[OBSERVED], unit="D")).max().date()
+    for day in possible_cutoffs(days, seen_until, horizon):
+        try:
+            model = training.fit(rows, as_of=day, horizon_days=horizon, seed=SEED)
+        except TooLittleDataError:
+            continue
+        outcomes = Outcomes.of(rows).known_by(day)
+        finished = outcomes.finished(horizon)
+        known, matrix = outcomes.rows(finished), model.schema.encode(rows[finished])
+        now = rows[rows[SNAPSHOT] == pd.Timestamp(day)]
+        today, came = model.schema.encode(now), Outcomes.of(now).churned(horizon).mean()
+        snapshots = now[SNAPSHOT].to_numpy()
+        off = {"served": model.probability(today, snapshots).mean() - came}
+        for role in (ParetoPurchaseModel.role, Logistic.role, ChurnTrees.role):
+            shape = model.calibrations[role]
+            own = shape.with_levels(
+                model.predictors[role].margin(matrix),
+                known.churned(horizon),
+                known.snapshots,
+                shape.pulse,
+            )
+            margin = model.predictors[role].margin(today)
+            off[role] = own.probability(margin, snapshots).mean() - came
+        age = (day - model.calibrations[ChurnTrees.role].since).days
+        yield {
+            "world": home.name,
+            "year": f"year {1 + age // (YEAR + 1)}",
+            **{name: 100 * abs(float(each)) for name, each in off.items()},
+        }
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Ask, answer, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seeds", type=int, default=4, help="shops of every season")
     parser.add_argument("--samples", type=int, default=2, help="sample companies")
     parser.add_argument("files", nargs="*", type=Path, help="files of benchmarks/realism.py")
+    parser.add_argument("--whose", type=Path, nargs="+", default=[], help="homes that trained")
+    parser.add_argument("--horizon", type=int, default=HORIZON, help="of --whose, in days")
     chosen = parser.parse_args(arguments)
+    if chosen.whose:
+        _print([row for home in chosen.whose for row in whose(home, chosen.horizon)])
+        return
     asked = [(name, lambda seed, name=name: shop(name, seed)) for name in (*SEASONS, "random")]
     worlds = [
         *((name, make, seed) for name, make in asked for seed in range(chosen.seeds)),
         *(("sample", sample, seed) for seed in range(1, chosen.samples + 1)),
         *((path.stem, lambda _, path=path: file(path), 0) for path in chosen.files),
     ]
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, make, seed in worlds:
         for question in questions(make(seed)):
             year = f"year {1 + question.age // (YEAR + 1)}"
             rows.append({"world": name, "year": year, **errors(question)})
+    _print(rows)
+
+
+def _print(rows: list[dict[str, object]]) -> None:
     table = pd.DataFrame(rows)
     mean = table.groupby(["world", "year"], sort=False).mean()
     print("Mean errors of the level, in points, by the year of the records that the day is in:\n")
