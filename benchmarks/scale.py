@@ -174,7 +174,11 @@ def score(warehouse: Path, day: date, home: Path) -> str:
             "bare predict()": bare,
         }
     )
-    all_said, explained, probability, predicted = (cpu for _, cpu in spent.values())
+    all_said, explained, probability, predicted = map(np.array, spent.values())
+    with_bare, beside_bare, alone = (
+        f"{wall:.2f} ({cpu:.2f})"
+        for wall, cpu in (all_said / explained, all_said / predicted, probability / predicted)
+    )
     return "\n".join(
         [
             f"{len(frame):,} customers, {len(trees.names)} features, {THREADS} threads;"
@@ -183,9 +187,8 @@ def score(warehouse: Path, day: date, home: Path) -> str:
                 f"  {wall:6.2f} s, {cpu:6.2f} s of CPU  {what}"
                 for what, (wall, cpu) in spent.items()
             ),
-            f"  of CPU: scores with reasons / bare predict with contributions"
-            f" {all_said / explained:.2f}, / bare predict {all_said / predicted:.2f};"
-            f" probabilities / bare predict {probability / predicted:.2f}",
+            f"  seconds (CPU): scores with reasons / bare predict with contributions {with_bare},"
+            f" / bare predict {beside_bare}; probabilities / bare predict {alone}",
         ]
     )
 

@@ -13,14 +13,11 @@ import pandas as pd
 
 from models.churn.baselines import Rule
 from models.churn.drivers import DRIVERS, words
-from models.churn.model import ChurnModel
+from models.churn.model import CHUNK_ROWS, ChurnModel
 from models.frame.features import CUSTOMER, RHYTHM, FeatureMatrix, FloatArray, days
 from models.purchase.histories import histories
 
 YEAR_DAYS = 365
-# Bounds the memory of a large scoring run to a few hundred MB above the frame itself; smaller ones
-# put the same words together more often.
-CHUNK_ROWS = 50_000
 # Published figures; the digits beyond are noise of the machine's arithmetic.
 DECIMALS = 6
 COLUMNS = (

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.churn import model
 from models.churn.training import TrainingResult
 from models.churn.trees import ChurnTrees
 from models.frame.features import Feature, FeatureMatrix
@@ -14,6 +15,7 @@ from models.trees.leaves import Leaves, add_up
 from models.trees.tree_file import sound_trees
 
 ROWS, FEATURES = 400, 5
+ROLES = ("trees", "logistic", "pareto_nbd", "bg_nbd", "recency")
 
 
 def test_churn_is_explained_as_it_is_predicted(trained: TrainingResult, today: pd.DataFrame):
@@ -24,6 +26,17 @@ def test_churn_is_explained_as_it_is_predicted(trained: TrainingResult, today: p
     assert np.array_equal(margin, trees.margin(matrix))
     # All that tells a customer from the average is somebody's contribution.
     assert np.ptp(margin - contributions.values.sum(axis=1)) < 1e-4
+
+
+def test_a_probability_does_not_depend_on_the_rows_beside_it(
+    trained: TrainingResult, today: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    matrix, snapshots = trained.model.schema.encode(today), today["snapshot_on"].to_numpy()
+    at_once = {role: trained.model.probability(matrix, snapshots, role) for role in ROLES}
+    monkeypatch.setattr(model, "CHUNK_ROWS", 7)
+    for role, probability in at_once.items():
+        assert np.array_equal(trained.model.probability(matrix, snapshots, role), probability)
+    assert trained.model.probability(matrix.rows(slice(0)), snapshots[:0], "trees").size == 0
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3, 6])
