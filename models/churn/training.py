@@ -450,7 +450,8 @@ def _levelled(
     """The same shapes at levels renewed from what is known.
 
     Pareto/NBD says which share of the customers of the latest snapshot will churn, and the others
-    follow: fitted on all that was bought up to the day, it is off by less than any of them.
+    follow: fitted on all that was bought up to the day, it is off by less than any of them while
+    records are short (`benchmarks.levels --whose`).
     """
     role = ParetoPurchaseModel.role
     finished = history.finished(calibrations[role].horizon_days)
