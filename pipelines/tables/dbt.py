@@ -322,7 +322,11 @@ def _of_tables(dbt: Dbt, report: Path, warehouse: Warehouse) -> TablesError | No
         results = json.loads((dbt.target / RESULTS).read_bytes())["results"]
     except FileNotFoundError:
         return None
-    failed = failures(results, manifest())
+
+    def first_column(query: str) -> list[str]:
+        return [str(value) for value in warehouse.arrow(query).column(0).to_pylist()]
+
+    failed = failures(results, manifest(), first_column)
     return tables_error(failed, report, warehouse.path) if failed else None
 
 

@@ -6,7 +6,7 @@ failures of a run (run.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pipelines.errors import TablesError
 
 RESULTS = "run_results.json"  # dbt's own name
 _FAILED = {"fail", "error", "runtime error", "partial success"}
+_OF_CODES = {"accepted_values", "relationships"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Failure:
 
     Attributes:
         table: its name.
-        told: what is wrong, in one sentence without any value of a row.
+        told: what is wrong, in one sentence without any value of a row that a source delivered. The
+            codes of a seed are the project's own words, so a wrong one is named.
         said: what dbt said; may quote a row.
         query: the SQL of the table, or the query that finds the failing rows; None: none was made.
     """
@@ -35,18 +37,25 @@ class Failure:
     query: str | None
 
 
-def failures(results: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]) -> list[Failure]:
+def failures(
+    results: Sequence[Mapping[str, Any]],
+    manifest: Mapping[str, Any],
+    first_column: Callable[[str], Sequence[str]],
+) -> list[Failure]:
     """What failed, in the order of dbt's results.
 
     Args:
         results: `results` of dbt's run_results.json.
         manifest: dbt's, for what a test is about.
+        first_column: gives the first column of a query on the warehouse.
     """
-    return list(_failures(results, manifest))
+    return list(_failures(results, manifest, first_column))
 
 
 def _failures(
-    results: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
+    results: Sequence[Mapping[str, Any]],
+    manifest: Mapping[str, Any],
+    first_column: Callable[[str], Sequence[str]],
 ) -> Iterator[Failure]:
     for result in results:
         if result["status"] not in _FAILED:
@@ -58,6 +67,9 @@ def _failures(
         elif result["status"] == "fail":
             table, rows = _table_of(node), result["failures"]
             told = f"{_test(node)}: expected no row that breaks it, found {rows:,}"
+            if _is_about_codes_of_a_seed(node):
+                codes = sorted(set(first_column(result["compiled_code"])))
+                told += f": {', '.join(codes)}; correct the seed"
         else:
             table, told = _table_of(node), f"{_test(node)}: could not be asked: {_kind(said)}"
         yield Failure(table, told, said, result.get("compiled_code"))
@@ -67,6 +79,11 @@ def _table_of(test: Mapping[str, Any]) -> str:
     """The table a test stands with; one of its own file reads several, the first is named first."""
     about: str = test.get("attached_node") or test["depends_on"]["nodes"][0]
     return about.rpartition(".")[2]
+
+
+def _is_about_codes_of_a_seed(test: Mapping[str, Any]) -> bool:
+    kind = test.get("test_metadata") or {}
+    return (test.get("attached_node") or "").startswith("seed.") and kind.get("name") in _OF_CODES
 
 
 def _test(test: Mapping[str, Any]) -> str:

@@ -119,8 +119,13 @@ def test_a_project_that_cannot_be_read_fails_the_call_and_says_so(project: Path)
 def test_tables_that_failed_are_told_with_the_query_that_shows_the_rows(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What quotes a row stands in the report alone: Dagster stores the message."""
+    """What quotes a row stands in the report alone, but for codes of seeds: Dagster stores it."""
     models = project / "models"
+    (project / "seeds").mkdir()
+    (project / "seeds" / "plans.csv").write_text("actor\ndepartmnt_head\nowner\ndepartmnt_head\n")
+    codes = {"accepted_values": {"arguments": {"values": ["owner", "department_head"]}}}
+    seeds = [{"name": "plans", "columns": [{"name": "actor", "data_tests": [codes]}]}]
+    (project / "seeds" / "plans.yml").write_text(json.dumps({"version": 2, "seeds": seeds}))
     (models / "two.sql").write_text("select 5 as figure union all select 5 union all select null")
     broken = "select cast('Wanda Canary' as integer) as figure"
     (models / "three.sql").write_text("{{ config(materialized='table') }} " + broken)
@@ -154,8 +159,12 @@ def test_tables_that_failed_are_told_with_the_query_that_shows_the_rows(
         with pytest.raises(TablesError) as raised:
             list(results)
     report = home / "runs" / "42.failed.sql"
-    assert str(raised.value).splitlines()[:4] == [
-        "2 tables of the run failed, so nothing was published",
+    assert str(raised.value).splitlines()[0] == (
+        "3 tables of the run failed, so nothing was published"
+    )
+    assert sorted(str(raised.value).splitlines()[1:5]) == [
+        "  - plans: accepted_values (actor): expected no row that breaks it, found 1: "
+        "departmnt_head; correct the seed",
         "  - three: could not be built: Conversion Error",
         "  - two: not_null (figure): expected no row that breaks it, found 1",
         "  - two: unique (figure): expected no row that breaks it, found 1",
@@ -166,7 +175,7 @@ def test_tables_that_failed_are_told_with_the_query_that_shows_the_rows(
     with duckdb.connect(str(home / "small.duckdb"), read_only=True) as con:
         queries = con.extract_statements(report.read_text())
         shown = [con.execute(query).fetchall() for query in queries[1:]]
-    assert shown == [[(None,)], [(5, 2)]]
+    assert sorted(shown, key=str) == [[("departmnt_head", 2)], [(5, 2)], [(None,)]]
 
 
 def test_what_was_parsed_knows_no_day() -> None:
