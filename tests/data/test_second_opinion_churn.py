@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.data.lake_in_pandas import LakeInPandas
+from tests.data.lake_in_pandas import PROJECT_DIR, LakeInPandas
 
 CUSTOMER_STAGES = ["new", "active", "watch", "quasi_churned"]
 
@@ -214,3 +214,48 @@ def test_key_nodes_count_who_gets_there_and_who_does_not_get_past(
             assert row.is_key_node == (interval.low > lost / tried)
     assert (found.at_risk == 0).any()
     assert found.is_key_node.any()
+
+
+def test_reasons_of_those_who_have_not_come_back(
+    sample_marts: duckdb.DuckDBPyConnection, lake: LakeInPandas, spells: pd.DataFrame
+) -> None:
+    """Who is away today, by the month he left and the cause that each set has for his reason."""
+    seeds = PROJECT_DIR / "seeds"
+    causes = pd.read_csv(seeds / "reason_in_set.csv").groupby("reason_code")
+    side = pd.read_csv(seeds / "churn_reason.csv").set_index("reason_code").side
+    told = sample_marts.sql("select customer_id, reason_code, reason_kind from churn_reasons").df()
+    told = told.set_index("customer_id")
+    away = spells[(spells.stage == "churned") & spells.valid_to.isna()]
+    unheard = away.customer_id.isin(lake.unprofiled) | ~away.customer_id.isin(told.index)
+    away = away.assign(
+        month=away.valid_from.dt.to_period("M").dt.to_timestamp(),
+        reason=away.customer_id.map(told.reason_code).mask(unheard, "unknown"),
+        kind=away.customer_id.map(told.reason_kind).mask(unheard, "unknown"),
+    )
+    expected: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in away.itertuples():
+        for _, cause in causes.get_group(row.reason).iterrows():
+            key = (row.month, cause.cause_set, cause.cause_code)
+            counts = expected.setdefault(
+                key, {"phrase": cause.cause_phrase, "sides": set(), "stated": 0, "inferred": 0,
+                      "unknown": 0}
+            )  # fmt: skip
+            counts["sides"].add(side[row.reason])
+            counts[row.kind] += 1
+    left = away.groupby("month").size()
+    found = sample_marts.sql("from reason_monthly").df()
+    found["month"] = pd.to_datetime(found.month)
+    assert len(found) == len(expected)
+    for row in found.itertuples():
+        ours = expected[row.month, row.cause_set, row.cause_code]
+        assert row.cause_phrase == ours["phrase"]
+        assert row.reason_side == (ours["sides"].pop() if len(ours["sides"]) == 1 else "mixed")
+        assert (row.stated_customers, row.inferred_customers) == (ours["stated"], ours["inferred"])
+        assert row.customers == ours["stated"] + ours["inferred"] + ours["unknown"]
+        assert row.still_away_customers == left[row.month]
+        assert row.share_of_still_away == pytest.approx(row.customers / left[row.month], abs=1e-6)
+        assert row.is_finished == (row.month + pd.offsets.MonthEnd(0) <= lake.as_of)
+    assert set(away.kind) == {"stated", "inferred", "unknown"}
+    assert set(found.is_finished) == {True, False}
+    assert set(found.reason_side) == {"internal", "external", "unknown", "mixed"}
+    assert unheard.any()

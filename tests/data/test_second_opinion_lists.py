@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -108,6 +108,29 @@ def test_the_day_of_a_birthday_is_on_the_restricted_side_alone(
     assert max(map(len, birthdays.values())) > 1
 
 
+def test_who_is_handed_over(
+    marts_and_lake: duckdb.DuckDBPyConnection, as_of: date, lake: LakeInPandas
+) -> None:
+    """Whose representative has left or is about to, until one who is there has spoken to them."""
+    reps, contacts = lake.rows["reps"].set_index("rep_id"), lake.rows["interactions"]
+    today, soon = lake.as_of, lake.as_of + timedelta(days=VARS["handover_ahead_days"])
+    people = lake.rows["customers"].set_index("customer_id")
+    leaves = people.owner_id.map(reps.departed_on)
+    spoken = contacts[contacts.kind.ne("care") & contacts.outcome.ne("no_answer")]
+    last_day = spoken.owner_id.map(reps.departed_on).where(lambda day: day <= today)
+    by_rep = spoken[spoken.owner_id.notna() & ~(spoken.occurred_on > last_day)]
+    since = by_rep.groupby("customer_id").occurred_on.max().reindex(people.index)
+    churned = lake.stages[lake.stages.valid_to.isna() & lake.stages.stage.eq("churned")]
+    offers = lake.rows["opportunities"]
+    waits = offers[offers.won.isna() & offers.closed_on.isna()].customer_id
+    leaving, silent = leaves <= soon, ~(since > leaves)
+    matters = ~people.index.isin(churned.customer_id) | people.index.isin(waits)
+    assert members(marts_and_lake, "handover") == set(people.index[leaving & silent & matters])
+    for is_seen in (silent, matters, leaves > today, since.notna()):
+        assert (leaving & is_seen).any()
+        assert (leaving & ~is_seen).any()
+
+
 def test_who_is_called_for_two_missed_orders(marts_and_lake: duckdb.DuckDBPyConnection) -> None:
     stages = marts_and_lake.sql("select customer_id, lifecycle_stage from customer_lifecycle").df()
     assert members(marts_and_lake, "quasi_churn_call") == set(
@@ -120,15 +143,24 @@ def test_who_is_called_for_two_missed_orders(marts_and_lake: duckdb.DuckDBPyConn
 
 
 def test_what_it_is_worth_to_save_somebody(
-    marts_and_lake: duckdb.DuckDBPyConnection,
+    marts_and_lake: duckdb.DuckDBPyConnection, lake: LakeInPandas, as_of: date
 ) -> None:
-    """The expected gain of every customer on the list, from the score, the plan and the value."""
+    """The expected gain of every customer on the list, from the score, the plan and the value.
+
+    What past campaigns say of the tactic corrects what the plan is assumed to do: a rise that was
+    measured takes its place, else a factor is put on it.
+    """
+    effects = lake.batches("treatment_effects")
+    learnt = {
+        (row.customer_id, row.tactic): row
+        for row in effects[effects._batch == str(as_of)].itertuples()
+    }
     rows = records(
         marts_and_lake,
         """
         select
             listed.*, scores.churn_probability, scores.expected_profit_12m,
-            plans.assumed_effect as effect
+            plans.assumed_effect, plans.tactic as tactic_of_plan
         from retention_list as listed
         join customer_churn_scores as scores using (customer_id)
         join plan_by_reason as plans on plans.goal = 'save' and plans.plan_for = listed.reason_code
@@ -137,15 +169,244 @@ def test_what_it_is_worth_to_save_somebody(
     )
     assert rows
     for row in rows:
-        gain = row["churn_probability"] * float(row["effect"]) * float(row["expected_profit_12m"])
-        stays = 1 - row["churn_probability"] * (1 - float(row["effect"]))
+        anyway = 1 - row["churn_probability"]
+        of_plan = learnt.get((row["customer_id"], row["tactic_of_plan"]))
+        factor = 1 if of_plan is None or pd.isna(of_plan.factor) else of_plan.factor
+        stays = 1 - row["churn_probability"] * (1 - float(row["assumed_effect"]) * factor)
+        if of_plan is not None and pd.notna(of_plan.effect):
+            stays = min(max(anyway + of_plan.effect, 0), 1)
+        gain = (stays - anyway) * float(row["expected_profit_12m"])
         assert float(row["expected_gain"]) == pytest.approx(gain, abs=0.006)
+        assert row["effect_basis"] == ("assumed" if of_plan is None else of_plan.effect_basis)
         assert row["churn_probability"] >= VARS["save_from_probability"]
         assert row["priority"] == row["expected_gain"] - row["expected_cost"] > 0
         if row["reward_step"]:
             contact = float(row["reserved_cost"] - row["reward_amount"])
             expected_cost = contact + float(row["reward_amount"]) * stays
             assert float(row["expected_cost"]) == pytest.approx(expected_cost, abs=0.006)
+
+
+def rescue_plans(
+    lake: LakeInPandas,
+    tasks: pd.DataFrame,
+    contacts: pd.DataFrame,
+    open_today: Mapping[tuple[str, int], Mapping[str, Any]],
+    routes: Sequence[Mapping[str, Any]],
+) -> dict[tuple[str, int], tuple[Any, ...]]:
+    """The plan of everybody with whom it was begun, step by step, by customer and step.
+
+    Args:
+        lake: who has left since when, and who may not be profiled.
+        tasks: tasks of earlier days as first published.
+        contacts: what became of them.
+        open_today: what the list asks for today.
+        routes: which channels are blocked, and why.
+    """
+    steps = pd.read_csv(PROJECT_DIR / "seeds" / "rescue_step.csv", dtype={"channel": object})
+    told = {
+        "no_address": "no address or number for {}",
+        "consent_withdrawn": "consent to {} withdrawn",
+    }
+    blocked = {
+        (row["customer_id"], row["channel"]): told.get(row["blocked_by"], "no consent to {}")
+        for row in routes
+    }
+    now = lake.stages[lake.stages.valid_to.isna() & lake.stages.stage.eq("churned")]
+    left = now[~now.customer_id.isin(lake.unprofiled)].set_index("customer_id").valid_from.to_dict()
+    answers = contacts[contacts.outcome.isin(["reached", "refused", "done"])]
+    answered_on = answers.groupby("list_row_id").occurred_on.min().to_dict()
+    recorded = {*tasks.channel[tasks.list_row_id.isin(contacts.list_row_id)]}
+
+    taken: dict[str, dict[int, tuple[Any, ...]]] = defaultdict(dict)
+    still_open: dict[str, int] = {}
+    for task in tasks[tasks.winback_step.notna()].sort_values("list_row_id").itertuples():
+        step, customer = int(task.winback_step), task.customer_id
+        if task.arm == "control" or not task.listed_on >= left.get(customer, pd.NaT):
+            continue
+        done_on = answered_on.get(task.list_row_id)
+        if done_on is None and task.due_on >= lake.as_of:
+            still_open[customer] = max(step, still_open.get(customer, 0))
+            continue
+        silence = "not_done" if task.channel in recorded else "not_recorded"
+        ended = (done_on is not None, done_on or task.due_on)
+        if step not in taken[customer] or ended > taken[customer][step][0]:
+            state = "failed" if done_on is not None else silence
+            taken[customer][step] = (ended, state, task.listed_on)
+
+    plans = {}
+    for customer in {customer for customer, _ in open_today} | {c for c in taken if taken[c]}:
+        if customer not in left:
+            continue
+        barred = {
+            step.winback_step: blocked[customer, step.channel].format(step.channel)
+            for step in steps.itertuples()
+            if (customer, step.channel) in blocked
+        }
+        last = max(
+            (s for s, (_, state, _) in taken[customer].items() if state == "failed"), default=0
+        )
+        ahead = [step for step in steps.winback_step if step > last and step not in barred]
+        current = still_open.get(customer) or min(ahead, default=len(steps) + 1)
+        opens_from = None
+        for step in steps.itertuples():
+            number = step.winback_step
+            begun_on = ends_on = why = action = None
+            if task := open_today.get((customer, number)):
+                state, action = "open", task["next_action"]
+                begun_on, ends_on = pd.Timestamp(task["listed_on"]), pd.Timestamp(task["due_on"])
+            elif number in taken[customer]:
+                (_, ends_on), state, begun_on = taken[customer][number]
+            elif number in barred or number < current:
+                state, why = "skipped", barred.get(number, "permitted since a later step")
+            else:
+                state = "waiting" if number == current else "later"
+            opens = opens_from if state in ("waiting", "later") else None
+            if state != "skipped":
+                surely = state in ("open", "failed")
+                opens_from = ends_on + timedelta(days=step.wait_days) if surely else None
+            plans[customer, number] = (
+                step.title, state, why, left[customer], begun_on, ends_on, opens, action,
+            )  # fmt: skip
+    return plans
+
+
+def plans_told(con: duckdb.DuckDBPyConnection, table: str) -> dict[Pair, tuple[Any, ...]]:
+    """The same as a table says it."""
+    columns = (
+        "title", "state", "skipped_because", "churned_on", "opened_on", "ends_on", "opens_from_on",
+        "next_action",
+    )  # fmt: skip
+    return {
+        (row["customer_id"], row["winback_step"]): tuple(
+            pd.Timestamp(row[name]) if isinstance(row[name], date) else row[name]
+            for name in columns
+        )
+        for row in records(con, f"from {table}")
+    }
+
+
+@pytest.fixture(name="tasks")
+def _tasks(lake: LakeInPandas) -> pd.DataFrame:
+    """Tasks of the lists of earlier days, as first published."""
+    listed = lake.batches("published_lists").sort_values("_batch")
+    listed = listed[pd.to_datetime(listed._batch) < lake.as_of].drop_duplicates("list_row_id")
+    days = {name: pd.to_datetime(listed[name]) for name in ("listed_on", "due_on")}
+    return listed.assign(**days)
+
+
+def open_steps(
+    con: duckdb.DuckDBPyConnection, table: str = "retention_list"
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """What a list asks for today, by customer and step."""
+    query = f"from {table} where winback_step is not null and arm = 'treatment'"
+    return {(row["customer_id"], row["winback_step"]): row for row in records(con, query)}
+
+
+def test_the_steps_of_the_rescue_plan(
+    marts_and_lake: duckdb.DuckDBPyConnection, lake: LakeInPandas, tasks: pd.DataFrame
+) -> None:
+    contacts, open_today = lake.rows["interactions"], open_steps(marts_and_lake)
+    routes = records(marts_and_lake, "from customer_contactability where not may_be_contacted")
+    expected = rescue_plans(lake, tasks, contacts, open_today, routes)
+    assert plans_told(marts_and_lake, "rescue_plan") == expected
+    states = Counter(row[1] for row in expected.values())
+    # the sample company cannot record what it did with a list: it is made before there are any
+    assert states.keys() == {"open", "not_recorded", "later", "skipped"}
+    assert len({row[2] for row in expected.values()}) > 2
+
+
+def test_the_rescue_plan_goes_on_where_steps_are_recorded(
+    marts_and_lake: duckdb.DuckDBPyConnection,
+    sample_home: Path,
+    lake: LakeInPandas,
+    tasks: pd.DataFrame,
+) -> None:
+    """The same tables over the sample's tasks, as if half of the calls and mails were recorded.
+
+    Some of these went on to a later step, which is over or still open; some began anew. Visits,
+    to which nobody has agreed, are permitted to all.
+    """
+    con = marts_and_lake
+    first = tasks[tasks.winback_step.eq(1) & tasks.channel.isin(["email", "phone"])]
+    first = first.sort_values("list_row_id")
+    place = pd.Series(range(len(first)), first.index)
+    over, still, again = (
+        first[place % 8 == remainder].assign(
+            list_row_id=lambda rows: rows.list_row_id + "later",
+            winback_step=float(step),
+            listed_on=pd.Timestamp(begun),
+            due_on=pd.Timestamp(due),
+            _batch=begun,
+        )
+        for remainder, step, begun, due in (
+            (0, 3, "2026-05-01", "2026-05-15"),
+            (2, 2, "2026-06-20", "2026-07-04"),
+            (4, 1, "2026-04-20", "2026-05-04"),
+        )
+    )
+    recorded = pd.concat([first[place % 2 == 0], over])
+    contacts = pd.DataFrame({
+        "list_row_id": recorded.list_row_id,
+        "occurred_on": recorded.listed_on + timedelta(days=3),
+        "outcome": ["no_answer" if n % 5 == 4 else "reached" for n in range(len(recorded))],
+    })  # fmt: skip
+    later = pd.concat([over, still, again])
+    con.register("later_tasks", later[["list_row_id", "winback_step", "listed_on", "due_on"]])
+    con.register("told_contacts", contacts)
+    con.execute(
+        """
+        create temp table told_lists as
+        select * from fed_back_published_lists
+        union all by name
+        select
+            l.* replace (
+                t.list_row_id as list_row_id, t.listed_on::date as batch_on,
+                t.listed_on::date as listed_on, t.due_on::date as due_on,
+                t.winback_step::integer as winback_step
+            )
+        from fed_back_published_lists as l join later_tasks as t
+            on l.list_row_id || 'later' = t.list_row_id
+        """
+    )
+    con.execute(
+        """
+        create temp table told_interactions as
+        select * from stg_interactions
+        union all by name
+        select list_row_id, occurred_on::date as occurred_on, outcome from told_contacts
+        """
+    )
+    con.execute(
+        "create temp table told_listed as"
+        " from retention_list where customer_id not in (select customer_id from past_tasks)"
+    )
+    con.execute(
+        "create temp table told_routes as select * replace ("
+        "may_be_contacted or channel = 'visit' as may_be_contacted) from customer_contactability"
+    )
+    other = {
+        "customer_contactability": "told_routes",
+        "fed_back_published_lists": "told_lists", "stg_interactions": "told_interactions",
+        "retention_list": "told_listed",
+    }  # fmt: skip
+    compiled = sample_home / "dbt" / "compiled" / "homing" / "models" / "retention" / "mechanism"
+    for table in ("past_tasks", "rescue_ladder", "rescue_plan"):
+        query = (compiled / f"{table}.sql").read_text()
+        for ours, theirs in other.items():
+            query = query.replace(f'"warehouse"."main"."{ours}"', theirs)
+        con.execute(f"create temp table told_{table} as {query}")
+        other[table] = f"told_{table}"
+
+    open_today = open_steps(con, "told_listed")
+    routes = records(con, "from told_routes where not may_be_contacted")
+    expected = rescue_plans(lake, pd.concat([tasks, later]), contacts, open_today, routes)
+    assert plans_told(con, "told_rescue_plan") == expected
+    states = Counter(row[1] for row in expected.values())
+    assert states.keys() == {
+        "open", "failed", "not_done", "not_recorded", "waiting", "later", "skipped"
+    }  # fmt: skip
+    assert "permitted since a later step" in {row[2] for row in expected.values()}
+    assert any(row[1] == "waiting" and row[6] for row in expected.values())
 
 
 def rules_about_customers(

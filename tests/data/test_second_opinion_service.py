@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import SAMPLE_DAYS
+from tests.data.lake_in_pandas import PROJECT_DIR, VARS
 
 AS_OF = pd.Timestamp(date.fromisoformat(SAMPLE_DAYS[-1]))
 # The defaults of dbt_project.yml and of the seed service_level, once more.
@@ -261,6 +262,91 @@ def test_complaints_by_subject_cause_and_product(
     assert (expected.sum() > 0).all()
     of_month = expected["complaints"].groupby("month").sum()
     assert published["complaints_of_month"].tolist() == of_month[published["month"]].tolist()
+
+
+def test_where_the_time_of_tickets_goes(
+    marts_and_lake: duckdb.DuckDBPyConnection, tickets: pd.DataFrame
+) -> None:
+    """Every ticket of a year through its stages, then told apart by each dimension."""
+    groups = pd.read_csv(PROJECT_DIR / "seeds" / "service_channel.csv").set_index("channel")
+    forgotten = tickets["customer_id"].isin(
+        frame(marts_and_lake, "lake_erasure_requests")["customer_id"]
+    )
+    group = tickets["channel"].str.lower().map(groups["channel_group"]).fillna("other")
+    rows = tickets.assign(
+        all="all",
+        channel_group=group.where(tickets["channel"].notna() & ~forgotten),
+        category=tickets["category"].mask(forgotten),
+        severity=tickets["severity"].mask(forgotten),
+        team=tickets["team"].replace("none", None),
+    )
+    # the next one of the customer on the subject after the solution, where it came soon enough
+    subjects = {
+        key: list(zip(told["opened_at"], told["opened_on"], strict=True))
+        for key, told in tickets.groupby(["customer_id", tickets["category"].fillna("")])
+    }
+    rows["back_hours"] = [
+        next(
+            (
+                (opened_at - row.resolved_at).total_seconds() // 60 / 60
+                for opened_at, opened_on in subjects[row.customer_id, row.category or ""]
+                if opened_at > row.resolved_at and opened_on <= row.resolved_on + days(FCR_DAYS)
+            ),
+            np.nan,
+        )
+        for row in tickets.fillna({"category": ""}).itertuples()
+    ]
+    rows = rows[rows["opened_on"] > AS_OF - days(365)]
+    answered = rows[rows["minutes"].notna()]
+    followed = rows[rows["resolved_on"] + days(FCR_DAYS) <= AS_OF]
+    stages = {
+        "answer": (rows, rows["minutes"] / 60, rows["minutes"].isna()),
+        "solution": (
+            answered,
+            (answered["solved_minutes"] - answered["minutes"]) / 60,
+            answered["resolved_at"].isna(),
+        ),
+        "return": (followed, followed["back_hours"], followed["back_hours"].map(lambda _: False)),
+    }
+    published = frame(marts_and_lake, "service_stages").set_index(
+        ["dimension", "stage", "dimension_value"]
+    )
+    published = published.sort_index()
+    compared, bottlenecks = 0, set()
+    for position, (stage, (reached, hours, is_waiting)) in enumerate(stages.items(), start=1):
+        of_all = hours.median()
+        assert hours.count() > MIN_ANSWERS
+        for dimension in ("all", "kind", "channel_group", "category", "severity", "team"):
+            values = reached[dimension].fillna("unknown")
+            told = published.loc[(dimension, stage)]
+            assert set(told.index) == set(values)
+            for value, row in told.iterrows():
+                theirs = hours[values == value]
+                passed = theirs.count()
+                assert row.stage_position == position
+                assert (row.tickets, row.passed_tickets) == (len(theirs), passed)
+                assert row.waiting_tickets == is_waiting[values == value].sum()
+                assert row.passed_share == pytest.approx(passed / len(theirs), abs=1e-6)
+                # hours are kept to the hundredth, ticket by ticket
+                assert float(row.hours) == pytest.approx(theirs.sum(), abs=0.01 * passed)
+                for name, figure in {
+                    "median_hours": theirs.median(),
+                    "p90_hours": theirs.quantile(0.9),
+                    "median_hours_of_all": of_all,
+                }.items():
+                    assert row[name] == pytest.approx(figure, abs=0.011, nan_ok=True), name
+                assert row.share_of_tickets == pytest.approx(passed / hours.count(), abs=1e-6)
+                assert row.share_of_hours == pytest.approx(theirs.sum() / hours.sum(), abs=1e-3)
+                judged = stage != "return" and passed >= VARS["bottleneck_min_tickets"]
+                assert pd.notna(row.is_bottleneck) == judged
+                ratio = theirs.median() / of_all
+                if judged and abs(ratio - VARS["bottleneck_ratio"]) > 0.01:
+                    assert row.is_bottleneck == (ratio > VARS["bottleneck_ratio"])
+                    bottlenecks.add(row.is_bottleneck)
+                compared += 1
+    assert compared == len(published)
+    assert bottlenecks >= {False}
+    assert published["waiting_tickets"].groupby("stage").sum()[["answer", "solution"]].all()
 
 
 def test_the_teams_add_up_to_the_company_and_to_their_handlers(

@@ -24,6 +24,11 @@ erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
+-- where the source never tells who spoke, that it does not say so speaks against nobody
+supplied as (
+    {{ columns_given(ref('source_inventory'), 'interactions', {'has_owners': 'owner_id'}) }}
+),
+
 placed as (
     select
         customer_id,
@@ -37,8 +42,11 @@ placed as (
             partition by customer_id, {{ is_conversation() }} order by occurred_at desc, interaction_id desc
         ) as recency,
         -- what stands under the name of one who had left was not his
-        owner_id is not null and coalesce(occurred_on <= departed_on, true) as is_by_rep
+        not supplied.has_owners
+        or (interactions.owner_id is not null and coalesce(interactions.occurred_on <= departures.departed_on, true))
+            as is_by_rep
     from interactions
+    cross join supplied
     left join (
         select
             rep_id,

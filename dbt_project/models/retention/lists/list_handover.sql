@@ -1,8 +1,9 @@
 {# A representative has left, or said that he will: what is about to be signed goes first, then whoever brings most. What
-   may be false or worthless is handed over too, and told apart. #}
+   may be false or worthless is handed over too, and told apart. Who left the company himself is a matter of the lists
+   revisit and win_back, which ask for his consent, unless he waits for an answer to a quotation. #}
 {% call retention_list(
     title='Customers of representatives who leave',
-    who='Customers whose representative on record has left, or leaves within var handover_ahead_days, and to whom no representative has spoken since',
+    who='Customers whose representative on record has left, or leaves within var handover_ahead_days, and to whom no representative has spoken since; of churned ones, those with an open quotation',
     kind='duty',
     needs=[['customers.owner_id'], ['reps.departed_at']],
     goal='handover',
@@ -18,4 +19,5 @@
     leaving_owner_id is not null
     -- whoever was spoken to since has somebody to talk to; handover_pack names him all the same
     and coalesce(last_rep_contact_on <= owner_leaves_on, true)
+    and (lifecycle_stage <> 'churned' or open_quotes > 0)
 {% endcall %}
