@@ -28,6 +28,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 # Dagster reads tables, tests and column lineage from files: parsing is the slow part of loading them.
 $(MANIFEST): $(INSTALLED) $(DBT_FILES) pipelines/tables/lineage.py
+	@echo "Reading the tables, new or changed ..."
 	@$(BIN)/python -m pipelines.tables.lineage
 	@touch $@
 

@@ -100,7 +100,7 @@ def build(home: Path, customers: int, seed: int) -> None:
         home=home, source="sample", sample_customers=customers, sample_seed=seed
     )
     (source,) = connectors(settings)
-    as_of, lake = source.latest_day(), Lake(settings.lake)
+    as_of, lake = max(source.order_days()), Lake(settings.lake)
     offered = {table.name for table in source.tables()}
     for table in load_contract().values():
         if table.name in offered:

@@ -31,7 +31,7 @@ def backtest(settings: Settings, console: Console) -> int:
         HomingError: there is nothing to read, or it failed.
     """
     settings.export()
-    as_of = resolve_as_of(settings)
+    as_of = resolve_as_of(settings, console)
     lake = Lake(settings.lake)
     if not any(lake.manifests(table) for table in ("orders", "order_lines")):
         raise HomingError(

@@ -108,10 +108,20 @@ class Progress:
             self.status = None
 
 
-def resolve_as_of(settings: Settings) -> date:
-    """The day to run for: the one that was asked for, or the last day with an order."""
+def resolve_as_of(settings: Settings, console: Console) -> date:
+    """The day to run for: the one that was asked for, or the last one that orders lead up to."""
     if settings.as_of == "latest":
-        return max(connector.latest_day() for connector in connectors(settings))
+        from pipelines.partitions import latest_day
+
+        day, alone = latest_day(
+            [day for connector in connectors(settings) for day in connector.order_days()]
+        )
+        if alone:
+            console.print(
+                f"Orders of {', '.join(map(str, alone))} wait: alone, and so long after {day}, "
+                f"they look mistyped. If they are right: HOMING_AS_OF={alone[-1]}"
+            )
+        return day
     today = datetime.now(settings.zone).date()
     if not settings.first_day <= settings.as_of <= today:
         raise SettingsError(
@@ -143,7 +153,7 @@ def _run(settings: Settings, console: Console) -> int:
     started = time.monotonic()
     settings.export()
     console.print(f"Homing: source {', '.join(settings.source)}, home {settings.home}")
-    as_of = resolve_as_of(settings)
+    as_of = resolve_as_of(settings, console)
     # A source that cannot be used leaves no empty home behind.
     offered_tables(connectors(settings))
     settings.prepare_home()

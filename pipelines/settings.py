@@ -141,6 +141,11 @@ class Settings(BaseSettings):
     def _sources_are_complete(self) -> Settings:
         if "files" in self.source and self.files_dir is None:
             raise ValueError("HOMING_FILES_DIR must name the folder with your exports")
+        if "files" not in self.source and self.files_dir is not None:
+            raise ValueError(
+                "HOMING_FILES_DIR names a folder that HOMING_SOURCE does not ask for: "
+                "set HOMING_SOURCE=files, or leave it out"
+            )
         return self
 
     @classmethod

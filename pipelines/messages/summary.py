@@ -324,6 +324,13 @@ def _where(console: Console, version: PublishedVersion, seconds: float) -> None:
     # The address that stays the same from day to day, for the version that it shows.
     database = published / version.database.name if is_current else version.database
     console.print(f"  {_relative(database)}", soft_wrap=True)
+    if not is_current:
+        shown = (published / "current").resolve().name
+        console.print(
+            f"Readers still get {shown}, of a later day: this version stands beside it. To show "
+            f"it to them: .venv/bin/python -m pipelines.rollback {version.id}",
+            soft_wrap=True,
+        )
     console.print("Next: open that file in your BI tool, or `make serve` for the UI")
 
 

@@ -6,7 +6,7 @@ of a delivery (resources/lake.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -76,8 +76,8 @@ class Connector(Protocol):
             SourceError: the table lacks a required column or cannot be read.
         """
 
-    def latest_day(self) -> date:
-        """The last business day, today or before, with an order.
+    def order_days(self) -> Sequence[date]:
+        """The business days, today or before, with an order; the last one is enough.
 
         Raises:
             SourceError: there is no order with a plausible time.

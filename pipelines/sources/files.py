@@ -10,7 +10,7 @@ A table's files are `<table>.csv` (.tsv, .txt, each also .gz; .parquet; .xlsx), 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -130,8 +130,8 @@ class Files:
             ),
         )
 
-    def latest_day(self) -> date:
-        """The last business day, today or before, with an order.
+    def order_days(self) -> Sequence[date]:
+        """The business days, today or before, with an order.
 
         Raises:
             SourceError: there is no order with a plausible time.
@@ -145,7 +145,7 @@ class Files:
                 f'or name it in {MAPPING_FILE}: [orders] file = "...".'
             )
         looked_at = [
-            (self._label(opened[0]), *self._latest_day(self._contract[name], *opened))
+            (self._label(opened[0]), *self._order_days(self._contract[name], *opened))
             for name in ORDER_TABLES
             if name in found
             for opened in self._open(self._contract[name])
@@ -155,7 +155,7 @@ class Files:
                 f"{', '.join(label for label, *_ in looked_at)}: expected orders, found a header "
                 "and not one row. Export it again."
             )
-        days = [day for *_, day in looked_at if day is not None]
+        days = sorted(set().union(*(days for *_, days in looked_at)))
         if not days:
             raise SourceError(
                 f"{self._folder}: expected orders with the time they were placed; found no time "
@@ -165,7 +165,7 @@ class Files:
                 "where there are several: { sql = "
                 "\"try_strptime(Date, ['%d.%m.%Y', '%Y/%m/%d'])\" }."
             )
-        return max(days)
+        return days
 
     # -- which files --
 
@@ -246,24 +246,24 @@ class Files:
     def _label(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
 
-    def _latest_day(
+    def _order_days(
         self, table: Table, path: Path, reader: Reader, translation: Translation
-    ) -> tuple[int, date | None]:
-        """The rows of a file, and the last day of an order among them."""
+    ) -> tuple[int, set[date]]:
+        """The rows of a file, and the days of the orders among them."""
         tomorrow = self._today() + timedelta(days=1)
-        rows, days = 0, []
+        rows, days = 0, set()
         with duckdb.connect() as session:
             session.execute(f"set TimeZone = '{self._timezone}'")
             for batch in _translated(reader, translation, [table.time]):
                 rows += batch.num_rows
                 session.register("arriving", pa.table(batch))
                 query = f"""
-                    select max(event_at)::date
+                    select distinct event_at::date
                     from (select {event_time(table, batch.schema)} as event_at from arriving)
                     where {is_plausible("event_at")} and event_at < {midnight(tomorrow)}
                 """
-                days += [day for (day,) in session.execute(query).fetchall() if day is not None]
-        return rows, max(days, default=None)
+                days |= {day for (day,) in session.execute(query).fetchall()}
+        return rows, days
 
 
 def _stem(path: Path) -> str:

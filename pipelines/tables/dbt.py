@@ -113,7 +113,7 @@ class Dbt:
         process, self._ready = self._ready or self._started(folder), None
         (self.target / RESULTS).unlink(missing_ok=True)  # of the call before
         # What dbt says goes to the run's log; its own file would hold every event once more.
-        words = ["--log-level-file", "none", *arguments, *asked.selection_args]
+        words = ["--log-level-file", "none", "--no-use-colors", *arguments, *asked.selection_args]
         with suppress(BrokenPipeError), process.stdin as told:  # ended already: its output says why
             told.write(json.dumps(words).encode())
         return DbtCliInvocation(

@@ -268,6 +268,9 @@ def main() -> int:
     except HomingError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped: interrupted; the next command reads the tables anew", file=sys.stderr)
+        return 130
     for table, reason in unreadable.items():
         print(f"warning: no column lineage of {table}: {reason}", file=sys.stderr)
     write_atomically(LINEAGE_PATH, json.dumps(lineage, sort_keys=True).encode())

@@ -282,7 +282,7 @@ def test_a_notice_is_given_once_however_often_a_file_is_opened(
     content = (CHINESE + NAMES + "\n").encode("gb18030")
     root = folder({"orders.csv": content, "clients.csv": "id\n1\n"})
     with caplog.at_level(logging.WARNING):
-        Files(root).latest_day()
+        max(Files(root).order_days())
         for _ in range(2):
             Files(root).tables()
             assert delivered(root)
@@ -617,18 +617,18 @@ def test_the_latest_day_is_the_last_with_a_plausible_order(
 ) -> None:
     lines = [f"O{n},C1,{time},1" for n, time in enumerate(times)]
     root = folder({"orders.csv": "\n".join([HEADER, *lines])})
-    assert Files(root, timezone=zone, today=lambda: date(2026, 6, 30)).latest_day() == day
+    assert max(Files(root, timezone=zone, today=lambda: date(2026, 6, 30)).order_days()) == day
 
 
 def test_no_plausible_order_at_all_says_what_to_do(folder: Folder) -> None:
     root = folder({"orders.csv": f"{HEADER}\nO1,C1,01.06.2026,1\n"})
     with pytest.raises(SourceError, match=r"name their format in mapping\.toml"):
-        Files(root).latest_day()
+        max(Files(root).order_days())
 
 
 def test_a_file_without_rows_is_told_as_such(folder: Folder) -> None:
     with pytest.raises(SourceError, match=r"^orders\.csv: expected orders, found a header and not"):
-        Files(folder({"orders.csv": f"{HEADER}\n"})).latest_day()
+        max(Files(folder({"orders.csv": f"{HEADER}\n"})).order_days())
 
 
 # -- signatures --
@@ -717,7 +717,7 @@ def test_the_examples_load_the_real_files(  # noqa: PLR0917
     (tmp_path / file).symlink_to(real_data / file)
     source = Files(tmp_path)
     [found] = source.tables()
-    assert (found.name, source.latest_day()) == (table, day)
+    assert (found.name, max(source.order_days())) == (table, day)
     lake = Lake(tmp_path / "lake")
     first = lake.write(found, day, [source.deliver(found, day)])
     assert first.manifest.rows == first.delivered == rows

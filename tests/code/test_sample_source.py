@@ -30,12 +30,12 @@ def test_delivers_the_tables_of_the_contract(tmp_path: Path):
     delivery = company.deliver(tables["orders"], datetime.date(2026, 6, 30))
     assert delivery.source == "sample"
     assert sum(batch.num_rows for part in delivery.parts for batch in part.batches()) > 80
-    assert company.latest_day() == datetime.date(2026, 6, 30)
+    assert max(company.order_days()) == datetime.date(2026, 6, 30)
 
 
 def test_nothing_is_made_before_it_is_asked_for(tmp_path: Path):
     company = source(tmp_path)
-    company.latest_day()
+    max(company.order_days())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,6 +7,7 @@ at ten random boundaries.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -134,3 +135,35 @@ def test_who_asked_is_forgotten_everywhere(next_day: NextDay) -> None:
         contacts = version / "restricted" / "dim_customer_contact.parquet"
         ids = duckdb.sql(f"select customer_id from read_parquet('{contacts}')").fetchall()
         assert {id for (id,) in ids} == {"K6", *(f"K{n}" for n in range(20, 40))}
+
+
+def test_readers_get_an_older_version_back_and_the_journal_knows(next_day: NextDay) -> None:
+    home, before, shown = next_day.home, next_day.before, next_day.completed.current
+
+    def rollback(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return homing(home, module=("pipelines.rollback", *arguments))
+
+    assert f"{shown} (current)" in rollback().stdout
+    assert current(home) == shown
+    assert rollback(before).returncode == 0
+    assert current(home) == before
+    last = json.loads((home / "runs" / "journal.jsonl").read_text().splitlines()[-1])
+    assert (last["status"], last["version_id"]) == ("succeeded", before)
+
+    unknown = rollback("2020-01-01-000000000000")
+    assert unknown.returncode == 1
+    assert "kept are" in unknown.stderr
+    assert current(home) == before
+    assert rollback(shown).returncode == 0
+    assert current(home) == shown
+
+
+def test_a_churn_model_is_withdrawn_with_its_reason(next_day: NextDay) -> None:
+    withdrawn = homing(next_day.home, module=("pipelines.rollback", "--model", "too many alarms"))
+    assert "The next run" in withdrawn.stdout, withdrawn.stderr
+    assert any(
+        "too many alarms" in path.read_text() for path in (next_day.home / "models").glob("*.json")
+    )
+    again = homing(next_day.home, module=("pipelines.rollback", "--model", "again"))
+    assert again.returncode == 1
+    assert "no champion to withdraw" in again.stderr

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from functools import cached_property
@@ -57,9 +58,9 @@ class SampleCompany:
         """One table of the company."""
         return self._files.deliver(table, as_of)
 
-    def latest_day(self) -> date:
+    def order_days(self) -> Sequence[date]:
         """The last day of the world; no need to make it for that."""
-        return self.scale.last_day
+        return [self.scale.last_day]
 
     @cached_property
     def _files(self) -> Files:
