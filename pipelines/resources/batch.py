@@ -25,7 +25,6 @@ from pipelines.sources.connector import DEFECT, Part
 from pipelines.sources.contract import Table
 from pipelines.sources.event_time import event_time, is_plausible, midnight
 
-_WORKING_COLUMNS = {"_part", "_event_at"}
 _LATER = "rows_of_later_days"
 
 _WIDEST = (
@@ -214,29 +213,25 @@ class Batch:
         Returns:
             By how much the positions of those kept have grown.
         """
-        there = _read(data_file)
-        shift: int = self._value(f"select max(_row) + 1 from {there}")
-        event = event_time(table, self.schema_of(data_file))
+        there = self._as_kept(data_file, table)
+        shift: int
+        [(shift, parts)] = self.connection.execute(
+            f"select max(_row) + 1, max(_part) + 1 from ({there})"
+        ).fetchall()
         self.connection.execute(
             f"""
             create or replace temp table kept as
-            select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at
-            from {there}
+            {there}
             union all by name
-            select * replace (_row + {shift} as _row) from kept
+            select * replace (_row + {shift} as _row, _part + {parts} as _part) from kept
             """
         )
         return shift
 
     def load(self, data_file: Path, table: Table) -> None:
         """Keep the rows of a batch as they are."""
-        event = event_time(table, self.schema_of(data_file))
         self.connection.execute(
-            f"""
-            create or replace temp table kept as
-            select * exclude (_batch, _batch_id), -1 as _part, {event} as _event_at
-            from {_read(data_file)}
-            """
+            f"create or replace temp table kept as {self._as_kept(data_file, table)}"
         )
 
     def schema_of(self, data_file: Path) -> pa.Schema:
@@ -308,8 +303,8 @@ class Batch:
         return [name for name, _ in self._columns() if not name.startswith("_")]
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits that name the rows: values, names, types and positions."""
-        columns = [(name, kind) for name, kind in self._columns() if name not in _WORKING_COLUMNS]
+        """Twelve hexadecimal digits that name the rows: values, names, types, parts, positions."""
+        columns = [(name, kind) for name, kind in self._columns() if name != "_event_at"]
         rows = self._value(
             f"select sum(hash({_listed(name for name, _ in columns)})::hugeint) from kept"
         )
@@ -321,9 +316,10 @@ class Batch:
             f"""
             copy (
                 select
-                    * exclude (_part, _event_at, _row, _row_hash),
+                    * exclude (_event_at, _part, _row, _row_hash),
                     '{as_of}' as _batch,
                     '{batch_id}' as _batch_id,
+                    _part,
                     _row,
                     _row_hash
                 from kept
@@ -331,6 +327,15 @@ class Batch:
             ) to {literal(path)} (format parquet)
             """
         )
+
+    def _as_kept(self, data_file: Path, table: Table) -> str:
+        schema = self.schema_of(data_file)
+        # absent in a batch from before rows told their part
+        part = "" if "_part" in schema.names else "0 as _part, "
+        return f"""
+            select * exclude (_batch, _batch_id), {part}{event_time(table, schema)} as _event_at
+            from {_read(data_file)}
+        """
 
     def _columns(self) -> list[tuple[str, str]]:
         return [row[:2] for row in self.connection.execute("describe kept").fetchall()]

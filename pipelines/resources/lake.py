@@ -38,7 +38,7 @@ from pipelines.durable import move_into_place, write_atomically
 from pipelines.errors import HomingError, SourceError
 from pipelines.resources.batch import Arrival, Batch, first_line
 from pipelines.resources.forgetting import Cells, customers_who_asked, name_the_erased
-from pipelines.sources.connector import Delivery
+from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import Table, load_contract
 
 _FED_BACK = "homing"
@@ -213,7 +213,9 @@ class Lake:
         Args:
             table: the table of all `deliveries`.
             as_of: the day.
-            deliveries: one or more sources; their rows are numbered in this order.
+            deliveries: one or more sources; their parts are numbered in the order in which the
+                lake first held rows of them, new ones last and in the order given. So a part that
+                corrected another one does so still when both are told again.
 
         Raises:
             SourceError: a source turned out unreadable on the way; nothing was changed.
@@ -228,7 +230,7 @@ class Lake:
         stays = None if is_forward else own
         known = [other for other in there if other is not own or other is stays]
         arrival = Arrival(
-            [part for delivery in deliveries for part in delivery.parts],
+            _as_first_brought([p for delivery in deliveries for p in delivery.parts], known),
             held={sign: rows for other in known for sign, rows in other.whole_parts.items()},
         )
         with self._new_batch() as batch:
@@ -498,3 +500,10 @@ class Lake:
             f"The lake at {self.root} could not be written ({first_line(error)}). It is as it "
             "was; check the disk's free space and the folder's permissions, then run again."
         )
+
+
+def _as_first_brought(parts: Sequence[Part], known: Sequence[Manifest]) -> list[Part]:
+    """The parts in the order of the first batch with rows of each; new ones last, as they came."""
+    labels = [label for manifest in known for _, label in sorted(manifest.parts.items())]
+    ranks = {label: rank for rank, label in enumerate(dict.fromkeys(labels))}
+    return sorted(parts, key=lambda part: ranks.get(part.label, len(ranks)))

@@ -4,12 +4,14 @@ Here: which files belong to which table, and what they are refused for.
 Not here: how a format is read (readers/), and foreign names (mapping.py).
 
 A table's files are `<table>.csv` (.tsv, .txt, each also .gz; .parquet; .xlsx), such as
-`<table>-2026.csv`, and everything in a folder `<table>/`; the mapping file may name others.
+`<table>-2026.csv`, and everything in a folder `<table>/`; the mapping file may name others. Of
+files that come together, the later one by name corrects the earlier ones (lake.py).
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -187,7 +189,7 @@ class Files:
     def _mapped_files(self, table: str, mapping: TableMapping) -> list[Path]:
         found: dict[Path, None] = {}
         for pattern in mapping.file:
-            paths = sorted(path for path in self._folder.glob(pattern) if path.is_file())
+            paths = sorted((p for p in self._folder.glob(pattern) if p.is_file()), key=_by_name)
             if not paths:
                 raise SourceError(
                     f'{MAPPING_FILE}, [{table}]: expected files called "{pattern}" in '
@@ -216,7 +218,7 @@ class Files:
     def _data_files(self) -> list[Path]:
         """Files with a known ending, in the folder and in the folders named after a table."""
         folders = [self._folder, *(p for p in self._folder.iterdir() if p.is_dir())]
-        return sorted(
+        found = (
             path
             for folder in folders
             if folder == self._folder or folder.name.casefold() in self._contract
@@ -226,6 +228,7 @@ class Files:
             and path.suffix.lower() in _KINDS
             and not path.name.startswith((".", "~$"))
         )
+        return sorted(found, key=_by_name)
 
     # -- what is in them --
 
@@ -270,6 +273,12 @@ def _stem(path: Path) -> str:
     """The name of a file without its endings (.csv, .csv.gz), in lower case."""
     name = path.name.casefold().removesuffix(".gz")
     return name.rpartition(".")[0] or name
+
+
+def _by_name(path: Path) -> tuple[Path, list[str | int], str]:
+    """The order of files: `orders` before `orders-2026`, and `orders-9` before `orders-10`."""
+    words = re.split(r"(\d+)", _stem(path))
+    return path.parent, [int(word) if word.isdecimal() else word for word in words], path.name
 
 
 def _translated(
