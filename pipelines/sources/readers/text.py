@@ -110,13 +110,13 @@ def find_encoding(path: Path, declared: str | None, label: str) -> Encoding:
                 'encoding = "gb18030" in mapping.toml to be sure',
             )
             return Encoding("gb18030")
-        suggestion = _suggestion(found.sample)
+        suggestion = _suggestion(path, label, found)
         perhaps = f', perhaps encoding = "{suggestion}"' if suggestion else ' (encoding = "...")'
         raise SourceError(
-            f"{label}: expected UTF-8 or a declared encoding, found byte 0x{found.byte:02x} at "
-            f"offset {found.offset:,}, which is not UTF-8. Add to the section of its table in "
+            f"{label}: expected UTF-8 or a declared encoding, found "
+            f"{_place(path, label, found, 'utf-8')}. Add to the section of its table in "
             f"mapping.toml the encoding of the program that wrote it{perhaps}, and look whether "
-            "names read right; or save the file as UTF-8."
+            "names read right; or correct what is damaged and save the file as UTF-8."
         ) from None
     return Encoding("utf-8")
 
@@ -132,15 +132,15 @@ def utf8_blocks(path: Path, encoding: Encoding, label: str) -> Iterator[bytes]:
     try:
         yield from _decode(chain([head], blocks), encoding.codec, encoding.mark)
     except _UndecodableError as found:
-        suggestion = _suggestion(found.sample)
+        suggestion = _suggestion(path, label, found)
         remedy = (
             f'declare the right one, perhaps encoding = "{suggestion}",'
             if suggestion
             else "correct the declared encoding"
         )
         raise SourceError(
-            f"{label}: expected {encoding.codec}, found byte 0x{found.byte:02x} at offset "
-            f"{found.offset:,}, which does not belong there. Either save the file again as "
+            f"{label}: expected {encoding.codec}, found "
+            f"{_place(path, label, found, encoding.codec)}. Either save the file again as "
             f"{encoding.codec}, or {remedy} for it in mapping.toml."
         ) from None
 
@@ -203,6 +203,33 @@ def _decode(blocks: Iterator[bytes], codec: str, offset: int = 0) -> Iterator[by
         yield block if codec == "utf-8" else text.encode()
 
 
+def _place(path: Path, label: str, found: _UndecodableError, codec: str) -> str:
+    """Where a file is not in its encoding, and how much of it."""
+    byte = f"byte 0x{found.byte:02x} at offset {found.offset:,}"
+    lines = faulty = first = 0
+    for some in _lines(path, label):
+        if not _decodes(b"\n".join(some), codec):
+            wrong = [n for n, line in enumerate(some, lines + 1) if not _decodes(line, codec)]
+            first = first or next(iter(wrong), 0)
+            faulty += len(wrong)
+        lines += len(some)
+    # a line feed of two or four bytes, or one that depends on what stands before it
+    if codec.startswith(("utf-16", "utf-32")) or not faulty:
+        return f"{byte}, which does not belong there"
+    are = "is" if faulty == 1 else "are"
+    return f"{byte}, line {first:,}: {faulty:,} of {lines:,} lines {are} not {codec.upper()}"
+
+
+def _lines(path: Path, label: str) -> Iterator[list[bytes]]:
+    """The lines of a file, some at a time, of any encoding that has ASCII's line feed."""
+    rest = b""
+    for block in raw_blocks(path, label):
+        *some, rest = (rest + block).split(b"\n")
+        yield some
+    if rest:
+        yield [rest]
+
+
 def _is_chinese(sample: bytes) -> bool:
     """Whether a text is Chinese in GB18030 and cannot be anything else."""
     lines = _whole_lines(sample)
@@ -219,8 +246,18 @@ def _is_chinese(sample: bytes) -> bool:
     )
 
 
-def _suggestion(sample: bytes) -> str | None:
-    """The likeliest encoding of a text: to be named, never to be used."""
+def _suggestion(path: Path, label: str, found: _UndecodableError) -> str | None:
+    """The likeliest encoding of a file, in which all of it can be read: named, never used."""
+    codec = _likeliest(found.sample)
+    try:
+        for _ in _decode(raw_blocks(path, label), codec or "utf-8"):
+            pass
+    except _UndecodableError:
+        return None
+    return codec
+
+
+def _likeliest(sample: bytes) -> str | None:
     lines = _whole_lines(sample)
     if _is_chinese(sample):
         return "gb18030"
