@@ -78,7 +78,7 @@ def _made(connection: duckdb.DuckDBPyConnection, customers: pd.DataFrame) -> Non
         create table list_declarations as
         select
             company || ':' || list as list_code, company, 'promotion' as list_kind,
-            true as is_optional, true as has_holdout, false as asks_reason,
+            true as is_optional, true as has_holdout,
             false as occasion_is_private, 50 + position as precedence, 20 as cooling_days
         from (select distinct company from customers)
         cross join (select unnest({list(LISTS)}) as list, unnest(range({len(LISTS)})) as position);
@@ -118,7 +118,7 @@ def _qualified(day: str) -> str:
         create or replace table list_qualified as
         select
             list_code, customers.customer_id, 'email' as preferred_channel, 'p' as plan_code,
-            null as next_action, null as talking_points, 'owner' as actor, null as stand_in,
+            null as next_action, null as talking_points, 'owner' as actor, false as asks_reason,
             'email' as plan_channel, null as prescribed_channel, true as with_reward,
             'offer' as tactic, 0.1 as assumed_effect, 'assumed' as effect_basis,
             0.1 as probability_rise, 4 as max_reward_step, 7 as due_within_days,

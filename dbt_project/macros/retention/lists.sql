@@ -31,7 +31,6 @@
    occasion_is_private   whether that day says something about a person (a birthday): it stays on the restricted side
    due_on       expression: day by which to act, where that is not a matter of cadence
    only_channels the channels that serve the purpose, where not every one does
-   asks_reason  whether the customer is asked for the reason
    stepped      whether plans go on in the steps of the seed rescue_step
    A list is ranked by the expected profit of acting, if it declares these:
      worth        expression: profit that an order won by acting brings along (home currency)
@@ -47,7 +46,7 @@
 {%- macro retention_list(
     title, who, goal, cadence, kind='promotion', needs=[],
     plan_for='reason_code', action='null', topic='null', occasion='null', occasion_on='null', occasion_is_private=false,
-    due_on='null', only_channels=[], asks_reason=false, stepped=false,
+    due_on='null', only_channels=[], stepped=false,
     worth=none, anyway='null', acted='null', at_stake='null', rank=none, ranked_by=none,
     needs_consent=none, holdout=none, precedence=none, cooling_days=none
 ) -%}
@@ -70,7 +69,7 @@
             'title': title, 'who': who, 'needs': needs, 'kind': kind, 'goal': goal, 'cadence': cadence,
             'plan_for': plan_for, 'action': action, 'topic': topic, 'occasion': occasion, 'occasion_on': occasion_on,
             'occasion_is_private': occasion_is_private, 'due_on': due_on, 'only_channels': only_channels | join(', '),
-            'asks_reason': asks_reason, 'is_stepped': stepped,
+            'is_stepped': stepped,
             'is_about_profit': worth is not none, 'worth': worth or 'null', 'anyway': anyway, 'acted': acted,
             'at_stake': at_stake, 'rank': rank or 'null',
             'ranked_by': ranked_by or 'expected profit of acting (home currency)',
@@ -147,7 +146,7 @@ where
     {{- return([
         'badly_solved_on', 'complaint_subject', 'first_order_on', 'last_order_on', 'launch_category', 'launch_title',
         'next_close_on', 'next_follow_up_on', 'next_grade', 'oldest_complaint_on', 'open_quoted_amount',
-        'open_quotes', 'points_to_next_grade', 'promised_on', 'reason_evidence', 'revisit_due_on',
+        'open_quotes', 'order_history', 'points_to_next_grade', 'promised_on', 'reason_evidence', 'revisit_due_on',
         'revisit_interval_days', 'rhythm', 'warning',
     ]) -}}
 {%- endmacro -%}

@@ -6,7 +6,6 @@
     goal='one_to_one',
     cadence='one_to_one',
     only_channels=['phone', 'visit'],
-    asks_reason=true,
     holdout=false,
     precedence=25,
     occasion="'left on ' || cast(churned_on as string)",

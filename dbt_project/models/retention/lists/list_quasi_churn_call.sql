@@ -6,7 +6,6 @@
     goal='quasi_churn_call',
     cadence='monthly_call',
     only_channels=['phone'],
-    asks_reason=true,
     occasion='substr(cast(as_of_date as string), 1, 7)',
     cooling_days=21,
     precedence=30,

@@ -9,7 +9,6 @@
     topic='revisit_topic',
     occasion="'due on ' || cast(revisit_due_on as string)",
     occasion_on='revisit_due_on',
-    asks_reason=true,
     cooling_days=21,
     precedence=60,
     rank="case value_tier when 'core' then 2000 when 'potential' then 1000 else 0 end + least(revisit_days_overdue, 999)",

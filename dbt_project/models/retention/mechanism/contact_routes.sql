@@ -26,6 +26,8 @@ routes as (
         not declared.needs_consent or contactability.consent_state in ('granted', 'not_supplied') as is_permitted,
         -- a source that delivers no addresses may well have them
         coalesce(contactability.has_address, true) as is_reachable,
+        -- the head of department speaks for himself: apologies by text message are none
+        qualified.actor = 'department_head' and not contact_channel.is_spoken as is_below_the_actor,
         case contactability.channel
             when qualified.preferred_channel then 0
             when qualified.plan_channel then 1
@@ -48,7 +50,7 @@ routes as (
         end
 ),
 
--- the one that the action prescribes, else the channel the customer prefers, else the one that suits the plan, else the cheapest, of those that are open
+-- the one that the action prescribes, else (of those on which a head of department speaks, where it is he who acts) the channel the customer prefers, else the one that suits the plan, else the cheapest, of those that are open
 chosen as (
     select *
     from routes
@@ -57,6 +59,7 @@ chosen as (
         order by
             is_permitted desc,
             is_reachable desc,
+            is_below_the_actor asc,
             preference asc,
             position asc,
             channel asc

@@ -211,6 +211,12 @@ final as (
                 'The last order was on ' || cast(lifecycle.last_order_on as string) || '; usually every '
                 || cast(cast(lifecycle.expected_interval_days as integer) as string) || ' days'
         end as rhythm,
+        case
+            when lifecycle.first_order_on is null then 'Has not ordered yet'
+            else
+                'A customer since ' || cast(lifecycle.first_order_on as string) || '; the last order was on '
+                || cast(lifecycle.last_order_on as string)
+        end as order_history,
         -- who never ordered is treated like everybody
         case when refusals.customer_id is null then coalesce(customer_value.value_tier, 'general') end as value_tier,
         customer_value.value_score,

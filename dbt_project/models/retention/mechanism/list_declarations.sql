@@ -1,7 +1,7 @@
 with declared as (
     {{ declarations(declared_lists(), {
         'title': 'string', 'who': 'string', 'kind': 'string', 'goal': 'string', 'cadence': 'string',
-        'ranked_by': 'string', 'is_about_profit': 'boolean', 'only_channels': 'string', 'asks_reason': 'boolean',
+        'ranked_by': 'string', 'is_about_profit': 'boolean', 'only_channels': 'string',
         'is_stepped': 'boolean', 'occasion_is_private': 'boolean', 'is_optional': 'boolean', 'needs_consent': 'boolean',
         'has_holdout': 'boolean', 'precedence': 'integer', 'cooling_days': 'integer', 'qualifies': 'string',
     }) }}
@@ -18,7 +18,6 @@ final as (
         ranked_by,
         is_about_profit,
         nullif(only_channels, '') as only_channels,
-        asks_reason,
         is_stepped,
         occasion_is_private,
         is_optional,

@@ -54,7 +54,7 @@ qualified as (
 planned as (
     select
         qualified.*,
-        {%- for column in ['plan_code', 'talking_points', 'tactic', 'with_reward', 'assumed_effect'] %}
+        {%- for column in ['plan_code', 'talking_points', 'tactic', 'asks_reason', 'with_reward', 'assumed_effect'] %}
         case when own_plans.goal is not null then own_plans.{{ column }} else any_plans.{{ column }} end as {{ column }},
         {%- endfor %}
         case when own_plans.goal is not null then own_plans.next_action else any_plans.next_action end as planned_action,
@@ -131,10 +131,10 @@ final as (
             {{ as_declared(lists, 'action') }}, step_action || ': ' || planned_action, planned_action
         ) as next_action,
         talked_points as talking_points,
-        actor,
-        stand_in,
+        case when actor = 'owner' and owner_id is null then stand_in else actor end as actor,
         plan_channel,
         prescribed_channel,
+        asks_reason,
         with_reward,
         tactic,
         assumed_effect,

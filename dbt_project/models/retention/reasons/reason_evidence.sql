@@ -19,6 +19,10 @@ customers as (
     select * from {{ ref('dim_customer') }}
 ),
 
+churn_reason as (
+    select * from {{ ref('churn_reason') }}
+),
+
 reason_word as (
     select * from {{ ref('reason_word') }}
 ),
@@ -142,8 +146,8 @@ said as (
         occurred_on as observed_on,
         lower(notes) as words,
         null as other_words,
-        -- what was written down may be personal: the reason alone leaves
-        'told a representative so' as fact
+        -- what was written down may be personal: the reason alone leaves, in the words of churn_reason
+        null as fact
     from interactions
     where occurred_on >= evidence_from
     union all
@@ -178,8 +182,15 @@ longest_words as (
 ),
 
 named_reasons as (
-    select * from longest_words
-    where reason_code <> 'unknown'
+    select
+        longest_words.customer_id,
+        longest_words.rule_code,
+        longest_words.reason_code,
+        longest_words.observed_on,
+        coalesce(longest_words.fact, 'told a representative: ' || churn_reason.title) as fact
+    from longest_words
+    inner join churn_reason on longest_words.reason_code = churn_reason.reason_code
+    where longest_words.reason_code <> 'unknown'
 ),
 
 complaint_unsolved as (
