@@ -372,7 +372,7 @@ def gate(
         gained = _gained(figures, CHALLENGER, rival, windows)
         expected = _expected(evaluation, CHALLENGER, rival)
         if why:
-            said = f"the trees {why}; {gained}; {expected}."
+            said = f"the challenger {why}; {gained}; {expected}."
             if stands:
                 sentence = f"The champion stays: it beats the best baseline ({best}); {said}"
                 return Verdict("champion", False, sentence)
@@ -381,19 +381,22 @@ def gate(
     return Verdict(
         CHALLENGER,
         True,
-        f"The trees are served: they beat the best baseline ({best})"
+        f"The challenger is served: it beats the best baseline ({best})"
         f"{champion if is_judged else ''}; {gained}; {expected}.",
     )
 
 
 def _falls_short(figures: Figures, role: str, of: str) -> str:
     """Why a candidate does not beat another one; empty where it does."""
-    if figures.gain(role, of).lower <= 0 or figures.gain(role, of, "auc").value < 0:
-        return f"do not beat {_named(of)} beyond chance"
+    gain = figures.gain(role, of)
+    if gain.lower <= 0 or figures.gain(role, of, "auc").value < 0:
+        tie = gain.lower <= 0 <= gain.upper and of != "champion"
+        simpler = ", and of two that chance cannot tell apart the simpler is served" if tie else ""
+        return f"does not beat {_named(of)} beyond chance{simpler}"
     errors = figures.figures[role][LEVEL_ERROR], figures.figures[of][LEVEL_ERROR]
     if errors[0] > errors[1] + LEVEL_TOLERANCE:
         return (
-            f"tell customers apart better than {_named(of)}, but their level is further off by "
+            f"tells customers apart better than {_named(of)}, but its level is further off by "
             f"more than {100 * LEVEL_TOLERANCE:.0f} points"
         )
     return ""
@@ -406,16 +409,28 @@ def _named(role: str) -> str:
 def _gained(figures: Figures, role: str, over: str, windows: int) -> str:
     gain, auc = figures.gain(role, over), figures.gain(role, over, "auc")
     return (
-        f"log-loss at equal level better by {gain.value:.4f} (95% from {gain.lower:.4f} to "
-        f"{gain.upper:.4f}), AUC by {auc.value:+.4f}"
+        f"log-loss at equal level {better_or_worse(gain)}, AUC {auc.value:+.4f}"
         f"{f', mean of {windows} windows' if windows > 1 else ''}"
     )
+
+
+def better_or_worse(gain: Difference, digits: str = ".4f") -> str:
+    """A gain in words, with its interval: better by 0.0100 (95% from 0.0020 to 0.0180).
+
+    Args:
+        gain: positive is better; the bounds of what is worse are turned with it.
+        digits: format of the figures.
+    """
+    word, low, high = "better", gain.lower, gain.upper
+    if gain.value < 0:
+        word, low, high = "worse", -gain.upper, -gain.lower
+    return f"{word} by {abs(gain.value):{digits}} (95% from {low:{digits}} to {high:{digits}})"
 
 
 def _expected(evaluation: Evaluation, role: str, beside: str) -> str:
     stated, other = (100 * evaluation.probabilities[each].mean() for each in (role, beside))
     return (
-        f"they expected {stated:.1f}% to churn, {_named(beside)} {other:.1f}%, and "
+        f"it expected {stated:.1f}% to churn, {_named(beside)} {other:.1f}%, and "
         f"{100 * evaluation.churned.mean():.1f}% did"
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models.errors import TooLittleDataError
-from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures
+from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures, better_or_worse
 from models.forecasts.forecast import MODEL, Forecast, Snapshots
 from models.native import thread_limit
 from models.versions.card import Card
@@ -178,10 +178,7 @@ def decide(
     """
     best = min(baselines, key=lambda role: figures.figures[role][metric])
     better, ranks = (figures.gain(CHALLENGER, best, name) for name in (metric, ranking))
-    said = (
-        f"{metric} better by {better.value:.4g} (95% from {better.lower:.4g} to "
-        f"{better.upper:.4g}), {ranking} by {ranks.value:+.4f}"
-    )
+    said = f"{metric} {better_or_worse(better, '.4g')}, {ranking} {ranks.value:+.4f}"
     if better.lower > 0 and ranks.value >= 0:
         return MODEL, f"Served: {what}. It beats the best baseline, {best}: {said}."
     return best, f"Served: the baseline {best}. Beyond chance it is not beaten by {what}: {said}."

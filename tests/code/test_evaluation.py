@@ -8,8 +8,10 @@ import pytest
 from scipy import special
 
 from models.evaluation.judging import (
+    Difference,
     Evaluation,
     Sample,
+    better_or_worse,
     cannot_tell,
     evaluate,
     evaluate_jointly,
@@ -142,7 +144,7 @@ def test_the_luck_of_a_level_does_not_decide():
     verdict = gate(judged, BASELINES)
     assert verdict.serves == "challenger"
     stated, churned = judged.probabilities["challenger"].mean(), judged.churned.mean()
-    assert f"they expected {100 * stated:.1f}% to churn" in verdict.sentence
+    assert f"it expected {100 * stated:.1f}% to churn" in verdict.sentence
     assert f"and {100 * churned:.1f}% did" in verdict.sentence
 
 
@@ -150,7 +152,7 @@ def test_the_luck_of_a_level_does_not_decide():
 def test_a_broken_level_is_refused(champion: bool):
     verdict = gate(_moved(shift=1.5, champion=champion), BASELINES)
     assert verdict.serves == "champion" if champion else verdict.serves in BASELINES
-    assert "their level is further off by more than 10 points" in verdict.sentence
+    assert "its level is further off by more than 10 points" in verdict.sentence
 
 
 def test_a_broken_shape_is_refused():
@@ -160,7 +162,19 @@ def test_a_broken_shape_is_refused():
     assert judged.gain("challenger", verdict.serves, "auc").value > 0
     assert judged.figures["challenger"]["level_error"] < 0.05
     assert verdict.serves in BASELINES
-    assert f"do not beat {verdict.serves} beyond chance" in verdict.sentence
+    assert f"does not beat {verdict.serves} beyond chance" in verdict.sentence
+
+
+def test_a_loss_is_told_as_a_loss_and_a_tie_as_one():
+    gain = Difference(-0.02861, -0.0412, 0.0021)
+    assert better_or_worse(gain) == "worse by 0.0286 (95% from -0.0021 to 0.0412)"
+    gain = Difference(0.01, 0.002, 0.018)
+    assert better_or_worse(gain) == "better by 0.0100 (95% from 0.0020 to 0.0180)"
+    judged = _judged(0.8, None)
+    same = {**judged.probabilities, "challenger": judged.probabilities[BASELINES[0]]}
+    only = {role: same[role] for role in ("challenger", BASELINES[0])}
+    verdict = gate(evaluate(judged.churned, only, seed=0), BASELINES[:1])
+    assert "of two that chance cannot tell apart the simpler is served" in verdict.sentence
 
 
 def test_a_level_of_ones_own_takes_out_what_moves_everybody():

@@ -86,7 +86,10 @@ def test_permuted_labels_give_chance_and_the_baseline(world: World):
     assert result.served_role in set(BASELINE_ROLES)
     assert result.promoted
     assert result.model.score_kind == "baseline"
-    assert f"The baseline {result.served_role} is served: the trees do not beat" in result.decision
+    assert (
+        f"The baseline {result.served_role} is served: the challenger does not beat"
+        in result.decision
+    )
 
 
 def test_a_fit_as_of_a_day_knows_nothing_later(frame: pd.DataFrame):
