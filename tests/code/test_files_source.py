@@ -276,6 +276,19 @@ def test_what_could_be_something_else_has_to_be_declared(
     assert [row["name"] for row in found] == [name] * rows
 
 
+def test_one_bad_byte_is_told_with_its_line_and_no_encoding_that_the_file_is_not_in(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "BLOCK_BYTES", 50)
+    lines = [f"{HEADER},地址", *[f"{ROW},Müller"] * 30]
+    content = "\n".join(lines).encode()
+    at = content.rindex("ü".encode())
+    damaged = content[:at] + "ü".encode("cp1252") + content[at + 2 :]
+    said = refusal(folder({"orders.csv": damaged}))
+    assert f"found byte 0xfc at offset {at:,}, line 31: 1 of 31 lines is not UTF-8. " in said
+    assert "perhaps" not in said
+
+
 def test_a_notice_is_given_once_however_often_a_file_is_opened(
     folder: Folder, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
+
+from pipelines.resources.lake import Lake
+from pipelines.sources.contract import load_contract
+from pipelines.sources.files import Files
 
 
 def line(order_id: str, product: str = "p", quantity: Any = "1", price: Any = "2.50", **more: Any):
@@ -174,6 +181,61 @@ def test_a_mended_price_replaces_the_line_that_was_wrong(company: Any) -> None:
     company.deliver("order_lines", [mended], "2024-06-29")
     assert before == Decimal("7.50")
     assert company.rows(query, select="stg_orders row_ledger") == [(Decimal("4.50"),)]
+
+
+def bring(company: Any, folder: Path, as_of: str) -> None:
+    table, day = load_contract()["order_lines"], date.fromisoformat(as_of)
+    lake = Lake(company.home / "lake", memory_limit="1GB")
+    lake.write(table, day, [Files(folder).deliver(table, day)])
+    lake.accept(day)
+
+
+def export(file: Path, *lines: dict[str, Any]) -> None:
+    pd.DataFrame(lines).to_csv(file, index=False)
+
+
+def test_a_changed_mapping_brings_back_nothing_that_a_later_file_corrected(
+    company: Any, tmp_path: Path
+) -> None:
+    tea = line("untouched", "tea")
+    export(tmp_path / "order_lines.csv", line("1", quantity="3"), line("1", quantity="4"), tea)
+    bring(company, tmp_path, "2024-06-28")
+    # by its name, the correction of the correction comes before it
+    export(tmp_path / "order_lines-b.csv", line("1", quantity="7"), line("2", quantity="1"))
+    bring(company, tmp_path, "2024-06-29")
+    again = [line("1", quantity="10"), line("1", quantity="3"), line("1", quantity="3")]
+    export(tmp_path / "order_lines-a.csv", *again)
+    bring(company, tmp_path, "2024-06-30")
+    query = "select order_id, net_amount from stg_orders order by 1"
+    tables = "stg_orders row_ledger"
+    before = company.rows(query, select=tables)
+    assert before == [
+        ("1", Decimal("32.50")),
+        ("2", Decimal("2.50")),
+        ("untouched", Decimal("2.50")),
+    ]
+
+    columns = 'product_name = { sql = "upper(product_id)" }'
+    (tmp_path / "mapping.toml").write_text(f"[order_lines.columns]\n{columns}\n")
+    bring(company, tmp_path, "2024-06-30")
+    with company.build(select=tables) as warehouse:
+        assert warehouse.sql(query).fetchall() == before
+        told_again = warehouse.sql(
+            "select extracted, accepted, duplicate, superseded from row_ledger"
+            " where as_of = '2024-06-30'"
+        ).fetchall()
+    assert told_again == [(8, 6, 2, 2)]
+
+
+def test_of_files_that_come_together_the_later_by_name_counts(company: Any, tmp_path: Path) -> None:
+    first = [line("1", quantity="3"), line("1", "cup"), line("2", quantity="5"), line("2")]
+    export(tmp_path / "order_lines.csv", *first)
+    export(tmp_path / "order_lines-2024-9.csv", line("1", quantity="4"))
+    export(tmp_path / "order_lines-2024-10.csv", line("1", quantity="10"), line("2"))
+    bring(company, tmp_path, "2024-06-30")
+    query = "select order_id, net_amount from stg_orders order by 1"
+    found = company.rows(query, select="stg_orders row_ledger")
+    assert found == [("1", Decimal("27.50")), ("2", Decimal("2.50"))]
 
 
 def test_orders_items_and_returns_beside_lines(company: Any) -> None:

@@ -4,6 +4,7 @@
 
      _batch      as_of of the delivery            _rule       first rule broken; NULL: the row is fine
      _batch_id   identifier of the delivery       _reason     the same for people, without the value
+     _part       number of its file within the delivery; of versions that came together, the latest file's counts
      _row        position within the delivery     _value      what stood in the column at fault, unless personal
                                                   _duplicate  an exact repeat of a fine row of its delivery
                                                   _contested  another row may be a version of it
@@ -18,7 +19,7 @@
     {%- set lake_batches = ref('lake_batches') -%}
     {%- set contract = table_contract(table) -%}
     {%- set files = new_files(table, lake_batches) if execute else [] -%}
-    {%- set layouts = lake_layouts(files, contract.columns | map(attribute='name') | list + ['_defect']) -%}
+    {%- set layouts = lake_layouts(files, contract.columns | map(attribute='name') | list + ['_defect', '_part']) -%}
     {%- if layouts -%}
         {{ newly_checked_rows(contract, row_rules(table) + extra_rules, layouts) }}
     {%- else -%}
@@ -45,19 +46,16 @@ repeats as (
     where _row_hash in (select _row_hash from repeated_hashes)
     qualify row_number() over (
         partition by _batch_id, _row_hash{% for name in contract.key if name in layout.columns %}, {{ name }}{% endfor %}
-        order by _row
+        order by _row desc
     ) > 1
     {{- '\n\n    union all\n' if not loop.last }}
     {%- endfor %}
 ),
 
 {%- set identity = contract.identity | join(', ') %}
-{%- set within_load = contract.key == contract.identity or layouts | map(attribute='files') | sum(start=[]) | length > 1 %}
-{%- set may_be_contested = within_load or is_incremental() %}
-{%- if may_be_contested %}
 
 new_identities as (
-    select {{ identity }}, _batch_id
+    select {{ identity }}, _batch_id, _part
     from (
 {{ typed_rows(contract.columns | selectattr('name', 'in', contract.identity) | list, layouts) }}
     )
@@ -65,14 +63,14 @@ new_identities as (
 ),
 
 contested_identities as (
-    {%- if within_load %}
     select {{ identity }}
     from new_identities
     group by {{ identity }}
-    having {{ 'count(*) > 1' if contract.key == contract.identity else 'min(_batch_id) < max(_batch_id)' }}
-    {%- endif %}
-    {{- '\n\n    union\n' if within_load and is_incremental() }}
+    having {{ 'count(*) > 1' if contract.key == contract.identity else 'min(_batch_id) < max(_batch_id) or min(_part) < max(_part)' }}
     {%- if is_incremental() %}
+
+    union
+
     select distinct {{ identity }}
     from {{ this }} as loaded
     where exists (
@@ -80,7 +78,6 @@ contested_identities as (
     )
     {%- endif %}
 ),
-{%- endif %}
 
 judged as (
     select
@@ -93,6 +90,7 @@ judged as (
         _defect,
         _batch,
         _batch_id,
+        _part,
         _row,
         case
             when _defect is not null then 'row_malformed'
@@ -112,6 +110,7 @@ valued as (
         _defect,
         _batch,
         _batch_id,
+        _part,
         _row,
         _rule,
         case when _rule is not null then {{ value_at_fault(rules) }} end as _value
@@ -128,6 +127,7 @@ final as (
         {%- endfor %}
         valued._batch,
         valued._batch_id,
+        valued._part,
         valued._row,
         valued._rule,
         case when valued._rule is not null then
@@ -140,14 +140,12 @@ final as (
         end as _reason,
         valued._value,
         valued._rule is null and repeats._row is not null as _duplicate,
-        {{ 'contested.is_contested is not null' if may_be_contested else 'false' }} as _contested
+        contested.is_contested is not null as _contested
     from valued
     left join repeats
         on valued._batch_id = repeats._batch_id and valued._row = repeats._row
-    {%- if may_be_contested %}
     left join (select *, true as is_contested from contested_identities) as contested
         on {{ same_row(contract, 'valued', 'contested') }}
-    {%- endif %}
 )
 
 select * from final
@@ -164,6 +162,7 @@ select * from final
         _defect,
         _batch,
         _batch_id,
+        _part,
         _row
     from (
         select
@@ -173,6 +172,7 @@ select * from final
             _defect,
             _batch,
             _batch_id,
+            _part,
             _row
         from (
             select
@@ -182,6 +182,7 @@ select * from final
                 {{ '_defect' if '_defect' in layout.columns else 'cast(null as string) as _defect' }},
                 cast(_batch as date) as _batch,
                 _batch_id,
+                {{ '_part' if '_part' in layout.columns else '0 as _part' }},
                 _row
             from {{ read_lake(layout.files) }}
         )
@@ -201,6 +202,7 @@ select
     {%- endfor %}
     cast(null as date) as _batch,
     cast(null as string) as _batch_id,
+    cast(null as integer) as _part,
     cast(null as bigint) as _row,
     cast(null as string) as _rule,
     cast(null as string) as _reason,

@@ -56,7 +56,7 @@ select * from final
 
 {# Of several versions of a row the one written last by the end of as_of; if all were written later, the earliest of
    them is nearest to what was known. Without `updated_at`, the one delivered last. Rows that only agree in
-   their identity are versions of each other when they came with different deliveries. #}
+   their identity are versions of each other when they came with different deliveries, or with different files of one. #}
 {%- macro rank_of_version(contract) -%}
     {%- if contract.key == contract.identity -%}
         row_number() over (
@@ -73,7 +73,7 @@ select * from final
     {%- else -%}
         rank() over (
         partition by {{ contract.identity | join(', ') }}
-        order by _batch desc
+        order by _batch desc, _part desc
     )
     {%- endif -%}
 {%- endmacro -%}
