@@ -153,8 +153,8 @@ def monitor(
             then = read(lake, of_training).query("kind == 'expected'")
             alerts += monitoring.separation_alerts(stated, then)
 
-    judged = latest_judgeable(lake, as_of, model.horizon_days)
-    if judged is not None:
+    to_judge = judgeable(lake, as_of, model.horizon_days)
+    for judged in to_judge:
         scores = read(lake, judged)
         horizon = timedelta(days=model.horizon_days)
         ordered = warehouse.frame(
@@ -174,7 +174,7 @@ def monitor(
             )
         )
         stated_then = lake.batch_of("monitoring", judged.as_of)
-        if stated_then is not None:
+        if stated_then is not None and judged is to_judge[-1]:
             foreseen = read(lake, stated_then).query("kind == 'expected'")
             alerts += monitoring.outcome_alerts(
                 foreseen[["metric", "value", "lower", "upper"]],
@@ -211,7 +211,8 @@ def monitor(
     yield dg.MaterializeResult(
         MONITORING,
         metadata={
-            "judged": judged.as_of.isoformat() if judged else "no horizon is over yet",
+            "judged": ", ".join(each.as_of.isoformat() for each in to_judge)
+            or "no horizon is over yet",
             "dagster/partition_row_count": len(monitored),
             "dagster/column_lineage": lineage(
                 {
@@ -260,11 +261,16 @@ def lineage(
     )
 
 
-def latest_judgeable(lake: Lake, as_of: date, horizon_days: int) -> Manifest | None:
-    """The latest scores whose horizon is over: of a daily pipeline, those of one day."""
-    over = as_of - timedelta(days=horizon_days)
-    there = [m for m in lake.manifests("scores") if m.as_of <= over and m.rows]
-    return max(there, key=lambda manifest: manifest.as_of, default=None)
+def judgeable(lake: Lake, as_of: date, horizon_days: int) -> list[Manifest]:
+    """Scores whose horizon is over, oldest first: the latest ones, and all since the run before.
+
+    Of a daily pipeline these are the scores of one day. Where days were left out, the horizons of
+    several end between two runs.
+    """
+    horizon = timedelta(days=horizon_days)
+    over = [m for m in lake.manifests("scores") if m.as_of <= as_of - horizon and m.rows]
+    before = max((m.as_of for m in lake.manifests("monitoring") if m.as_of < as_of), default=as_of)
+    return [m for m in over if m.as_of > before - horizon or m is over[-1]]
 
 
 def read(lake: Lake, manifest: Manifest) -> "pd.DataFrame":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import special
 
@@ -20,6 +22,8 @@ from models.monitoring.performance import (
     separation_alerts,
 )
 from models.probability.calibration import Calibration, Level
+from pipelines.defs.monitoring import judgeable
+from pipelines.resources.lake import Lake
 
 DAY = date(2026, 3, 31)
 
@@ -149,3 +153,28 @@ def test_alerts_of_drift_say_what_to_do() -> None:
         "do: c (0.30, up to 0.10 is usual)"
     )
     assert not drift_alerts(drift.assign(is_drifted=False), pd.Series(["orders"] * 4))
+
+
+@pytest.mark.parametrize(
+    ("run_before", "judged"),
+    [
+        (None, [3]),  # the first run: the latest of what is over
+        (date(2026, 6, 29), [3]),  # daily: the scores of one day
+        (date(2026, 6, 1), [3]),
+        (date(2026, 5, 31), [2, 3]),  # days were left out: all that came due since
+        (date(2026, 5, 1), [1, 2, 3]),
+    ],
+)
+def test_no_scores_are_passed_over(
+    tmp_path: Path, run_before: date | None, judged: list[int]
+) -> None:
+    lake, horizon, today = Lake(tmp_path), 30, date(2026, 6, 30)
+    rows = pa.table({"customer_id": ["C1"]})
+    for day in (date(2026, 4, 2), date(2026, 5, 2), date(2026, 5, 31), date(2026, 6, 1)):
+        lake.replace("scores", day, rows)
+    if run_before:
+        lake.replace("monitoring", run_before, rows)
+    lake.replace("monitoring", today, rows)  # of the same day, run once before
+    scored = [date(2026, 4, 2), date(2026, 5, 2), date(2026, 5, 31)]
+    found = [manifest.as_of for manifest in judgeable(lake, today, horizon)]
+    assert found == [scored[n - 1] for n in judged]

@@ -142,10 +142,18 @@ planned as (
         revisit_interval.interval_days,
         revisit_interval.channel as tier_channel,
         revisit_interval.manner,
-        {{ days_after(
-            'coalesce(relationships.last_contact_on, relationships.first_order_on)', 'revisit_interval.interval_days'
-        ) }} as due_on
+        -- where no contact is ever delivered, nobody knows who has not been visited
+        case
+            when contacts.has_contacts
+                then {{ days_after(
+                    'coalesce(relationships.last_contact_on, relationships.first_order_on)',
+                    'revisit_interval.interval_days'
+                ) }}
+        end as due_on
     from relationships
+    cross join (
+        {{ columns_given('inventory', 'interactions', {'has_contacts': 'occurred_at'}) }}
+    ) as contacts
     left join revisit_interval
         on
             relationships.value_tier = revisit_interval.value_tier

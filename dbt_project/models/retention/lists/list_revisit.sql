@@ -3,6 +3,7 @@
     title='Revisit: at risk or gone, and due',
     who='Customers at risk (watch, quasi-churned, or likely to leave) or churned, whose revisit is due by their tier',
     kind='care',
+    needs=[['interactions.occurred_at']],
     goal='revisit',
     cadence='revisit',
     plan_for="case when lifecycle_stage = 'churned' then 'churned' else 'at_risk' end",
