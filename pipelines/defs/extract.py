@@ -15,6 +15,7 @@ from pipelines.resources.session import Session
 from pipelines.settings import Settings
 from pipelines.sources import connectors, offered_tables
 from pipelines.sources.contract import load_contract
+from pipelines.sources.notices import notice
 
 
 @dg.multi_asset(
@@ -62,6 +63,14 @@ def extract(
         # What a user has to mend does not get better by waiting.
         can_pass = isinstance(error, SourceUnreachableError)
         raise dg.Failure(str(error), allow_retries=can_pass) from error
+    for name, intake in intakes.items():
+        for label, (before, now) in intake.shrunk.items():
+            notice(
+                lake.root / name,
+                f"{label}: {now:,} rows, {before:,} when it was last read. Rows that are gone from "
+                "an export are not gone from the lake, they still count; if the export broke off, "
+                "make it again",
+            )
     for table in load_contract().values():
         intake = intakes.get(table.name)
         yield dg.MaterializeResult(

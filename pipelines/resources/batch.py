@@ -26,6 +26,8 @@ from pipelines.sources.contract import Table
 from pipelines.sources.event_time import event_time, is_plausible, midnight
 
 _LATER = "rows_of_later_days"
+# Of the rows that an export held when it was last read. Sources do delete a few.
+_KEPT_SHARE = 0.8
 
 _WIDEST = (
     (pa.types.is_null, pa.string()),
@@ -46,6 +48,7 @@ class Arrival:
         self._held = held
         self._rows_of_signed: dict[int, tuple[str, int]] = {}
         self._first_rows: dict[int, int] = {}
+        self._rows: dict[int, int] = {}
         self.delivered = 0
         self.failure: BaseException | None = None
         self.schema = _common_schema([part.schema for part in parts])
@@ -62,6 +65,30 @@ class Arrival:
             self._first_rows[place]: part.label
             for place, part in enumerate(self._parts)
             if place in taken
+        }
+
+    def offered(self) -> dict[str, int]:
+        """The rows of each part, by its label."""
+        return {self._parts[place].label: rows for place, rows in self._rows.items()}
+
+    def shrunk(
+        self, taken: Mapping[int, int], before: Mapping[str, int]
+    ) -> dict[str, tuple[int, int]]:
+        """The parts that have lost more than a fifth of their rows: rows before, rows now.
+
+        A part of which most rows were taken is no export that tells everything again, but one of
+        what is new since, and may be of any size.
+
+        Args:
+            taken: rows taken of each part, by its place.
+            before: rows of each part when it was last read, by its label.
+        """
+        return {
+            part.label: (before[part.label], rows)
+            for place, rows in self._rows.items()
+            if (part := self._parts[place]).label in before
+            and rows < _KEPT_SHARE * before[part.label]
+            and taken.get(place, 0) <= rows / 2
         }
 
     def whole_parts(self, taken: Mapping[int, int]) -> dict[str, int]:
@@ -85,7 +112,8 @@ class Arrival:
         try:
             signature = part.signature() if part.signature else None
             if signature and signature in self._held:
-                self.delivered += self._held[signature]
+                self._rows[place] = self._held[signature]
+                self.delivered += self._rows[place]
                 return
             first_row = self._first_rows[place] = self.delivered
             for batch in part.batches():
@@ -101,8 +129,9 @@ class Arrival:
                 places = np.full(rows, place, dtype=np.int32)
                 self.delivered += rows
                 yield pa.RecordBatch.from_arrays([*columns, positions, places], schema=schema)
+            self._rows[place] = self.delivered - first_row
             if signature:
-                self._rows_of_signed[place] = (signature, self.delivered - first_row)
+                self._rows_of_signed[place] = (signature, self._rows[place])
         except (OSError, pa.ArrowException) as error:
             raise source_error(
                 f"{part.label}: expected to read it to its end, found: {first_line(error)}. "

@@ -66,6 +66,7 @@ class Manifest:
             part's signature.
         parts: labels of the parts (files) that its rows came from, by the position of the first
             row of each: row 7 of a part that begins at 40 has the position 46.
+        offered: rows of each part of the delivery, whether taken or not, by its label.
     """
 
     table: str
@@ -80,6 +81,7 @@ class Manifest:
     earliest_on: date | None = None
     whole_parts: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[int, str] = field(default_factory=dict)
+    offered: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
@@ -94,6 +96,9 @@ class Manifest:
             "parts": [
                 {"label": label, "first_row": first_row}
                 for first_row, label in sorted(self.parts.items())
+            ],
+            "offered": [
+                {"label": label, "rows": rows} for label, rows in sorted(self.offered.items())
             ],
         }
         return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
@@ -113,6 +118,7 @@ class Manifest:
                 "whole_parts": {p["signature"]: p["rows"] for p in document["whole_parts"]},
                 # absent in a lake from before the parts were remembered
                 "parts": {p["first_row"]: p["label"] for p in document.get("parts", [])},
+                "offered": {p["label"]: p["rows"] for p in document.get("offered", [])},
             }
         )
 
@@ -130,6 +136,8 @@ class Intake:
             for a day must not depend on them.
         is_forward: no other batch of the table is as late as this one: new rows were to be
             expected.
+        shrunk: rows before and now of the parts that have lost more than a fifth of what they held
+            when they were last read, by their label.
     """
 
     manifest: Manifest
@@ -137,6 +145,7 @@ class Intake:
     new: int
     later: int
     is_forward: bool
+    shrunk: Mapping[str, tuple[int, int]]
 
 
 class Lake:
@@ -237,13 +246,15 @@ class Lake:
             batch.take(arrival, table, as_of, [self.data_file(m) for m in known if m.rows])
             taken = batch.rows_per_part()
             whole_parts, parts = arrival.whole_parts(taken), arrival.parts(taken)
+            before = {label: rows for other in known for label, rows in other.offered.items()}
+            shrunk = arrival.shrunk(taken, before)
             is_replaced = is_forward and own is not None and own.rows
             new = batch.count_new(self.data_file(own)) if is_replaced else batch.count()
             later = batch.count_later()
             if stays is not None:
                 if not batch.count():
                     self._place(table.name, as_of, _PENDING).unlink(missing_ok=True)
-                    return Intake(stays, arrival.delivered, new, later, is_forward)
+                    return Intake(stays, arrival.delivered, new, later, is_forward, shrunk)
                 shift = batch.add(self.data_file(stays), table)
                 whole_parts |= stays.whole_parts
                 parts = {**stays.parts, **{first + shift: name for first, name in parts.items()}}
@@ -255,8 +266,9 @@ class Lake:
                 source=source,
                 whole_parts=whole_parts,
                 parts=parts,
+                offered=arrival.offered(),
             )
-        return Intake(manifest, arrival.delivered, new, later, is_forward)
+        return Intake(manifest, arrival.delivered, new, later, is_forward, shrunk)
 
     def accept(self, as_of: date) -> None:
         """Make the pending batches of a day part of the lake, in place of what it had for the day.
@@ -370,6 +382,7 @@ class Lake:
                     source=manifest.source,
                     whole_parts=manifest.whole_parts,
                     parts=manifest.parts,
+                    offered=manifest.offered,
                 )
         stored = self._stored(None, _ACCEPTED, _PENDING).values()
         clean = sorted({f"{m.table}/{m.batch_id}" for m in stored if m.table in contract})
@@ -428,6 +441,7 @@ class Lake:
         source: str,
         whole_parts: Mapping[str, int] | None = None,
         parts: Mapping[int, str] | None = None,
+        offered: Mapping[str, int] | None = None,
     ) -> Manifest:
         folder, as_of = place.parent, date.fromisoformat(place.stem)
         digest = batch.digest()
@@ -452,6 +466,7 @@ class Lake:
             earliest_on=batch.earliest_day(),
             whole_parts=whole_parts or {},
             parts=parts or {},
+            offered=offered or {},
         )
         move_into_place(temporary, path)
         write_atomically(place, manifest.to_json())

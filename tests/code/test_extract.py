@@ -84,6 +84,21 @@ def test_a_source_that_fails_once_is_asked_again(
     assert [(manifest.table, manifest.rows) for manifest in lake.manifests()] == [("orders", 2)]
 
 
+def test_an_export_that_broke_off_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    orders, day = load_contract()["orders"], date(2026, 6, 29)
+    more = ROWS.set_column(0, "order_id", pa.array(["O3", "O4"]))
+    whole = pa.concat_tables([ROWS, more])
+    before = Delivery("shop", orders, (Part("page 7", whole.schema, whole.to_batches),))
+    lake = Lake(tmp_path / "lake", timezone="UTC", memory_limit="1GB")
+    lake.write(orders, day, [before])
+    lake.accept(day)
+    result, _ = extracted(Shop(ConnectionResetError(), times=0), tmp_path, monkeypatch)
+    assert result.success
+    assert "page 7: 2 rows, 4 when it was last read." in caplog.text
+
+
 def test_what_somebody_has_to_mend_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop(PermissionError(errno.EACCES, "permission denied"), times=1)
     result, _ = extracted(shop, tmp_path, monkeypatch)

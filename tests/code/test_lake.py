@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -366,6 +366,22 @@ def test_a_part_held_in_full_is_not_read_again(lake: Lake) -> None:
 
 
 # -- at the border --
+
+
+def test_an_export_that_lost_many_of_its_rows_is_told_and_one_of_what_is_new_is_not(
+    lake: Lake,
+) -> None:
+    def shrunk(as_of: date, numbers: range) -> Mapping[str, tuple[int, int]]:
+        rows = part([order(n, "2026-06-01") for n in numbers])
+        return write(lake, ORDERS, as_of, [delivery(rows)]).shrunk
+
+    label = part([order(1, "2026-06-01")]).label
+    assert shrunk(MONDAY, range(10)) == {}
+    assert shrunk(TUESDAY, range(8)) == {}
+    assert shrunk(TUESDAY, range(5, 11)) == {label: (10, 6)}
+    # compared with what was last read, unless that is read again for the same day
+    assert shrunk(WEDNESDAY, range(5, 11)) == {}
+    assert shrunk(WEDNESDAY, range(20, 22)) == {}
 
 
 def test_a_delivery_that_nobody_accepted_is_kept_and_read_by_no_day(lake: Lake) -> None:
