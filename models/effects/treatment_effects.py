@@ -74,9 +74,10 @@ class Effects:
                 "No past campaign drew a control group: what acting does rests on the assumptions "
                 "that the seed plan_by_reason states."
             )
+        counted = self.effects.groupby(TACTIC)["effect"].mean()
         return (
             f"What acting does to the share that orders (lists rank by {self.basis} effects): "
-            + "; ".join(map(_told, tactics))
+            + "; ".join(_told(row, counted.get(row[TACTIC], np.nan)) for row in tactics)
             + "."
         )
 
@@ -222,14 +223,25 @@ def _evidence(
     ]
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _told(row: Mapping[str, Any], counted: float) -> str:
+    """A tactic's figures in words.
+
+    Args:
+        row: of `Effects.evidence`.
+        counted: rise that lists count on, mean of the day's customers; NaN: the assumption.
+    """
     if not row["treated"] or not row["held_out"]:
         return f"{row[TACTIC]} is assumed, for want of a control group"
     who = f"{row['treated']:,} treated, {row['held_out']:,} held out"
     if row["rise"] is None:
         return f"{row[TACTIC]} is assumed, for want of more ({who})"
     rise, lower, upper = (100 * row[name] for name in ("rise", "rise_lower", "rise_upper"))
-    return f"{row[TACTIC]} {rise:+.1f} points ({lower:+.1f} to {upper:+.1f}; {who})"
+    unclear = ", not told apart from 0" if lower <= 0 <= upper else ""
+    lists = "what is assumed" if np.isnan(counted) else f"{100 * counted:+.1f} on average"
+    return (
+        f"{row[TACTIC]} measured {rise:+.1f} points ({lower:+.1f} to {upper:+.1f}{unclear}; {who}),"
+        f" lists count on {lists}"
+    )
 
 
 def _long(today: pd.DataFrame, anyway: FloatArray, rises: Mapping[str, FloatArray]) -> pd.DataFrame:

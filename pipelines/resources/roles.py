@@ -226,13 +226,16 @@ def create_views(
 ) -> None:
     """Write the schemas and views of all roles into the database that the connection is in.
 
+    A view says what its table says of itself and of each column: BI tools show it.
+
     Args:
-        connection: at home in the database; its name is in no view, so that it can be attached
-            under another one.
+        connection: at home in the database, whose tables have their comments; its name is in no
+            view, so that it can be attached under another one.
         grants: the declaration.
         tables: the published tables that the database holds.
         side: `open` or `restricted`.
     """
+    about, columns = _comments(connection)
     for role in sorted({grant.role for grant in grants}):
         seen = {
             table: grant
@@ -250,11 +253,32 @@ def create_views(
             masks = ", ".join(
                 f"{m.column} unless {m.unless}" if m.unless else m.column for m in grant.masks
             )
-            told = f"{table} for the role {role}: rows {grant.rows}"
+            told = about.get(table, "")
+            told += f"{' ' * bool(told)}{table} for the role {role}: rows {grant.rows}"
             told += f", of which {grant.only.column} is one of" if grant.only else ""
             told += f" {', '.join(grant.only.values)}" if grant.only else ""
             told += f", without {masks}" if masks else ""
             connection.execute(f"comment on view {view} is {literal(told)}")
+            for column, text in columns.get(table, {}).items():
+                connection.execute(f"comment on column {view}.{quoted(column)} is {literal(text)}")
+
+
+def _comments(
+    connection: duckdb.DuckDBPyConnection,
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """What is said of the tables, and of their columns."""
+    here = "database_name = current_database() and schema_name = 'main' and comment is not null"
+    tables = dict(
+        connection.execute(
+            f"select table_name, comment from duckdb_tables() where {here}"
+        ).fetchall()
+    )
+    columns: dict[str, dict[str, str]] = {}
+    for table, column, text in connection.execute(
+        f"select table_name, column_name, comment from duckdb_columns() where {here}"
+    ).fetchall():
+        columns.setdefault(table, {})[column] = text
+    return tables, columns
 
 
 def _column(name: str, kind: str, grant: Grant, columns: Columns) -> str:

@@ -78,7 +78,10 @@ def published(name: str) -> PublishedTable:
     with duckdb.connect() as con:
         con.execute(f"create table customer_access as {TABLES['customer_access']}")
         columns = con.execute(f"describe {TABLES.get(name, 'select 1 as because')}").fetchall()
-    return PublishedTable(name, (key.get(name, columns[0][0]),), side=side, description="About")
+    about = {column: f"What {column} is" for column, *_ in columns}
+    return PublishedTable(
+        name, (key.get(name, columns[0][0]),), side=side, description="About", columns=about
+    )
 
 
 Publish = Callable[..., PublishedVersion]
@@ -273,6 +276,29 @@ def test_what_is_not_granted_is_not_there(
     ).fetchall()  # fmt: skip
     expected = {*TABLES, "role_access"} - hidden - {"dim_customer_contact"}
     assert {name for (name,) in seen} == expected
+
+
+@pytest.mark.parametrize("after_forgetting", [False, True])
+def test_a_view_says_what_its_table_says(publish: Publish, after_forgetting: bool) -> None:
+    version = publish(
+        [{"role": "service", "table_name": name, "row_rule": "all", "masked": ""}
+         for name in ("*", "dim_customer_contact")]
+    )  # fmt: skip
+    if after_forgetting:
+        assert Publisher(version.path.parents[1]).forget(["C2"]) == [version.id]
+    for database in (version.database, version.restricted_database):
+        with duckdb.connect(str(database), read_only=True) as con:
+            shown = con.execute(
+                "select v.comment, column_name, c.comment from duckdb_views() as v"
+                " join duckdb_columns() as c on c.schema_name = v.schema_name"
+                " and c.table_name = v.view_name"
+                " where v.schema_name like 'role%' and view_name <> 'role_access'"
+            ).fetchall()
+        assert shown
+        for view, column, text in shown:
+            assert view.startswith("About ")
+            assert " for the role " in view
+            assert text == f"What {column} is"
 
 
 def test_a_mask_keeps_the_type(reader: Callable[..., Reader]) -> None:

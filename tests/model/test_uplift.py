@@ -240,6 +240,22 @@ def test_a_plan_that_works_and_one_that_does_not_are_told_apart() -> None:
     assert tactic["rise_lower"] < 0.04 < tactic["rise_upper"]
     assert "6," in found.known
     assert "held out" in found.known
+    # What is measured stands beside what lists count on, which is drawn towards the assumption.
+    counted = found.effects["effect"].mean()
+    assert f"lists count on {100 * counted:+.1f} on average" in found.known
+    assert f"voucher measured {100 * tactic['rise']:+.1f} points" in found.known
+
+
+def test_an_effect_that_chance_explains_is_told_as_such() -> None:
+    row = {"tactic": "reminder", "treated": 210, "held_out": 90, "rise": -0.007}
+    told = treatment_effects._told({**row, "rise_lower": -0.03, "rise_upper": 0.016}, 0.026)
+    assert told == (
+        "reminder measured -0.7 points (-3.0 to +1.6, not told apart from 0; 210 treated, "
+        "90 held out), lists count on +2.6 on average"
+    )
+    told = treatment_effects._told({**row, "rise_lower": -0.03, "rise_upper": -0.001}, np.nan)
+    assert told.endswith("90 held out), lists count on what is assumed")
+    assert "apart" not in told
 
 
 def test_what_was_learnt_is_kept_as_a_version_with_its_card(tmp_path: Path) -> None:
