@@ -12,7 +12,7 @@ from checks.suites.arrival import MIN_ROWS_FOR_SHARES
 from checks.suites.features import UNUSUAL_QUARANTINED_SHARE
 from pipelines.borders import SAMPLE_ROWS, one_in
 from pipelines.resources.warehouse import Warehouse, literal, quoted
-from pipelines.sources.contract import ORDER_TABLES, load_contract
+from pipelines.sources.contract import ORDER_TABLES
 
 _KEYS = ("snapshot_on", "customer_id")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
@@ -21,7 +21,6 @@ _FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
 # What a refusal tells of rows in quarantine, so that it still is one message.
 _RULES_TOLD = 3
 _CODES_TOLD = 5
-_LONGEST_CODE = 20  # characters
 
 # What a feature's name says of its values: a share, or a count or age that cannot be negative.
 _SHARE = re.compile(r"_share(_|$)")
@@ -75,30 +74,24 @@ def _main_rules(connection: duckdb.DuckDBPyConnection, table: str, as_of: date) 
 def _unknown_codes(
     connection: duckdb.DuckDBPyConnection, table: str, as_of: date
 ) -> dict[str, str]:
-    """By rule, what stood where one of a few codes was expected.
-
-    A row whose values slipped by a column may hold anything there, so only a short word that the
-    rows of many customers have in common is told: that is a code, and no person's.
-    """
-    if "customer_id" not in load_contract()[table].column_names:
-        return {}
+    """By rule, the codes that stood where one of a few others was expected, most frequent first."""
     found = connection.execute(
         f"""
         with codes as (
             select
-                _rule,
-                _value || ' ' || format('{{:,}}', count(*)) as told,
-                row_number() over (partition by _rule order by count(*) desc, _value) as place
-            from checked_{table}
-            where _batch = date '{as_of}' and _rule like '%_unknown'
-                and regexp_full_match(_value, '[^0-9@]{{1,{_LONGEST_CODE}}}')
-            group by _rule, _value
-            having count(distinct customer_id) >= {MIN_ROWS_FOR_SHARES}
+                rule,
+                code || ' ' || format('{{:,}}', count(*)) as told,
+                row_number() over (partition by rule order by count(*) desc, code) as place
+            from quarantine
+            where
+                table_name = {literal(table)} and batch_as_of = date '{as_of}'
+                and code is not null
+            group by rule, code
         )
-        select _rule, string_agg(told, ', ' order by place)
+        select rule, string_agg(told, ', ' order by place)
         from codes
         where place <= {_CODES_TOLD}
-        group by _rule
+        group by rule
         """
     ).fetchall()
     return {rule: f": {codes}" for rule, codes in found}

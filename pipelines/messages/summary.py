@@ -203,9 +203,10 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         """
         select
             table_name, rule, count(*)::bigint,
-            count(*) filter (where batch_as_of < (select max(as_of) from row_ledger))::bigint
+            count(*) filter (where batch_as_of < (select max(as_of) from row_ledger))::bigint,
+            string_agg(distinct code, ', ' order by code)
         from quarantine
-        group by all
+        group by table_name, rule
         order by 3 desc, 1, 2
         """
     ).fetchall()
@@ -213,8 +214,8 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         total, earlier = (sum(row[at] for row in quarantined) for at in (2, 3))
         of_before = f", {_text(earlier)} of them delivered on earlier days" if earlier else ""
         head = [
-            f"{table} {rule} {_text(rows)}"
-            for table, rule, rows, _ in quarantined[:_QUARANTINE_HEAD]
+            f"{table} {rule} {_text(rows)}" + (f" ({codes})" if codes else "")
+            for table, rule, rows, _, codes in quarantined[:_QUARANTINE_HEAD]
         ]
         if more := len(quarantined) - len(head):
             head.append(f"and by {more} more rules, see table quarantine")

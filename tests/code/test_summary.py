@@ -32,7 +32,7 @@ create table model_evaluations (
 );
 create table model_alerts (alert varchar, subject varchar, message varchar);
 create table quarantine (
-    table_name varchar, rule varchar, batch_as_of date default date '2026-06-30'
+    table_name varchar, rule varchar, batch_as_of date default date '2026-06-30', code varchar
 );
 create table row_ledger (as_of date, table_name varchar, duplicate bigint);
 insert into row_ledger values ('2026-06-29', 'orders', 0), ('2026-06-30', 'orders', 0);
@@ -165,13 +165,25 @@ def test_quarantine_is_headed_by_the_rules_that_cost_most(version: PublishedVers
     assert told in " ".join(printed(version).split())
 
 
+def test_codes_that_nothing_knows_are_named(version: PublishedVersion) -> None:
+    change(
+        version,
+        """
+        insert into quarantine (table_name, rule, code) values
+            ('orders', 'status_unknown', '退货'), ('orders', 'status_unknown', 'bezahlt'),
+            ('orders', 'status_unknown', '退货'), ('orders', 'status_unknown', null)
+        """,
+    )
+    assert "orders status_unknown 4 (bezahlt, 退货)" in printed(version)
+
+
 def test_what_was_left_out_earlier_is_told_apart_and_repeats_are_counted(
     version: PublishedVersion,
 ) -> None:
     change(
         version,
         """
-        insert into quarantine values
+        insert into quarantine (table_name, rule, batch_as_of) values
             ('orders', 'late', '2026-06-29'), ('orders', 'late', '2026-06-29'),
             ('orders', 'late', '2026-06-30');
         insert into row_ledger values ('2026-06-28', 'order_lines', 1083);
