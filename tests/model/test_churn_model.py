@@ -27,7 +27,7 @@ def test_beats_every_baseline_and_is_served(trained: TrainingResult):
     for role in BASELINE_ROLES:
         assert _figure(trained, "challenger", "auc") > _figure(trained, role, "auc") + 0.005
         assert _figure(trained, "challenger", "log_loss") < _figure(trained, role, "log_loss")
-    assert "beat the best baseline" in trained.decision
+    assert "beats the best baseline" in trained.decision
 
 
 def test_longer_silence_against_the_own_rhythm_raises_the_probability(
