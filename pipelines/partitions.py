@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
-from itertools import pairwise
 
 import dagster as dg
 
@@ -17,33 +16,6 @@ _SETTINGS = Settings.read()
 DAILY = dg.DailyPartitionsDefinition(
     start_date=_SETTINGS.first_day.isoformat(), timezone=_SETTINGS.timezone, end_offset=1
 )
-
-# An order day stands alone after a pause that is longer than a week and three times the longest one
-# before it: a mistyped date, more likely than a shop that closed. Few days tell no usual pause.
-MIN_ORDER_DAYS = 20
-LEAST_PAUSE_DAYS = 7
-UNUSUAL_PAUSE = 3
-
-
-def latest_day(order_days: Collection[date]) -> tuple[date, list[date]]:
-    """The day to run for when none is asked for: the last one that orders lead up to.
-
-    One row with a mistyped date would move the whole company ahead: everybody would have been
-    silent for as long.
-
-    Args:
-        order_days: the days with an order, at least one.
-
-    Returns:
-        The day, and later ones that stand alone, the first one first.
-    """
-    days, alone = sorted(set(order_days)), []
-    while len(days) > MIN_ORDER_DAYS:
-        *usual, last = ((after - before).days for before, after in pairwise(days))
-        if last <= max(LEAST_PAUSE_DAYS, UNUSUAL_PAUSE * max(usual)):
-            break
-        alone.insert(0, days.pop())
-    return days[-1], alone
 
 
 def as_of_day(

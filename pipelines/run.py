@@ -23,7 +23,7 @@ from pipelines.resources.publisher import PublishedVersion, Publisher
 from pipelines.runtime.instance import open_instance
 from pipelines.runtime.process import collect_rarely, leave
 from pipelines.settings import Settings
-from pipelines.sources import connectors, offered_tables
+from pipelines.sources import connectors, latest_day, offered_tables
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -111,8 +111,6 @@ class Progress:
 def resolve_as_of(settings: Settings, console: Console) -> date:
     """The day to run for: the one that was asked for, or the last one that orders lead up to."""
     if settings.as_of == "latest":
-        from pipelines.partitions import latest_day
-
         day, alone = latest_day(
             [day for connector in connectors(settings) for day in connector.order_days()]
         )

@@ -350,7 +350,7 @@ class _Metrics:
     def of(
         cls, next_order: FloatArray, curve: FloatArray, horizon_days: int, named: BoolArray
     ) -> _Metrics:
-        """What each row adds to the amounts."""
+        """What each row adds to the metrics."""
         low, middle, high = (
             np.ceil(_quantile(curve[named], share, horizon_days)) for share in QUANTILES.values()
         )
@@ -385,7 +385,7 @@ class _MetricsOfRule:
 
     @classmethod
     def of(cls, next_order: FloatArray, matrix: FeatureMatrix, named: BoolArray) -> _MetricsOfRule:
-        """What each row adds to the amounts."""
+        """What each row adds to the metrics."""
         expected = np.maximum(matrix.column(INTERVAL) - matrix.column(RECENCY), 1.0)
         return cls(np.flatnonzero(named), np.abs(next_order - expected)[named])
 

@@ -9,8 +9,10 @@ A new connector is a module with `connect(settings)`, which returns something wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import date
 from importlib import import_module
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipelines.errors import SettingsError, SourceError
@@ -25,6 +27,12 @@ _MODULES = {
     "sample": "pipelines.sources.sample",
     "files": "pipelines.sources.files",
 }
+
+# An order day stands alone after a pause that is longer than a week and three times the longest one
+# before it: a mistyped date, more likely than a shop that closed. Few days tell no usual pause.
+MIN_ORDER_DAYS = 20
+LEAST_PAUSE_DAYS = 7
+UNUSUAL_PAUSE = 3
 
 
 def connectors(settings: Settings) -> tuple[Connector, ...]:
@@ -65,3 +73,24 @@ def offered_tables(sources: Iterable[Connector]) -> dict[str, set[str]]:
             "lines as order_items."
         )
     return offered
+
+
+def latest_day(order_days: Collection[date]) -> tuple[date, list[date]]:
+    """The day to run for when none is asked for: the last one that orders lead up to.
+
+    One row with a mistyped date would move the whole company ahead: everybody would have been
+    silent for as long.
+
+    Args:
+        order_days: the days with an order, at least one.
+
+    Returns:
+        The day, and later ones that stand alone, the first one first.
+    """
+    days, alone = sorted(set(order_days)), []
+    while len(days) > MIN_ORDER_DAYS:
+        *usual, last = ((after - before).days for before, after in pairwise(days))
+        if last <= max(LEAST_PAUSE_DAYS, UNUSUAL_PAUSE * max(usual)):
+            break
+        alone.insert(0, days.pop())
+    return days[-1], alone

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.partitions import MIN_ORDER_DAYS, latest_day
+from pipelines.sources import MIN_ORDER_DAYS, latest_day
 
 FIRST = date(2026, 1, 1)
 
