@@ -7,6 +7,10 @@ the figures of every forecast: as of the day of the run, and as of each earlier 
 --as-of, with nothing known that came after it. Where a file has no costs, profit is a share of net
 amount (the var default_margin), the same for all methods.
 
+Few files are long enough to learn from one year and judge by the next. So the expected profit is
+looked back to, too: as it would have been served on every earlier month-end, carried to 12 months
+or to six, beside what the days to come, which the home now knows, did earn.
+
 Profit is set beside more than the baselines that training judges by: both of them moved to the
 total that the latest finished window had over them. A mean absolute error is smaller for whoever
 states less in all, so the gain is told at equal totals, too. Intervals are of 95%, over resamples
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -25,10 +29,10 @@ import numpy as np
 import pandas as pd
 
 from models.evaluation.amounts import AmountMetrics
-from models.evaluation.judging import judge
+from models.evaluation.judging import Figures, judge
 from models.forecasts import outlook, profit
 from models.forecasts.forecast import HORIZONS, Snapshots, Windows, longest_windows
-from models.forecasts.training import Setting
+from models.forecasts.training import Setting, train
 from models.frame.features import NEXT_ORDER, OBSERVED, SNAPSHOT, FloatArray
 
 FRAME = """
@@ -40,7 +44,9 @@ FRAME = """
 HORIZON_DAYS = 90
 SEED = 20260630
 THREADS = 2
-OURS = "expected_profit"
+OURS, KNOWN = "expected_profit", "bg_nbd + gamma_gamma"
+# Days ahead that are looked back to.
+LOOKED_BACK = (365, 180)
 SHOWN = ("mae", "spearman", "total_ratio", "rmse")
 
 
@@ -65,7 +71,7 @@ def rivals(snapshots: Snapshots, windows: Windows) -> dict[str, FloatArray]:
     def stated(day: date) -> dict[str, FloatArray]:
         view, matrix = snapshots.view(day), snapshots.of_days([day]).matrix
         return {
-            "bg_nbd + gamma_gamma": profit.known(view, matrix, windows.horizon_days),
+            KNOWN: profit.known(matrix, windows.horizon_days),
             "pareto_nbd + gamma_gamma": view.profit(matrix, windows.horizon_days),
         }
 
@@ -109,6 +115,60 @@ def compare(snapshots: Snapshots, setting: Setting, serves: str) -> pd.DataFrame
     return pd.DataFrame(rows).set_index("role").fillna("")
 
 
+def look_back(frame: pd.DataFrame, days_ahead: int) -> pd.DataFrame:
+    """Expected profit as served on each month-end, beside BG/NBD with Gamma-Gamma of that day.
+
+    Args:
+        frame: of `FRAME`.
+        days_ahead: of them; month-ends with fewer days behind them on record are left out.
+
+    Returns:
+        One row per month-end: what was served, learnt over how many days; error, rank
+        correlation and total of both, and the gains with their intervals.
+    """
+    whole = Snapshots.of(frame)
+    rows: dict[str, dict[str, str]] = {}
+    for day in whole.all_days:
+        if day + timedelta(days=days_ahead) > whole.all_days[-1]:
+            break
+        snapshots = Snapshots.of(known_by(frame, day))
+        forecast, _ = train(profit.TRAINING, snapshots, Setting(day, HORIZON_DAYS, SEED, THREADS))
+        if forecast.view is None:
+            continue
+        today = snapshots.of_days([day]).matrix
+        earned = whole.of_days([day]).outcome(f"profit_next_{days_ahead}d")
+        served = profit.predict(forecast, today, days_ahead)["expected_profit"].to_numpy()
+        known = profit.known(today, days_ahead)
+        stated = {OURS: served, KNOWN: known, f"{KNOWN} =": known * served.sum() / known.sum()}
+        figures = judge(
+            {role: AmountMetrics.of(earned, each) for role, each in stated.items()},
+            len(earned),
+            seed=SEED,
+        )
+        rows[day.isoformat()] = {
+            "customers": f"{len(earned):,}",
+            "served": forecast.serves,
+            "learnt over": f"{forecast.horizon_days} d" if forecast.trees else "",
+        } | _beside(figures)
+    return pd.DataFrame(rows).T
+
+
+def _beside(figures: Figures) -> dict[str, str]:
+    """Both sides' figures and the gains, as text."""
+    row = {
+        metric: f"{figures.figures[OURS][metric]:.4g} / {figures.figures[KNOWN][metric]:.4g}"
+        for metric in SHOWN[:3]
+    }
+    for title, rival, metric in (
+        ("mae better by", KNOWN, "mae"),
+        ("at equal totals", f"{KNOWN} =", "mae"),
+        ("spearman better by", KNOWN, "spearman"),
+    ):
+        gain = figures.gain(OURS, rival, metric)
+        row[title] = f"{gain.value:.4g} ({gain.lower:.4g} to {gain.upper:.4g})"
+    return row
+
+
 def show(figures: pd.DataFrame) -> str:
     """The figures of one kind with their intervals, a row per metric and a column per role."""
     text = [
@@ -150,6 +210,11 @@ def main() -> None:
                     setting = Setting(day, HORIZON_DAYS, SEED, THREADS)
                     table = compare(Snapshots.of(known), setting, forecast.serves)
                     print(table.to_string())
+        for days_ahead in LOOKED_BACK:
+            table = look_back(frame, days_ahead)
+            if len(table):
+                print(f"\n== {home.name}: profit of {days_ahead} days, looked back to ==")
+                print(f"{OURS} / {KNOWN}\n{table.to_string()}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ def enlarge(home: Path, target: Path, customers: int) -> tuple[date, int]:
             "select snapshot_on, horizon_ends_on from source.snapshots where is_finished"
             f" order by snapshot_on desc limit {SNAPSHOTS}"
         ).fetchall()
+        if not snapshots:
+            raise SystemExit(f"{home}: the last run did not train; run the job retrain first")
         for table in ("customer_features", "customer_labels"):
             types = con.execute(
                 "select column_name, data_type from information_schema.columns"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from models.frame.features import FloatArray
 
@@ -80,10 +81,19 @@ def spearman(one: Ranks, other: Ranks, weights: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class AmountMetrics:
-    """How good stated amounts are: `mae`, `rmse`, `spearman`, and their total over the true one.
+    """How good stated amounts are.
+
+    - ``mae``, ``rmse``: mean absolute error, root of the mean squared one;
+    - ``poisson_deviance``: ``2 mean(y ln(y / m) - (y - m))``, y what came, a loss as 0. It is
+      smallest where m is the mean of y (Gneiting, 2011, "Making and Evaluating Point Forecasts"),
+      as the squared error is, and a few large customers are less of it; the absolute error is
+      smallest at a median;
+    - ``spearman``: rank correlation;
+    - ``total_ratio``: total of what was stated over that of what came.
 
     Attributes:
-        came, stated: one amount per row.
+        came: one amount per row.
+        stated: one amount per row, above 0.
         further: metric to further amounts, of which the mean absolute error is told.
         ranks: of both.
     """
@@ -101,6 +111,8 @@ class AmountMetrics:
     def __call__(self, weights: FloatArray) -> dict[str, FloatArray]:
         """The metrics of each resample."""
         error = self.stated - self.came
+        earned = np.maximum(self.came, 0.0)
+        deviance = 2 * (special.xlogy(earned, earned / self.stated) - (earned - self.stated))
         with np.errstate(invalid="ignore", divide="ignore"):
             total = (weights @ self.stated) / (weights @ self.came)
         return {
@@ -109,6 +121,7 @@ class AmountMetrics:
                 name: mean(np.abs(amounts - self.came), weights)
                 for name, amounts in self.further.items()
             },
+            "poisson_deviance": mean(deviance, weights),
             "spearman": spearman(*self.ranks, weights),
             "rmse": np.sqrt(mean(error**2, weights)),
             "total_ratio": np.where(weights @ self.came > 0, total, np.nan),

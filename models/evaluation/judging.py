@@ -64,7 +64,16 @@ EVALUATION_COLUMNS: Final = (
 
 # Of these a smaller value is the better one.
 LOSSES: Final = frozenset(
-    {"log_loss", PRIMARY, "brier", "mae", "rmse", "mae_days", "median_error_days"}
+    {
+        "log_loss",
+        PRIMARY,
+        "brier",
+        "mae",
+        "rmse",
+        "poisson_deviance",
+        "mae_days",
+        "median_error_days",
+    }
 )
 
 # Resamples: enough for a 2.5% quantile, fewer where the snapshot is so large that any

@@ -21,6 +21,7 @@ import pandas as pd
 from models.errors import StoreError, TooLittleDataError
 from models.evaluation.segments import DIVISIONS, PROFIT_SO_FAR
 from models.frame.features import (
+    AVERAGE_PROFIT,
     CUSTOMER,
     KEYS,
     ORDER_DAYS,
@@ -39,7 +40,7 @@ from models.trees.tree_file import sound_trees
 from models.versions.card import CARD_PAGE, Card
 from models.versions.version import CARD_FILE, Version, canonical_json, readable
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 TREES_SUFFIX: Final = ".ubj"
 MODEL_FILE: Final = "model.json"
 # What was learnt is served, and no baseline; the name of the trees where there is one kind of them.
@@ -54,9 +55,6 @@ MIN_TRAINING_ROWS = 300
 MIN_TESTED_OF_EITHER = 30
 # Rows beyond which the trees take longer and get no better.
 ENOUGH_ROWS = 24_000
-
-# Mean profit of an order day (home currency).
-AVERAGE_PROFIT: Final = "average_order_profit"
 
 # What came after a snapshot in profit (home currency), by days ahead.
 PROFIT_OUTCOME = re.compile(r"profit_next_\d+d")
@@ -150,7 +148,7 @@ class Snapshots:
         """The purchase model as of a day, fitted on all customers of its snapshot, once.
 
         Raises:
-            TooLittleDataError: when nobody had ordered twice by then.
+            TooLittleDataError: when no order had earned anything by then.
         """
         if day not in self.views:
             try:

@@ -160,7 +160,7 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         counts=dict.fromkeys(by, counts | {"positives": float(happened.sum())}) | {RULE: counts},
     )
     serves, decision = decide(
-        figures, [BASELINE], what="the hazard trees", metric="log_loss", ranking="auc"
+        figures, [BASELINE], what="the hazard trees", losses=["log_loss"], ranking="auc"
     )
     today = snapshots.all_days[-1]
     served = (

@@ -47,16 +47,17 @@ from models.forecasts.forecast import (
     require_judgeable,
 )
 from models.forecasts.training import Kind, Learnt, Setting, decide, role_of
-from models.frame.features import FeatureMatrix, FloatArray
+from models.frame.features import ORDER_DAYS, REPEAT_PROFIT, FeatureMatrix, FloatArray
 from models.purchase.bg_nbd import BgNbd
+from models.purchase.gamma_gamma import GammaGamma
 from models.purchase.histories import histories
-from models.purchase.view import LEAST_PROFIT, VIEW, PurchaseView
+from models.purchase.view import LEAST_PROFIT, VIEW
 from models.versions.card import Card
 from models.versions.plots import Plot
 
 KIND: Final = "profit"
-# The purchase model that is corrected, and served where correcting it is no gain; and the baseline
-# that everybody knows, BG/NBD with the same Gamma-Gamma.
+# The purchase model that is corrected, and served where correcting it is no gain or nothing can be
+# learnt; and the baseline that everybody knows, BG/NBD with the Gamma-Gamma of repeat orders.
 BASELINE: Final = "pareto_gamma_gamma"
 KNOWN: Final = "gamma_gamma"
 TYPICAL: Final = "typical"
@@ -179,7 +180,7 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     stated = {
         CHALLENGER: expected(judged, tested.matrix),
         BASELINE: view.profit(tested.matrix, horizon),
-        KNOWN: known(view, tested.matrix, horizon),
+        KNOWN: known(tested.matrix, horizon),
     }
     typical = {
         CHALLENGER: _typical(judged, stated[CHALLENGER], horizon),
@@ -200,7 +201,11 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         },
     )
     serves, decision = decide(
-        figures, [BASELINE], what="the blend with trees", metric="mae", ranking="spearman"
+        figures,
+        [BASELINE],
+        what="the blend with trees",
+        losses=["poisson_deviance", "mae"],
+        ranking="spearman",
     )
     today = snapshots.all_days[-1]
     served = (
@@ -238,24 +243,25 @@ TRAINING: Final = Kind(
     "The purchase model's expected orders are served",
     YEAR_DAYS,
     _learn,
+    unjudged=BASELINE,
 )
 
 
-def predict(forecast: Forecast, matrix: FeatureMatrix) -> pd.DataFrame:
-    """Profit of the next 12 months, a row per row of the matrix (home currency).
+def predict(forecast: Forecast, matrix: FeatureMatrix, days_ahead: int = YEAR_DAYS) -> pd.DataFrame:
+    """Profit of the next 12 months, or of other days ahead, a row per row (home currency).
 
     Returns:
         expected_profit and typical_profit; NaN where the version is a rule or a customer's
-        history is not known.
+        history is not known, and the typical one where nothing was learnt.
     """
     if forecast.view is None:
         nothing = np.full(len(matrix), np.nan)
         return pd.DataFrame({"expected_profit": nothing, "typical_profit": nothing})
     mean = expected(forecast, matrix)
-    if forecast.horizon_days != YEAR_DAYS:
-        year = forecast.view.profit(matrix, YEAR_DAYS)
-        mean = mean * year / forecast.view.profit(matrix, forecast.horizon_days)
-    typical = _typical(forecast, mean, YEAR_DAYS)
+    if forecast.horizon_days != days_ahead:
+        carried = forecast.view.profit(matrix, days_ahead)
+        mean = mean * carried / forecast.view.profit(matrix, forecast.horizon_days)
+    typical = _typical(forecast, mean, days_ahead)
     return pd.DataFrame({"expected_profit": mean, "typical_profit": typical})
 
 
@@ -276,7 +282,7 @@ def level(snapshots: Snapshots, days: Sequence[date], horizon: int) -> float:
         try:
             viewed = float(snapshots.view(day).profit(rows.matrix, horizon).sum())
         except TooLittleDataError:
-            continue  # nobody had ordered twice by then: there is nothing to be off
+            continue  # nothing had been earned by then: there is nothing to be off
         if earned > 0:
             errors[day] = float(np.log(earned / viewed))
     if len(errors) < MIN_LEVEL_SNAPSHOTS:
@@ -306,7 +312,9 @@ def expected(forecast: Forecast, matrix: FeatureMatrix) -> FloatArray:
 
 
 def _typical(forecast: Forecast, mean: FloatArray, days: int) -> FloatArray:
-    """What goes with a mean for so many days."""
+    """What goes with a mean for so many days; NaN where no past window has taught it."""
+    if TYPICAL not in forecast.numbers:
+        return np.full(len(mean), np.nan)
     given = forecast.numbers[TYPICAL][forecast.serves]
     scale = forecast.numbers["scale"] * days / forecast.horizon_days
     typical = scale * np.exp(given["intercept"] + given["power"] * np.log(mean / scale))
@@ -315,11 +323,20 @@ def _typical(forecast: Forecast, mean: FloatArray, days: int) -> FloatArray:
     return below
 
 
-def known(view: PurchaseView, matrix: FeatureMatrix, horizon: float) -> FloatArray:
-    """What BG/NBD, fitted on the same customers, expects with the view's profit of an order."""
+def known(matrix: FeatureMatrix, horizon: float) -> FloatArray:
+    """What BG/NBD and Gamma-Gamma expect, fitted on these customers as their authors do.
+
+    Raises:
+        TooLittleDataError: when nobody's repeat orders earned anything.
+    """
     history = histories(matrix)
+    repeats, profit = matrix.column(ORDER_DAYS) - 1, matrix.column(REPEAT_PROFIT)
+    try:
+        spending = GammaGamma.fit(repeats, profit)
+    except ValueError as error:
+        raise TooLittleDataError(f"nothing to judge by: {error}") from error
     orders = BgNbd.fit(*history).expected_orders(*history, horizon)
-    return np.maximum(orders * view.order_profit(matrix), LEAST_PROFIT)
+    return np.maximum(orders * spending.expected_value(repeats, profit), LEAST_PROFIT)
 
 
 def _blend(forecast: Forecast, wide: FeatureMatrix) -> FloatArray:

@@ -174,7 +174,7 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         evaluation,
         BASELINES,
         what="three quarters purchase model, one quarter recency",
-        metric=PRIMARY,
+        losses=[PRIMARY],
         ranking="auc",
     )
     served_calibration = calibrations[serves].with_levels(

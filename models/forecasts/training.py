@@ -18,8 +18,17 @@ import pandas as pd
 
 from models.errors import TooLittleDataError
 from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures, better_or_worse
-from models.forecasts.forecast import MODEL, Forecast, Snapshots
+from models.forecasts.forecast import (
+    HORIZONS,
+    MIN_TESTED_OF_EITHER,
+    MIN_TRAINING_ROWS,
+    MODEL,
+    Forecast,
+    Snapshots,
+)
+from models.frame.features import ORDER_DAYS, TENURE
 from models.native import thread_limit
+from models.purchase.view import PurchaseView
 from models.versions.card import Card
 from models.versions.plots import Plot
 from models.versions.version import libraries
@@ -89,6 +98,8 @@ class Kind:
         rule_in_words: the beginning of the sentence that says so.
         rule_horizon_days: days ahead that the rule speaks of; None: as asked for.
         learn: raises TooLittleDataError where nothing can be learnt.
+        unjudged: the baseline that is the purchase model as it is: it needs no outcome, and speaks
+            in the rule's stead where there are customers enough to fit it.
     """
 
     name: str
@@ -99,6 +110,7 @@ class Kind:
     rule_in_words: str
     rule_horizon_days: int | None
     learn: Callable[[Snapshots, Setting], Learnt]
+    unjudged: str | None = None
 
 
 def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast, pd.DataFrame]:
@@ -123,20 +135,26 @@ def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast,
         with thread_limit(setting.threads):
             learnt = kind.learn(snapshots, setting)
     except TooLittleDataError as reason:
-        rule = Forecast(
+        view = _view_of_today(snapshots) if kind.unjudged else None
+        serves, said = (
+            (kind.unjudged, f"The baseline {kind.unjudged} is served as it is")
+            if kind.unjudged and view
+            else (kind.rule, kind.rule_in_words)
+        )
+        unlearnt = Forecast(
             kind.name,
             setting.as_of,
             kind.rule_horizon_days or setting.horizon_days,
-            kind.rule,
+            serves,
             snapshots.schema,
             (),
-            None,
+            view,
             {},
             {},
             setting.threads,
-            replace(described, decision=f"{kind.rule_in_words}, nothing was learnt: {reason}."),
+            replace(described, decision=f"{said}, nothing was learnt: {reason}."),
         )
-        return rule, pd.DataFrame([], columns=list(FORECAST_EVALUATION_COLUMNS))
+        return unlearnt, pd.DataFrame([], columns=list(FORECAST_EVALUATION_COLUMNS))
     asked = {
         "as_of": setting.as_of.isoformat(),
         "horizon": setting.horizon_days,
@@ -162,26 +180,55 @@ def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast,
 
 
 def decide(
-    figures: Figures, baselines: Sequence[str], *, what: str, metric: str, ranking: str
+    figures: Figures, baselines: Sequence[str], *, what: str, losses: Sequence[str], ranking: str
 ) -> tuple[str, str]:
     """What is served, and why.
 
-    The challenger is where it beats the best baseline beyond chance (the 95% interval of its gain
-    in `metric` lies above zero) and does not rank customers worse; otherwise that baseline is.
+    The challenger is where it beats the best baseline beyond chance in one of the losses (the 95%
+    interval of its gain lies above zero), falls behind beyond chance in none, and does not rank
+    customers worse; otherwise that baseline is.
 
     Args:
         figures: of CHALLENGER and of the baselines.
-        baselines: roles that it must beat.
+        baselines: roles that it must beat; the best has the smallest of the first losses.
         what: the challenger, in words.
-        metric: a loss.
-        ranking: the larger the better.
+        losses: metrics, the smaller the better.
+        ranking: a metric, the larger the better.
     """
-    best = min(baselines, key=lambda role: figures.figures[role][metric])
-    better, ranks = (figures.gain(CHALLENGER, best, name) for name in (metric, ranking))
-    said = f"{metric} {better_or_worse(better, '.4g')}, {ranking} {ranks.value:+.4f}"
-    if better.lower > 0 and ranks.value >= 0:
+    best = min(baselines, key=lambda role: figures.figures[role][losses[0]])
+    gains = {name: figures.gain(CHALLENGER, best, name) for name in losses}
+    ranks = figures.gain(CHALLENGER, best, ranking)
+    said = ", ".join(
+        [
+            *(f"{name} {better_or_worse(gain, '.4g')}" for name, gain in gains.items()),
+            f"{ranking} {ranks.value:+.4f}",
+        ]
+    )
+    beats = any(gain.lower > 0 for gain in gains.values())
+    if beats and all(gain.upper >= 0 for gain in gains.values()) and ranks.value >= 0:
         return MODEL, f"Served: {what}. It beats the best baseline, {best}: {said}."
-    return best, f"Served: the baseline {best}. Beyond chance it is not beaten by {what}: {said}."
+    short = "that is better in one respect only" if beats else "beyond chance that is no better"
+    return best, f"Served: the baseline {best}, and not {what}, since {short}: {said}."
+
+
+def _view_of_today(snapshots: Snapshots) -> PurchaseView | None:
+    """The purchase model as of the latest day, where there are customers enough to fit it.
+
+    Enough are those by which a forecast could be judged, watched for as long as the shortest one.
+    """
+    today = snapshots.all_days[-1]
+    matrix = snapshots.of_days([today]).matrix
+    repeats, watched = matrix.column(ORDER_DAYS) > 1, matrix.column(TENURE)
+    if (
+        len(matrix) < MIN_TRAINING_ROWS
+        or repeats.sum() < MIN_TESTED_OF_EITHER
+        or np.nanmax(watched) < HORIZONS[-1]
+    ):
+        return None
+    try:
+        return snapshots.view(today)
+    except TooLittleDataError:
+        return None
 
 
 def role_of(forecast: Forecast) -> str:

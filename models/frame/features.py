@@ -43,6 +43,9 @@ TENURE = "tenure_days"
 INTERVAL = "expected_interval_days"
 OVERDUE = "overdue_ratio"
 RHYTHM = (ORDER_DAYS, RECENCY, TENURE, INTERVAL, OVERDUE)
+# Mean profit of the order days (home currency), and of those after the first.
+AVERAGE_PROFIT = "average_order_profit"
+REPEAT_PROFIT = "repeat_order_profit"
 
 # A code with more values than this is closer to an identifier than to a category, and a tree that
 # splits on identifiers learns customers by heart. The most frequent are kept, the rest is missing.

@@ -35,16 +35,18 @@ class GammaGamma:
         """Find the parameters of greatest likelihood.
 
         Args:
-            orders: repeat orders of each customer (count).
+            orders: of each customer (count); in Fader and Hardie those after the first.
             mean_value: mean value of those orders; customers without one above 0 are left out, as
                 the model knows no loss.
 
         Raises:
-            ValueError: when no customer has a repeat order of positive value.
+            ValueError: when no customer has orders of a positive mean value.
         """
         usable = (orders > 0) & (mean_value > 0)
         if not usable.any():
-            raise ValueError("expected at least one customer with repeat orders of positive value")
+            raise ValueError(
+                "expected at least one customer whose orders have a positive mean value"
+            )
         x, scale = orders[usable], float(mean_value[usable].mean())
         m = mean_value[usable] / scale
 

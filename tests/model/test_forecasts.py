@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import mean_poisson_deviance
 
 from models.evaluation.amounts import AmountMetrics
-from models.evaluation.judging import judge
+from models.evaluation.judging import CHALLENGER, Figures, judge
 from models.forecasts import outlook, profit
-from models.forecasts.forecast import Forecast, Snapshots, longest_windows
-from models.forecasts.training import Setting
+from models.forecasts.forecast import MODEL, Forecast, Snapshots, longest_windows
+from models.forecasts.training import Setting, decide
 from models.frame.features import CUSTOMER, OUTCOME, SNAPSHOT
 from models.store import ForecastStore
 
@@ -208,15 +209,91 @@ def test_what_happens_later_teaches_nothing(frame: pd.DataFrame, trained: outloo
         assert (test - day).days >= windows["horizon_days"]
 
 
+def little(frame: pd.DataFrame, customers: int) -> pd.DataFrame:
+    """The last two month-ends of so many customers: no window to learn from."""
+    few = frame[CUSTOMER].drop_duplicates().iloc[:customers]
+    return frame[(frame[SNAPSHOT] >= pd.Timestamp("2023-11-30")) & frame[CUSTOMER].isin(few)]
+
+
 def test_too_little_data_gives_a_rule_that_says_so(frame: pd.DataFrame):
-    little = frame[frame[SNAPSHOT] >= pd.Timestamp("2023-11-30")]
-    trained = outlook.train(little, as_of=AS_OF, horizon_days=HORIZON, threads=1)
+    few = little(frame, 250)
+    trained = outlook.train(few, as_of=AS_OF, horizon_days=HORIZON, threads=1)
 
     assert {each.serves for each in trained.forecasts.values()} <= {"rule", "interval"}
     assert all("nothing was learnt" in each.card.decision for each in trained.forecasts.values())
     assert trained.evaluations.empty
-    scores = outlook.score(trained.forecasts, little.drop(columns=OUTCOMES))
+    scores = outlook.score(trained.forecasts, few.drop(columns=OUTCOMES))
     assert scores.drop(columns=CUSTOMER).isna().all(axis=None)
+
+
+def test_profit_needs_no_past_window_where_the_purchase_model_can_be_fitted(
+    frame: pd.DataFrame, tmp_path: Path
+):
+    short = little(frame, 700)
+    store = ForecastStore(tmp_path)
+    forecast = outlook.train(short, as_of=AS_OF, horizon_days=HORIZON, threads=1).forecasts[
+        "profit"
+    ]
+    store.promote(store.save(forecast))
+    assert forecast.serves == profit.BASELINE
+    assert "nothing was learnt" in forecast.card.decision
+
+    loaded = store.load_champion(AS_OF).model
+    assert isinstance(loaded, Forecast)
+    now = short[short[SNAPSHOT] == pd.Timestamp(AS_OF)]
+    scores = outlook.score({"profit": loaded}, now.drop(columns=OUTCOMES))
+    view = forecast.view
+    assert view is not None
+    stated = view.profit(forecast.schema.encode(now.drop(columns=OUTCOMES)), 365)
+    assert np.allclose(scores["expected_profit_12m"], stated, atol=0.0051)
+    assert (scores["profit_score_kind"] == "baseline").all()
+    assert scores["typical_profit_12m"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("gains", "served"),
+    [
+        ({"rmse": 1, "mae": 0}, True),
+        ({"rmse": 0, "mae": 1}, True),
+        ({"rmse": 0, "mae": 0}, False),
+        ({"rmse": 1, "mae": -1}, False),
+        ({"rmse": 1, "mae": 0, "spearman": -1}, False),
+    ],
+)
+def test_who_is_better_in_one_respect_and_worse_in_none_is_served(
+    gains: dict[str, int], served: bool
+):
+    """A gain of 1 is beyond chance, as -1 is a loss; 0 is neither."""
+    names = ("rmse", "mae", "spearman")
+    draws = np.linspace(-0.5, 0.5, 200)
+    sign = {"rmse": -1, "mae": -1, "spearman": 1}
+    value = {name: float(gains.get(name, 0) * sign[name]) for name in names}
+    figures = Figures(
+        {CHALLENGER: value, "before": dict.fromkeys(names, 0.0)},
+        {
+            CHALLENGER: {name: value[name] + draws for name in names},
+            "before": {name: np.zeros(200) for name in names},
+        },
+    )
+    serves, said = decide(
+        figures, ["before"], what="trees", losses=["rmse", "mae"], ranking="spearman"
+    )
+    assert serves == (MODEL if served else "before")
+    assert "before" in said
+
+
+def test_poisson_deviance_is_smallest_at_the_mean():
+    rng = np.random.default_rng(3)
+    came = rng.gamma(0.5, 80.0, 4_000) * (rng.random(4_000) < 0.3)
+    everybody = np.ones((1, len(came)))
+
+    def deviance(stated: float) -> float:
+        metrics = AmountMetrics.of(came, np.full(len(came), stated))(everybody)
+        return float(metrics["poisson_deviance"][0])
+
+    least = deviance(float(came.mean()))
+    assert least == pytest.approx(mean_poisson_deviance(came, np.full(len(came), came.mean())))
+    assert least < min(deviance(came.mean() * each) for each in (0.5, 0.95, 1.05, 2.0))
 
 
 def test_the_longest_horizon_that_the_past_allows():
