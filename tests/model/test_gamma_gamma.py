@@ -45,6 +45,6 @@ def test_the_more_orders_the_more_a_customers_own_mean_counts():
     assert expected[4] == pytest.approx(everybody)  # a loss is no value the model knows
 
 
-def test_nobody_who_ordered_twice_is_said():
-    with pytest.raises(ValueError, match="repeat orders of positive value"):
+def test_no_orders_of_value_are_said():
+    with pytest.raises(ValueError, match="orders have a positive mean value"):
         GammaGamma.fit(np.array([0.0, 2.0]), np.array([np.nan, -1.0]))
