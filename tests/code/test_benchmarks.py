@@ -8,10 +8,11 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks import levels, policy, real_orders, scale
+from benchmarks import levels, negative_control, policy, real_orders, scale
 from benchmarks.run import COMPARED, Day, compared_seconds
 
 
@@ -170,3 +171,23 @@ def test_a_forecast_of_a_level_is_asked_with_what_was_known_by_then() -> None:
     assert blind.churned.all()
     assert not asked.churned.all()
     assert levels.errors(asked)["share, forecast"] < levels.errors(blind)["share, forecast"]
+
+
+def test_the_negative_control_deals_outcomes_out_within_their_snapshot() -> None:
+    frame = pd.DataFrame(
+        {
+            "snapshot_on": np.repeat(pd.to_datetime(["2026-01-31", "2026-02-28"]), 50),
+            "customer_id": np.tile(np.arange(50), 2),
+            "tenure_days": np.arange(100),
+            "days_to_next_order": np.arange(100.0),
+            "days_observed": np.repeat([60, 30], 50),
+        }
+    ).sample(frac=1, random_state=1)
+    dealt = negative_control.permuted(frame, seed=1)
+    features = ["snapshot_on", "customer_id", "tenure_days"]
+    pd.testing.assert_frame_equal(dealt[features], frame[features])
+    for _, rows in dealt.groupby("snapshot_on"):
+        then = frame.loc[rows.index]
+        assert sorted(rows["days_to_next_order"]) == sorted(then["days_to_next_order"])
+        assert (rows["days_to_next_order"] == then["days_to_next_order"]).mean() < 0.2
+        assert (rows["days_observed"] == then["days_observed"]).all()
