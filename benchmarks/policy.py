@@ -12,7 +12,7 @@ What a choice brings in the 90 days to come is told twice:
 
 - *measured*: every late customer's arm is drawn by lot, half are treated, and only what happens in
   the arm drawn is seen. Doubly robust with known propensities, what was bought before taking noise
-  out (models/effects/uplift.py); the same draw serves all three choices, and seeds are added up.
+  out (models/effects/trial.py); the same draw serves all three choices, and seeds are added up.
 - *in truth*: both lives of every customer, from the truth folder, which nothing that chooses reads.
 
 The second form judges the lists that the last run of a home with a sample company published.
@@ -39,7 +39,8 @@ import pandas as pd
 from rich.console import Console
 
 from models.effects import policy, treatment_effects
-from models.effects.uplift import FloatArray, Prepared, Trial, Z
+from models.effects.trial import Prepared, Trial, Z
+from models.frame.features import FloatArray
 from models.native import thread_limit
 from pipelines.defs import effects
 from pipelines.resources.lake import Lake

@@ -20,7 +20,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from models.effects.uplift import Prepared, Trial, held_out_qini, learn, mean_with_interval
+from models.effects.effect_model import learn
+from models.effects.qini import held_out_qini
+from models.effects.trial import Prepared, Trial, mean_with_interval
 
 FEATURES = ["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]
 REPETITIONS = 5

@@ -1,7 +1,7 @@
 """What a way of choosing whom to treat is worth, measured on customers whose arm chance decided.
 
 Doubly robust: a policy's value is the mean over all rows of what it gives each row times the row's
-score (uplift.Prepared.scores). Policies are compared at an equal budget, and rank by predictions
+score (trial.Prepared.scores). Policies are compared at an equal budget, and rank by predictions
 that did not see the rows they rank (held out), so that none is praised for what it knew by heart.
 """
 
@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models.effects.uplift import FloatArray, Prepared, mean_with_interval
+from models.effects.trial import Prepared, mean_with_interval
+from models.frame.features import FloatArray
 
 # Part of what treating everybody would cost that the policies may spend, each the same.
 BUDGET_SHARE: Final = 0.2

@@ -1,6 +1,6 @@
 """From past campaigns to what acting on each customer is worth: which evidence, and how good it is.
 
-Frames in, frames out: the learner stands in uplift.py, the value of policies in policy.py.
+Frames in, frames out: the learner stands in `effect_model`, the value of policies in `policy`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from models.effects import policy, uplift
-from models.effects.uplift import FloatArray, IntArray, Prepared, Trial, Z
+from models.effects import policy
+from models.effects.effect_model import ASSUMPTION_DEVIATION, learn
+from models.effects.qini import held_out_qini
+from models.effects.trial import FOLDS, Prepared, Trial, Z, mean_with_interval
+from models.frame.features import BoolArray, FloatArray, IntArray
 
 CUSTOMER: Final = "customer_id"
 KEYS: Final = (CUSTOMER, "snapshot_on", "campaign_id")
@@ -27,6 +30,7 @@ OUTCOMES: Final = ("orders_after", "profit_after")
 LEAST_PROBABILITY: Final = 0.01
 DECIMALS: Final = 6
 ALL: Final = "all"
+MIN_ARM: Final = 30  # rows of either arm below which nothing is learnt
 EFFECT_COLUMNS: Final = (CUSTOMER, TACTIC, "effect_basis", "factor", "effect")
 EVIDENCE: Final = (
     TACTIC, "goal", "plan_for", "treated", "held_out", "rise", "rise_lower", "rise_upper",
@@ -93,10 +97,10 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
     """
     tactics = sorted(set(plans[TACTIC].dropna()))
     smaller_arm = int(min(trials["treated"].sum(), (~trials["treated"].astype(bool)).sum()))
-    if smaller_arm < uplift.MIN_ARM:
+    if smaller_arm < MIN_ARM:
         decision = (
             f"The assumed effects are used: past campaigns drew {len(trials):,} customers with a "
-            f"control group, {smaller_arm} of them in the smaller arm, and {uplift.MIN_ARM} in "
+            f"control group, {smaller_arm} of them in the smaller arm, and {MIN_ARM} in "
             "each are needed to learn anything."
         )
         nothing = pd.DataFrame(columns=list(VALUE_COLUMNS))
@@ -115,8 +119,8 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
     kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64))
     kept = kept.assuming(_assumed(plan, kept.mean, plans))
     factors = _Factors.of(kept, plan, plans, np.ones(len(plan), bool))
-    learnt = uplift.learn(kept)
-    qini = uplift.held_out_qini(kept, learnt)
+    learnt = learn(kept)
+    qini = held_out_qini(kept, learnt)
     if qini[1] > 0:
         basis = "individual"
         why = "customers for whom more was predicted gained more, out of sample"
@@ -133,7 +137,9 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {len(trials):,} customers drawn by lot)."
     )
     anyway = kept.mean_model.of(today)
-    rises, factor_of, measured = {}, {}, {}
+    rises: dict[str, FloatArray] = {}
+    factor_of: dict[str, FloatArray] = {}
+    measured: dict[str, FloatArray] = {}
     for tactic in tactics:
         given = np.full(len(today), tactic, object)
         own_plan = _plan_of(today, given, plans)
@@ -166,7 +172,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         _long(today, anyway, rises),
         values,
         _evidence(trials, plans, plan, scores, factors),
-        {"qini": qini, "average_rise": uplift.mean_with_interval(scores, kept.trial.customer)},
+        {"qini": qini, "average_rise": mean_with_interval(scores, kept.trial.customer)},
         {"factors": factors.to_json(plans), "individual": learnt.model.to_json()},
     )
 
@@ -185,14 +191,14 @@ def _evidence(
 
     def row(
         names: tuple[str, str, str],
-        rows: npt.NDArray[np.bool_],
+        rows: BoolArray,
         assumed: float | None,
         factor: _Factor | None,
     ) -> dict[str, Any]:
         seen = int(rows.sum())
         rise: tuple[float | None, ...] = (None, None, None)
         if scores is not None and min(seen, treated[rows].sum(), (~treated[rows]).sum()) > 0:
-            rise = uplift.mean_with_interval(scores[rows], customer[rows])
+            rise = mean_with_interval(scores[rows], customer[rows])
         used = (factor.value, factor.lower, factor.upper) if factor else (1.0, None, None)
         held_out = int((~treated[rows]).sum())
         figures = (
@@ -316,12 +322,12 @@ class _Factor:
     weight: float
 
     @classmethod
-    def of(cls, prepared: Prepared, rows: npt.NDArray[np.bool_], centre: float) -> _Factor:
+    def of(cls, prepared: Prepared, rows: BoolArray, centre: float) -> _Factor:
         assumed = prepared.trial.assumed[rows] * prepared.contrast[rows]
         variance = prepared.variance[rows]
         information = float((assumed**2 / variance).sum())
         moment = float((assumed * prepared.residual[rows] / variance).sum())
-        own = 1 / uplift.ASSUMPTION_DEVIATION**2
+        own = 1 / ASSUMPTION_DEVIATION**2
         value = (moment + own * centre) / (information + own)
         margin = Z / float(np.sqrt(information + own))
         # Whoever is harmed by acting is left alone; nobody is worth more for being harmed.
@@ -352,7 +358,7 @@ class _Factors:
 
     @classmethod
     def of(
-        cls, prepared: Prepared, plan: IntArray, plans: pd.DataFrame, rows: npt.NDArray[np.bool_]
+        cls, prepared: Prepared, plan: IntArray, plans: pd.DataFrame, rows: BoolArray
     ) -> _Factors:
         everything = _Factor.of(prepared, rows, 1.0)
         tactics = {
@@ -396,7 +402,7 @@ class _Factors:
 def _held_out_factor(kept: Prepared, plan: IntArray, plans: pd.DataFrame) -> FloatArray:
     """Factor on the assumed effect of each row, learnt from the other folds."""
     factor = np.ones(len(plan))
-    for fold in range(uplift.FOLDS):
+    for fold in range(FOLDS):
         out = kept.folds == fold
         others = _Factors.of(kept, plan, plans, ~out)
         factor[out] = others.of_rows(plan[out], kept.trial.treatment[out])

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from models.effects import uplift
-from models.effects.treatment_effects import ALL, TACTIC, Effects
+from models.effects.effect_model import ASSUMPTION_DEVIATION, WIDTHS
+from models.effects.treatment_effects import ALL, MIN_ARM, TACTIC, Effects
+from models.effects.trial import FOLDS
 from models.errors import StoreError
 from models.versions.card import CARD_PAGE, Card, Figure
 from models.versions.version import CARD_FILE, Version, canonical_json, libraries, readable
@@ -39,7 +40,7 @@ class EffectVersion(Version):
     Attributes:
         as_of: day of the learning; no later day was known to it.
         basis: individual, average or assumed.
-        numbers: factors on the assumed effects and the individual model (uplift.EffectModel); JSON.
+        numbers: factors on the assumed effects and the individual `EffectModel`; JSON.
         threads: of the native libraries.
         card: for people.
     """
@@ -124,10 +125,10 @@ def version_of_effects(
         failures=[_failure(row) for row in found.evidence if _is_overrated(row)],
         limits=LIMITS,
         parameters={
-            "folds": uplift.FOLDS,
-            "smallest_arm": uplift.MIN_ARM,
-            "assumption_may_be_off_by": uplift.ASSUMPTION_DEVIATION,
-            "widths_tried": list(uplift.WIDTHS),
+            "folds": FOLDS,
+            "smallest_arm": MIN_ARM,
+            "assumption_may_be_off_by": ASSUMPTION_DEVIATION,
+            "widths_tried": list(WIDTHS),
             "threads": threads,
         },
         libraries=libraries("numpy", "pandas"),

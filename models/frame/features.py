@@ -25,6 +25,7 @@ from models.errors import FrameError
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 Kind: TypeAlias = Literal["number", "flag", "category", "empty"]
 
 SNAPSHOT = "snapshot_on"

@@ -1,0 +1,227 @@
+"""Effects that differ by customer: a linear model of them, its prior, and how it is learnt.
+
+The learner is the R-learner (Nie & Wager, Biometrika 108(2), 2021) with a linear effect: with m the
+cross-fitted mean of the outcome and e the known probability to be treated,
+`Y - m(x) = (W - e) * effect(x) + noise`. Its coefficients have normal priors, centred on the
+assumption, so that the solution is closed, has no seed, and falls back to the average where
+customers do not differ; how wide the priors are, the marginal likelihood decides.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.effects.basis import Basis
+from models.effects.trial import FOLDS, Prepared
+from models.frame.features import BoolArray, FloatArray, IntArray
+
+# Standard deviations of the priors: of differences between treatments; tried of those between
+# customers, and between customers under one treatment, the first of which says there are none.
+WIDTHS: Final = (1e-6, 0.01, 0.02, 0.05)
+MAIN_WIDTH: Final = 0.05
+# How far an assumption may be off, as a share of itself: it may well be worth nothing.
+ASSUMPTION_DEVIATION: Final = 0.5
+
+
+@dataclass(frozen=True)
+class EffectModel:
+    """A linear effect of each treatment, with what is needed to apply it.
+
+    Attributes:
+        basis: the features as columns.
+        treatments: what was learnt of; others get what all have in common.
+        coefficients: of the assumption, the columns, the treatments, and the columns under each.
+        widths: standard deviations of the three priors that the marginal likelihood chose.
+    """
+
+    basis: Basis
+    treatments: tuple[str, ...]
+    coefficients: FloatArray
+    widths: tuple[float, float, float]
+
+    def effect(
+        self,
+        features: pd.DataFrame,
+        treatment: npt.NDArray[np.object_],
+        assumed: FloatArray,
+    ) -> FloatArray:
+        """Effect of a treatment on each row, in units of the outcome."""
+        columns = self.basis.columns(features)
+        layout = _Layout(columns.shape[1], self.treatments)
+        return _applied(layout, self.coefficients, columns, treatment, assumed)
+
+    def to_json(self) -> dict[str, Any]:
+        """The model as it is stored: names and numbers."""
+        return {
+            "edges": {name: list(edges) for name, edges in self.basis.edges.items()},
+            "levels": {name: list(levels) for name, levels in self.basis.levels.items()},
+            "treatments": list(self.treatments),
+            "coefficients": [float(each) for each in self.coefficients],
+            "widths": list(self.widths),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> EffectModel:
+        """Read it back."""
+        main, shared, own = map(float, stored["widths"])
+        return cls(
+            Basis(
+                {name: tuple(map(float, edges)) for name, edges in stored["edges"].items()},
+                {name: tuple(map(str, levels)) for name, levels in stored["levels"].items()},
+            ),
+            tuple(map(str, stored["treatments"])),
+            np.array(stored["coefficients"], np.float64),
+            (main, shared, own),
+        )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the coefficients stand: assumption, columns, treatments, columns of each treatment.
+
+    A row of one treatment meets only its own: all but `width` of its entries are zero, and nothing
+    as wide as the whole is ever made of rows.
+    """
+
+    columns: int
+    treatments: tuple[str, ...]
+
+    @property
+    def crossed(self) -> bool:
+        """With one treatment its own columns would be the common ones once more."""
+        return len(self.treatments) > 1
+
+    @property
+    def size(self) -> int:
+        count = len(self.treatments)
+        return 1 + self.columns + count + self.crossed * self.columns * count
+
+    def places(self, treatment: str) -> tuple[IntArray, IntArray]:
+        """Coefficients that a row meets, and the entry of (assumed, columns, 1) each is for."""
+        common = np.arange(1 + self.columns)
+        if treatment not in self.treatments:
+            return common, common
+        at = self.treatments.index(treatment)
+        main = [1 + self.columns + at]
+        own = 1 + self.columns + len(self.treatments) + at * self.columns
+        if not self.crossed:
+            return np.r_[common, main], np.arange(self.columns + 2)
+        places = np.r_[common, main, np.arange(own, own + self.columns)]
+        return places, np.r_[np.arange(self.columns + 2), common[1:]]
+
+
+def _applied(
+    layout: _Layout,
+    coefficients: FloatArray,
+    columns: FloatArray,
+    treatment: npt.NDArray[np.object_],
+    assumed: FloatArray,
+) -> FloatArray:
+    entries = np.column_stack([assumed, columns, np.ones(len(columns))])
+    effect = np.zeros(len(columns))
+    for each in set(treatment):
+        rows = treatment == each
+        places, entry = layout.places(str(each))
+        weights = np.bincount(entry, weights=coefficients[places], minlength=entries.shape[1])
+        effect[rows] = entries[rows] @ weights
+    return effect
+
+
+def _moments(
+    prepared: Prepared, layout: _Layout, rows: BoolArray, scale: float
+) -> tuple[FloatArray, FloatArray]:
+    """Gram matrix and moments of the weighted least squares over some rows."""
+    gram, moment = np.zeros((layout.size, layout.size)), np.zeros(layout.size)
+    trial = prepared.trial
+    weight = 1 / (scale * np.sqrt(prepared.variance))
+    for each in layout.treatments:
+        own = rows & (trial.treatment == each)
+        entries = (
+            np.column_stack([trial.assumed[own], prepared.columns[own], np.ones(int(own.sum()))])
+            * (prepared.contrast * weight)[own, None]
+        )
+        places, entry = layout.places(each)
+        inner = entries.T @ entries
+        gram[np.ix_(places, places)] += inner[np.ix_(entry, entry)]
+        moment[places] += (entries.T @ (prepared.residual * weight)[own])[entry]
+    return gram, moment
+
+
+def _prior(layout: _Layout, widths: tuple[float, float, float]) -> tuple[FloatArray, FloatArray]:
+    main, shared, own = widths
+    count = len(layout.treatments)
+    deviations = np.r_[
+        ASSUMPTION_DEVIATION,
+        np.full(layout.columns, shared),
+        np.full(count, main),
+        np.full(layout.crossed * layout.columns * count, own),
+    ]
+    return np.r_[1.0, np.zeros(layout.size - 1)], deviations
+
+
+def _posterior(
+    gram: FloatArray, moment: FloatArray, prior: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, float]:
+    """Posterior mean, and the marginal likelihood's logarithm but for what all priors share."""
+    centre, deviation = prior
+    left = deviation * (moment - gram @ centre)
+    inner = np.eye(len(deviation)) + deviation[:, None] * gram * deviation
+    lower = np.linalg.cholesky(inner)
+    solved = np.linalg.solve(lower, left)
+    evidence = (
+        centre @ moment
+        - centre @ gram @ centre / 2
+        + solved @ solved / 2
+        - np.log(np.diag(lower)).sum()
+    )
+    return centre + deviation * np.linalg.solve(lower.T, solved), float(evidence)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """An effect model and what it said of the rows of each fold that it had not seen.
+
+    Attributes:
+        model: learnt from all rows.
+        held_out: effect on each row, learnt from the other folds.
+    """
+
+    model: EffectModel
+    held_out: FloatArray
+
+
+def learn(prepared: Prepared) -> Learnt:
+    """Learn the effects of every treatment.
+
+    Args:
+        prepared: the trial with its means.
+    """
+    trial = prepared.trial
+    layout = _Layout(prepared.columns.shape[1], tuple(sorted(set(map(str, trial.treatment)))))
+    scale = float(np.sqrt(np.mean(prepared.residual**2 / prepared.variance))) or 1.0
+    parts = [_moments(prepared, layout, prepared.folds == fold, scale) for fold in range(FOLDS)]
+    gram = np.sum([part[0] for part in parts], axis=0)
+    moment = np.sum([part[1] for part in parts], axis=0)
+    own_widths = WIDTHS if layout.crossed else WIDTHS[:1]
+    tried = [
+        (_posterior(gram, moment, _prior(layout, widths))[1], widths)
+        for widths in itertools.product((MAIN_WIDTH,), WIDTHS, own_widths)
+    ]
+    widths = max(tried, key=lambda each: each[0])[1]
+    prior = _prior(layout, widths)
+    held_out = np.zeros(len(trial))
+    for fold, (own_gram, own_moment) in enumerate(parts):
+        out = prepared.folds == fold
+        others = _posterior(gram - own_gram, moment - own_moment, prior)[0]
+        held_out[out] = _applied(
+            layout, others, prepared.columns[out], trial.treatment[out], trial.assumed[out]
+        )
+    coefficients = _posterior(gram, moment, prior)[0]
+    return Learnt(EffectModel(prepared.basis, layout.treatments, coefficients, widths), held_out)
