@@ -25,7 +25,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from models.churn.training import fit
+from models.churn.fitting import fit
 from models.evaluation.judging import evaluate
 from models.frame.features import labelled
 from models.frame.outcomes import Outcomes

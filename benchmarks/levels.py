@@ -32,12 +32,12 @@ import pandas as pd
 from scipy import special
 
 from benchmarks.realism import purchases_of
-from models.churn import training
 from models.churn.backtest import possible_cutoffs
 from models.churn.baselines import Logistic, ParetoPurchaseModel
+from models.churn.fitting import fit
 from models.churn.trees import ChurnTrees
 from models.errors import TooLittleDataError
-from models.evaluation.judging import expected_calibration_error
+from models.evaluation.probabilities import expected_calibration_error
 from models.frame.features import OBSERVED, SNAPSHOT, BoolArray, FloatArray, labelled
 from models.frame.outcomes import Outcomes
 from models.probability.calibration import PULSE_DAYS, Calibration, Level
@@ -281,7 +281,7 @@ def whose(home: Path, horizon: int) -> Iterator[dict[str, object]]:
     seen_until = (rows[SNAPSHOT] + pd.to_timedelta(rows[OBSERVED], unit="D")).max().date()
     for day in possible_cutoffs(days, seen_until, horizon):
         try:
-            model = training.fit(rows, as_of=day, horizon_days=horizon, seed=SEED)
+            model = fit(rows, as_of=day, horizon_days=horizon, seed=SEED)
         except TooLittleDataError:
             continue
         outcomes = Outcomes.of(rows).known_by(day)

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models.churn import training
+from models.churn.fitting import BASELINE_ROLES
 from models.evaluation.judging import CHALLENGER
 from models.frame.features import OUTCOME, SNAPSHOT
 from pipelines.defs.training import SEED, horizon_days, training_frame
@@ -55,7 +56,7 @@ def main() -> int:
             if (CHALLENGER, "auc") not in figures:
                 raise SystemExit(f"{home}: the last run did not train; run the job retrain first")
             auc = figures[CHALLENGER, "auc"]
-            held = CHANCE[0] <= auc <= CHANCE[1] and result.served_role in training.BASELINE_ROLES
+            held = CHANCE[0] <= auc <= CHANCE[1] and result.served_role in BASELINE_ROLES
             failed |= not held
             print(
                 f"{home.name}, seed {seed}: AUC {auc:.3f}, {result.served_role} is served: "

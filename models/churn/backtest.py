@@ -9,27 +9,27 @@ customers whole, with all their cutoffs, and candidates pair by pair.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from models.churn.training import Progress, judged_at
+from models.churn.fitting import Progress, silent
+from models.churn.out_of_time import judged_at
 from models.errors import TooLittleDataError
 from models.evaluation.judging import (
     CHALLENGER,
-    LIFT_SHARE,
-    LOSSES,
-    METRICS,
-    RESAMPLED,
     Evaluation,
+    Figures,
     Sample,
     evaluate_jointly,
-    interval_of,
+    mean_of,
 )
-from models.frame.features import SNAPSHOT, FloatArray, labelled
+from models.evaluation.probabilities import LIFT_SHARE, METRICS, RESAMPLED
+from models.frame.features import SNAPSHOT, labelled
 from models.frame.splits import MIN_TRAINING_SNAPSHOTS
 from models.native import thread_limit
 from models.versions.plots import Plot
@@ -37,7 +37,6 @@ from models.versions.plots import Plot
 CUTOFFS: Final = 6
 # The most that lift_at_10 can be: all of the first tenth churners, or all churners in it.
 LIFT_CAP: Final = "lift_at_10_cap"
-SMALLER_IS_BETTER: Final = (*LOSSES, "ece")
 COMPARED: Final = (*RESAMPLED, "ece")
 COLUMNS: Final = (
     "scope", "role", "metric", "cutoff_on", "horizon_days", "cutoffs", "value", "lower", "upper",
@@ -51,7 +50,8 @@ class Backtest:
 
     Attributes:
         cutoffs: the days, oldest first.
-        evaluations: one per cutoff; the n-th resample is the same draw of customers in all.
+        evaluations: one per cutoff, `LIFT_CAP` among its figures; the n-th resample is the same
+            draw of customers in all.
         horizon_days: days without an order that count as churn.
         skipped: why a cutoff was left out, one sentence each.
     """
@@ -61,27 +61,14 @@ class Backtest:
     horizon_days: int
     skipped: tuple[str, ...] = ()
 
-    @property
-    def roles(self) -> list[str]:
-        """Candidates that were judged at every cutoff; only these have a mean."""
-        everywhere = [set(each.figures) for each in self.evaluations]
-        first = self.evaluations[0].figures if self.evaluations else {}
-        return [role for role in first if all(role in there for there in everywhere)]
+    @cached_property
+    def mean(self) -> Figures:
+        """Mean figures over the cutoffs, of the candidates that were judged at all of them."""
+        return mean_of(self.evaluations)
 
-    def mean(self, role: str, metric: str) -> float:
-        """The mean of a figure over the cutoffs."""
-        return float(np.mean([_figure(each, role, metric) for each in self.evaluations]))
-
-    def resampled_mean(self, role: str, metric: str) -> FloatArray:
-        """That mean, draw by draw; for the metrics of `RESAMPLED`."""
-        mean: FloatArray = np.mean([each.resampled[role][metric] for each in self.evaluations], 0)
-        return mean
-
-    def best_baseline(self, metric: str) -> str | None:
+    def best_baseline(self, metric: str) -> str:
         """The baseline with the best mean of a metric."""
-        sign = -1 if metric in SMALLER_IS_BETTER else 1
-        known = [role for role in self.roles if role != CHALLENGER]
-        return max(known, key=lambda role: sign * self.mean(role, metric), default=None)
+        return self.mean.best([role for role in self.mean.figures if role != CHALLENGER], metric)
 
     def table(self) -> pd.DataFrame:
         """One row per scope, role, metric and cutoff, columns `COLUMNS`.
@@ -94,17 +81,18 @@ class Backtest:
         for day, evaluation in zip(self.cutoffs, self.evaluations, strict=True):
             for role in evaluation.figures:
                 for metric in (*METRICS, LIFT_CAP):
-                    bounds = (
-                        evaluation.interval(role, metric) if metric in RESAMPLED else (np.nan,) * 2
-                    )
-                    value = _figure(evaluation, role, metric)
+                    value = evaluation.figures[role][metric]
+                    bounds = evaluation.interval(role, metric)
                     rows.append(("cutoff", role, metric, day, 1, value, *bounds))
-        for role in self.roles:
+        of_all = self.cutoffs[-1], len(self.cutoffs)
+        for role, figures in self.mean.figures.items():
             for metric in (*COMPARED, LIFT_CAP):
-                value = self.mean(role, metric)
-                rows.append(("mean", role, metric, *self._of_all(value, role, metric)))
+                bounds = self.mean.interval(role, metric)
+                rows.append(("mean", role, metric, *of_all, figures[metric], *bounds))
                 if role != CHALLENGER and metric in COMPARED:
-                    rows.append(("gain", role, metric, *self._gain(role, metric)))
+                    gain = self.mean.gain(CHALLENGER, role, metric)
+                    bounds = gain.lower, gain.upper
+                    rows.append(("gain", role, metric, *of_all, gain.value, *bounds))
         table = pd.DataFrame(
             rows,
             columns=["scope", "role", "metric", "cutoff_on", "cutoffs", "value", "lower", "upper"],
@@ -119,39 +107,24 @@ class Backtest:
             ],
         )[list(COLUMNS)]
 
-    def _of_all(
-        self, value: float, role: str, metric: str
-    ) -> tuple[date, int, float, float, float]:
-        drawn = self.resampled_mean(role, metric) if metric in RESAMPLED else np.empty(0)
-        return self.cutoffs[-1], len(self.cutoffs), value, *interval_of(drawn)
-
-    def _gain(self, over: str, metric: str) -> tuple[date, int, float, float, float]:
-        sign = -1 if metric in SMALLER_IS_BETTER else 1
-        value = sign * (self.mean(CHALLENGER, metric) - self.mean(over, metric))
-        drawn = np.empty(0)
-        if metric in RESAMPLED:
-            drawn = self.resampled_mean(CHALLENGER, metric) - self.resampled_mean(over, metric)
-        return self.cutoffs[-1], len(self.cutoffs), value, *interval_of(sign * drawn)
-
     def summary(self) -> str:
         """The mean gain over the best baseline in AUC and log-loss, one sentence."""
         said = []
         for metric in ("auc", "log_loss"):
             over = self.best_baseline(metric)
-            if over is not None:
-                value, lower, upper = self._gain(over, metric)[2:]
-                said.append(
-                    f"{metric} {self.mean(CHALLENGER, metric):.4f}, better than {over} by "
-                    f"{value:+.4f} (95% from {lower:+.4f} to {upper:+.4f})"
-                )
+            gain = self.mean.gain(CHALLENGER, over, metric)
+            said.append(
+                f"{metric} {self.mean.figures[CHALLENGER][metric]:.4f}, better than {over} by "
+                f"{gain.value:+.4f} (95% from {gain.lower:+.4f} to {gain.upper:+.4f})"
+            )
         return f"Mean of {len(self.cutoffs)} cutoffs: {'; '.join(said)}."
 
     def plot(self, metric: str, title: str) -> Plot:
         """A figure by cutoff, one line per role."""
         days = [day.isoformat() for day in self.cutoffs]
         lines = {
-            role: (days, [_figure(each, role, metric) for each in self.evaluations])
-            for role in self.roles
+            role: (days, [each.figures[role][metric] for each in self.evaluations])
+            for role in self.mean.figures
         }
         return Plot(title, "Cutoff", metric, lines)
 
@@ -169,7 +142,7 @@ def backtest(
     """Fit and judge at cutoffs spread evenly over those that the data allow, the latest included.
 
     Args:
-        frame: as for `models.churn.training.fit`, with the snapshots of all cutoffs.
+        frame: as for `models.churn.fitting.fit`, with the snapshots of all cutoffs.
         as_of: the day; horizons that end later are not judged.
         horizon_days: days without an order that count as churn.
         cutoffs: how many, at most.
@@ -181,7 +154,7 @@ def backtest(
         FrameError: when the frame does not have the keys, the outcome or the rhythm columns.
         TooLittleDataError: when not a single cutoff can be judged.
     """
-    tell = progress or (lambda _: None)
+    tell = progress or silent
     rows = labelled(frame)
     known = rows[rows[SNAPSHOT] <= pd.Timestamp(as_of)]
     chosen = spread(
@@ -208,7 +181,8 @@ def backtest(
     tell(f"judging {len(samples)} cutoffs")
     with thread_limit(threads):
         evaluations = evaluate_jointly(samples, seed=seed)
-    return Backtest(tuple(days), tuple(evaluations), horizon_days, tuple(skipped))
+    capped = tuple(map(_with_lift_cap, evaluations))
+    return Backtest(tuple(days), capped, horizon_days, tuple(skipped))
 
 
 def possible_cutoffs(days: Sequence[date], as_of: date, horizon_days: int) -> list[date]:
@@ -230,9 +204,8 @@ def spread(days: Sequence[date], most: int) -> list[date]:
     return [days[each] for each in sorted(at)]
 
 
-def _figure(evaluation: Evaluation, role: str, metric: str) -> float:
-    figures = evaluation.figures[role]
-    if metric != LIFT_CAP:
-        return figures[metric]
-    churners = figures["positives"]
-    return min(1 / LIFT_SHARE, figures["n"] / churners) if churners else float("nan")
+def _with_lift_cap(evaluation: Evaluation) -> Evaluation:
+    customers, churners = len(evaluation.happened), int(evaluation.happened.sum())
+    cap = min(1 / LIFT_SHARE, customers / churners) if churners else float("nan")
+    figures = {role: {**each, LIFT_CAP: cap} for role, each in evaluation.figures.items()}
+    return replace(evaluation, figures=figures)

@@ -8,17 +8,28 @@ from typing import Any
 
 import pandas as pd
 
+from models.evaluation.curves import calibration_curve, lift_curve
 from models.evaluation.judging import Evaluation
 from models.evaluation.segments import by_segment, divide
 from models.frame.features import CUSTOMER
 from models.versions import plots
 from models.versions.card import Card
 
+# What a version is made with.
+LIBRARIES = ("xgboost", "numpy", "pandas", "scipy", "scikit-learn")
 TITLE = "Churn"
 PURPOSE = (
     "Probability that a customer places no completed order within the {horizon} days that follow. "
     "It ranks customers for the lists, and is multiplied by money: what is at risk, what acting is "
     "worth."
+)
+LIMITS = (
+    "Learnt from customers who were not churned on the day of the snapshot; "
+    "it says nothing of prospects or of customers already lost.",
+    "Churn means no completed order within the horizon, whatever the reason.",
+    "Associations, not causes: a driver is not a lever. What acting does, control groups measure.",
+    "The level of churn follows the season of a year earlier; without a year of history it is "
+    "guessed from the latest months, and a first Christmas surprises it.",
 )
 REPRODUCE = (
     "The same rows, settings, threads and library versions give the same bytes, and so the same "
@@ -65,7 +76,7 @@ def trained_card(
         divided = tested.join(further, on=CUSTOMER, rsuffix="_of_group")
     segments = by_segment(
         divide(divided),
-        evaluation.churned,
+        evaluation.happened,
         evaluation.probabilities,
         served=served_role,
         baselines=[role for role in baselines if role != served_role],
@@ -87,8 +98,8 @@ def trained_card(
         served_role=served_role,
         by_segment=[each.to_json() for each in segments],
         plots=[
-            plots.calibration(evaluation.calibration_curve()),
-            plots.lift(evaluation.lift_curve()),
+            plots.calibration(calibration_curve(evaluation.happened, evaluation.probabilities)),
+            plots.lift(lift_curve(evaluation.happened, evaluation.probabilities)),
         ],
         drivers=facts["importance"],
         failures=[sentence for each in segments for sentence in each.failures()],

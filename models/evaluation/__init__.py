@@ -1,1 +1,5 @@
-"""How good predictions were, for whom, and how sure that is. Nothing here fits a model."""
+"""How good predictions were, for whom, how sure that is, and what is served. Nothing is fitted.
+
+Metrics of `probabilities` and of `amounts`, resampled by `bootstrap`, are the figures of `judging`;
+the `gate` decides by them. `segments` and `curves` look closer.
+"""

@@ -1,7 +1,7 @@
 """Metrics of amounts, of days and of ranks, for all resamples of a chunk at once.
 
 Each takes weights, a row per resample and a column per row judged, and gives one value per
-resample; `judging.judge` draws the weights. Metrics of probabilities are in `judging`.
+resample. Those of probabilities are in `probabilities`; the weights are drawn in `bootstrap`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.evaluation.judging import (
-    CONFIDENCE,
+from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.probabilities import (
     ECE_BINS,
     area_under_curve,
     equal_mass,

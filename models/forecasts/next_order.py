@@ -22,7 +22,9 @@ import pandas as pd
 from scipy import special
 
 from models.evaluation import amounts
-from models.evaluation.judging import CHALLENGER, Evaluation, ProbabilityMetrics, judge
+from models.evaluation.curves import calibration_curve
+from models.evaluation.judging import CHALLENGER, judge
+from models.evaluation.probabilities import ProbabilityMetrics
 from models.evaluation.segments import DECIMALS, MIN_OF_EITHER, by_segment, divide, parts
 from models.forecasts.forecast import (
     ENOUGH_ROWS,
@@ -181,7 +183,6 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     )
     covered = _covered(next_order, by[role_of(served)], horizon)
     rows_of = dict(parts(divisions, len(happened)))
-    curve = Evaluation(figures.figures, figures.resampled, within, happened).calibration_curve()
     return Learnt(
         served,
         windows.to_json(),
@@ -197,7 +198,9 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         (
             _calibration(next_order, by, horizon),
             calibration_plot(
-                curve, f"Probability stated of an order within {horizon} days", "Share that ordered"
+                calibration_curve(happened, within),
+                f"Probability stated of an order within {horizon} days",
+                "Share that ordered",
             ),
         ),
         judged.importance(),
@@ -369,7 +372,7 @@ class _Metrics:
         of_named = weights[:, self.named]
         return {
             "log_loss": amounts.mean(self.loss, weights),
-            "auc": self.within.figures(weights)["auc"],
+            "auc": self.within(weights)["auc"],
             **_of_days(self.error, of_named),
             "coverage_80": amounts.mean(self.covered.astype(np.float64), of_named),
             "median_interval_days": amounts.median(self.width, of_named),

@@ -22,6 +22,7 @@ import numpy as np
 
 from models.churn.baselines import Recency
 from models.errors import TooLittleDataError
+from models.evaluation.curves import calibration_curve
 from models.evaluation.judging import CHALLENGER, PRIMARY, evaluate
 from models.evaluation.segments import by_segment, divide
 from models.forecasts.forecast import MIN_TRAINING_SNAPSHOTS, MODEL, Forecast, Snapshots
@@ -214,7 +215,9 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         [sentence for each in segments for sentence in each.failures()],
         (
             calibration_plot(
-                evaluation.calibration_curve(), "Return probability stated", "Share that returned"
+                calibration_curve(returned, stated),
+                "Return probability stated",
+                "Share that returned",
             ),
         ),
         _drivers(forecast, tested.matrix),

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from models.errors import TooLittleDataError
-from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures, better_or_worse
+from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures
 from models.forecasts.forecast import (
     HORIZONS,
     MIN_TESTED_OF_EITHER,
@@ -195,12 +195,12 @@ def decide(
         losses: metrics, the smaller the better.
         ranking: a metric, the larger the better.
     """
-    best = min(baselines, key=lambda role: figures.figures[role][losses[0]])
+    best = figures.best(baselines, losses[0])
     gains = {name: figures.gain(CHALLENGER, best, name) for name in losses}
     ranks = figures.gain(CHALLENGER, best, ranking)
     said = ", ".join(
         [
-            *(f"{name} {better_or_worse(gain, '.4g')}" for name, gain in gains.items()),
+            *(f"{name} {gain.in_words('.4g')}" for name, gain in gains.items()),
             f"{ranking} {ranks.value:+.4f}",
         ]
     )

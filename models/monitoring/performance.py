@@ -27,7 +27,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from models.evaluation.judging import CONFIDENCE, evaluate
+from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.judging import evaluate
 from models.frame.features import BoolArray, FloatArray
 from models.probability.calibration import Calibration
 

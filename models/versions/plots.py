@@ -98,7 +98,7 @@ def calibration(
     """The rate seen against the probability stated, one line per role.
 
     Args:
-        curve: `Evaluation.calibration_curve`.
+        curve: of `evaluation.curves.calibration_curve`.
         stated: what the horizontal axis is called.
         observed: what the vertical one is called.
     """
@@ -115,7 +115,7 @@ def lift(curve: pd.DataFrame) -> Plot:
     """The share of churners found among the most endangered, one line per role.
 
     Args:
-        curve: `TrainingResult.lift_curve`.
+        curve: of `evaluation.curves.lift_curve`.
     """
     return Plot(
         "Churners found",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.churn.backtest import CHALLENGER, COLUMNS, Backtest, backtest, possible_cutoffs, spread
-from models.churn.training import fit
+from models.churn.fitting import fit
 from models.errors import TooLittleDataError
 from models.evaluation.judging import Sample, evaluate_jointly
 from tests.model.conftest import AS_OF, HORIZON, World

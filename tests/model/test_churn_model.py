@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.churn.fitting import BASELINE_ROLES, fit
 from models.churn.scoring import score
-from models.churn.training import BASELINE_ROLES, TrainingResult, fit, train
+from models.churn.training import TrainingResult, train
 from tests.model.conftest import AS_OF, HORIZON, World
 
 
