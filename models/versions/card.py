@@ -16,7 +16,6 @@ from models.versions.plots import Plot
 
 CARD_PAGE: Final = "card.html"
 MOST_DRIVERS = 20
-SERVED = ' class="served"'
 WORDS = {None: "-", True: "yes", False: "no"}
 
 # Value, lower and upper end of its 95% interval; None where undefined.
@@ -24,13 +23,14 @@ Figure: TypeAlias = Sequence[float | None]
 
 STYLE = """
 :root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem;
        color: #222; background: #fff; }
 h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-thead th { border-bottom: 1px solid #bbb; } tr.served td { font-weight: 600; }
+thead th { border-bottom: 1px solid #bbb; } thead ~ * td { white-space: nowrap; }
+.served { font-weight: 600; }
 small { color: #666; font-weight: 400; } code { font-size: .9em; }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem; } .plots svg { max-width: 29rem; height: auto; }
 .bar { background: #4a7db5; height: .7rem; }
@@ -120,7 +120,7 @@ class Card:
             _section("Plots", self._plots()),
             _section("Drivers", self._drivers()),
             _section("Limits", _list(self.limits)),
-            _section("Parameters", _facts(self.parameters)),
+            _section("Parameters", _facts(self.parameters | _seed_as_name(self.parameters))),
             _section("Libraries", _facts(self.libraries)),
             _section("How to reproduce", _list(self.reproduce)),
         ]
@@ -139,17 +139,21 @@ class Card:
         names = list(dict.fromkeys(name for each in self.metrics.values() for name in each))
         if not names:
             return ""
-        head = "".join(f'<th class="number">{escape(name)}</th>' for name in names)
+        kind = {role: f"number{' served' * (role == self.served_role)}" for role in self.metrics}
+        head = "".join(f'<th class="number">{escape(role)}</th>' for role in self.metrics)
         rows = [
-            f"<tr{SERVED if role == self.served_role else ''}><td>{escape(role)}</td>"
-            + "".join(f'<td class="number">{_figure(figures.get(name))}</td>' for name in names)
+            f"<tr><td>{escape(_words(name))}</td>"
+            + "".join(
+                f'<td class="{kind[role]}">{_figure(figures.get(name))}</td>'
+                for role, figures in self.metrics.items()
+            )
             + "</tr>"
-            for role, figures in self.metrics.items()
+            for name in names
         ]
         served = (
             f"<p><small>Served: {escape(self.served_role)}.</small></p>" if self.served_role else ""
         )
-        return f"<table><thead><tr><th>role</th>{head}</tr></thead>\n{_lines(rows)}</table>{served}"
+        return f"<table><thead><tr><th></th>{head}</tr></thead>\n{_lines(rows)}</table>{served}"
 
     def _plots(self) -> str:
         drawn = _lines(plot.svg() for plot in self.plots)
@@ -166,6 +170,11 @@ class Card:
         more = len(self.drivers) - len(shown)
         rest = f"<p><small>and {more} more with less</small></p>" if more else ""
         return f"<table>{_lines(rows)}</table>{rest}" if rows else ""
+
+
+def _seed_as_name(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The seed, if any, as it is written: it counts nothing."""
+    return {"seed": str(parameters["seed"])} if "seed" in parameters else {}
 
 
 def _section(title: str, content: str) -> str:
@@ -188,6 +197,7 @@ def _list(sentences: Sequence[str]) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
+    rows = [_with_intervals(row) for row in rows]
     columns = {name: any(isinstance(row[name], int | float) for row in rows) for name in rows[0]}
     kinds = {name: ' class="number"' if numeric else "" for name, numeric in columns.items()}
     head = "".join(f"<th{kinds[name]}>{escape(_words(name))}</th>" for name in columns)
@@ -198,6 +208,20 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     return f"<table><thead><tr>{head}</tr></thead>\n{_lines(body)}</table>"
+
+
+def _with_intervals(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with `x`, `x_lower` and `x_upper` in one column."""
+    bounds = {name: (f"{name}_lower", f"{name}_upper") for name in row}
+    told = {name: ends for name, ends in bounds.items() if set(ends) <= set(row)}
+    spent = {end for ends in told.values() for end in ends}
+    return {
+        name: f"{_text(value)} ({_text(row[told[name][0]])} to {_text(row[told[name][1]])})"
+        if name in told and value is not None
+        else value
+        for name, value in row.items()
+        if name not in spent
+    }
 
 
 def _lines(parts: Iterable[str]) -> str:

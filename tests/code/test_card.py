@@ -22,12 +22,15 @@ def _card() -> Card:
             "recency": {"auc": (0.7, 0.69, 0.71), "ece": (None, None, None)},
         },
         served_role="trees",
-        by_segment=[{"division": "region", "segment": "north & south", "customers": 12345}],
+        by_segment=[
+            {"division": "region", "segment": "north & south", "customers": 12345}
+            | {"gain": 0.25, "gain_lower": 0.125, "gain_upper": None}
+        ],
         plots=[PLOT],
         drivers={"recency_days": 0.6, "orders": 0.4},
         failures=["region north: recency predicts them better."],
         limits=["Associations, not causes."],
-        parameters={"eta": 0.05, "seed": 7, "threads": 1},
+        parameters={"eta": 0.05, "seed": 20260630, "threads": 1},
         libraries={"xgboost": "3.2.0"},
         reproduce=["make run"],
         facts={"for_machines": "unseen"},
@@ -39,11 +42,13 @@ def test_a_page_shows_all_of_its_card_and_asks_for_nothing_else():
     for shown in (
         "2026-06-30.0123456789ab", "orders &lt;again&gt; within", "The trees are served.",
         "2025-01-31, 2025-02-28", "0.8123", "0.8 to 0.82", "1,200", "north &amp; south", "12,345",
+        "0.25 (0.125 to -)", "20260630",
         "<svg", "recency_days", "60.0%", "region north: recency predicts", "0.05", "3.2.0",
         "Associations, not causes.", "make run",
     ):  # fmt: skip
         assert shown in page, shown
-    assert '<tr class="served"><td>trees' in page
+    assert '<td class="number served">0.8123' in page
+    assert '<td class="number">0.7' in page
     assert "unseen" not in page
     # Names of XML schemas are no addresses to load from.
     assert not re.search(r'(src|href)="?http|<script|<link|@import', page)
