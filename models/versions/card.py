@@ -120,7 +120,7 @@ class Card:
             _section("Plots", self._plots()),
             _section("Drivers", self._drivers()),
             _section("Limits", _list(self.limits)),
-            _section("Parameters", _facts(self.parameters | _seed_as_name(self.parameters))),
+            _section("Parameters", _facts({**self.parameters, **_seed_as_name(self.parameters)})),
             _section("Libraries", _facts(self.libraries)),
             _section("How to reproduce", _list(self.reproduce)),
         ]
