@@ -54,9 +54,10 @@ class ChurnModel(Version):
             pareto_nbd or rule.
         schema: the features every frame must have.
         predictors: by role; the served one and those it was judged against.
-        calibrations: by role; a rule has none.
+        calibrations: by role; a rule has none, nor a model that nothing taught.
         card: metrics, windows, seeds and versions, for people.
-        reference: what it learnt from, as far as it takes to see drift; a rule has none.
+        reference: what it learnt from, as far as it takes to see drift; none as long as
+            nothing was learnt.
     """
 
     as_of: date
@@ -72,6 +73,11 @@ class ChurnModel(Version):
     def score_kind(self) -> str:
         """What a score of this version is called: model, baseline or rule."""
         return SCORE_KINDS.get(self.serves, "baseline")
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was judged out of time; a rule was not, nor a model that nothing taught."""
+        return bool(self.card.get("metrics"))
 
     @property
     def bg_nbd(self) -> BgNbd | None:

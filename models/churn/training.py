@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models.churn.baselines import Rule
+from models.churn.baselines import ParetoPurchaseModel, PurchaseModel, Rule
 from models.churn.card import LIBRARIES, LIMITS, PURPOSE, TITLE, trained_card
 from models.churn.fitting import BASELINE_ROLES, Progress, fit_history, levelled, silent
 from models.churn.history import History
@@ -26,10 +26,14 @@ from models.evaluation.judging import (
     Sample,
     evaluate_jointly,
 )
-from models.frame.features import CUSTOMER, SNAPSHOT, FeatureSchema, labelled
+from models.frame.features import CUSTOMER, SNAPSHOT, labelled
 from models.frame.splits import latest_finished, require_enough
 from models.monitoring.drift import Reference
 from models.native import thread_limit
+from models.probability.predictors import Predictor
+from models.purchase.bg_nbd import BgNbd
+from models.purchase.histories import are_enough
+from models.purchase.pareto_nbd import ParetoNbd
 from models.versions.card import Card
 from models.versions.version import libraries, sha256
 
@@ -82,8 +86,9 @@ def train(
     is what is served: afterwards only the calibration's levels, by their own rule, take in what has
     become known since.
 
-    Too little data gives a version that serves the rule; it is promoted only where there is no
-    champion to keep.
+    Where there is too little to learn from, a champion that was judged is kept. Without one,
+    Pareto/NBD speaks as it is, which needs no outcome, or the rule where not even that can be
+    fitted.
 
     Args:
         frame: as for `fitting.fit`.
@@ -117,9 +122,13 @@ def train(
                 tell=tell,
             )
     except TooLittleDataError as reason:
-        if champion is not None and champion.schema.is_foreign_to(history.schema.names):
-            champion = None  # it knows features that are no more: it could not score
-        return _rule(history.schema, as_of, horizon_days, str(reason), champion)
+        if champion is not None and (
+            # What was not judged either is older; what knows other features could not score.
+            not champion.is_judged or champion.schema.is_foreign_to(history.schema.names)
+        ):
+            champion = None
+        with thread_limit(threads):
+            return _unlearnt(history, as_of, horizon_days, str(reason), champion)
 
     tell(f"judging on {len(churned):,} customers of {test}")
     with thread_limit(threads):
@@ -200,24 +209,29 @@ def train(
     )
 
 
-def _rule(
-    schema: FeatureSchema,
-    as_of: date,
-    horizon_days: int,
-    reason: str,
-    champion: ChurnModel | None,
+def _unlearnt(
+    history: History, as_of: date, horizon_days: int, reason: str, champion: ChurnModel | None
 ) -> TrainingResult:
-    """The version for too little data; a champion that was once earned is kept instead."""
-    if champion is None:
-        decision = f"A rule is served, nothing was learnt: {reason}."
-    else:
-        decision = f"The champion stays, nothing was learnt: {reason}."
+    """The version where nothing could be learnt from outcomes; a champion is kept instead."""
+    predictors: dict[str, Predictor] = {Rule.role: Rule(horizon_days)}
+    serves, said = Rule.role, "A rule is served"
+    purchases = history.purchases_by(as_of)
+    if are_enough(*purchases):
+        predictors |= {
+            PurchaseModel.role: PurchaseModel(BgNbd.fit(*purchases), horizon_days),
+            ParetoPurchaseModel.role: ParetoPurchaseModel(ParetoNbd.fit(*purchases), horizon_days),
+        }
+        serves = ParetoPurchaseModel.role
+        said = f"The baseline {serves} is served as it is"
+    if champion is not None:
+        said = "The champion stays"
+    decision = f"{said}, nothing was learnt: {reason}."
     model = ChurnModel(
         as_of=as_of,
         horizon_days=horizon_days,
-        serves=Rule.role,
-        schema=schema,
-        predictors={Rule.role: Rule(horizon_days)},
+        serves=serves,
+        schema=history.schema,
+        predictors=predictors,
         calibrations={},
         card=Card(
             title=TITLE,
@@ -231,7 +245,7 @@ def _rule(
     return TrainingResult(
         model=model,
         evaluations=_evaluations(nothing, model, champion, None),
-        served_role=Rule.role if champion is None else CHAMPION,
+        served_role=serves if champion is None else CHAMPION,
         decision=decision,
         promoted=champion is None,
         calibration_curve=calibration_curve(nothing.happened, nothing.probabilities),

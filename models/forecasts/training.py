@@ -18,16 +18,9 @@ import pandas as pd
 
 from models.errors import TooLittleDataError
 from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures
-from models.forecasts.forecast import (
-    HORIZONS,
-    MIN_TESTED_OF_EITHER,
-    MIN_TRAINING_ROWS,
-    MODEL,
-    Forecast,
-    Snapshots,
-)
-from models.frame.features import ORDER_DAYS, TENURE
+from models.forecasts.forecast import MODEL, Forecast, Snapshots
 from models.native import thread_limit
+from models.purchase.histories import are_enough, histories
 from models.purchase.view import PurchaseView
 from models.versions.card import Card
 from models.versions.plots import Plot
@@ -212,18 +205,9 @@ def decide(
 
 
 def _view_of_today(snapshots: Snapshots) -> PurchaseView | None:
-    """The purchase model as of the latest day, where there are customers enough to fit it.
-
-    Enough are those by which a forecast could be judged, watched for as long as the shortest one.
-    """
+    """The purchase model as of the latest day, where there are customers enough to fit it."""
     today = snapshots.all_days[-1]
-    matrix = snapshots.of_days([today]).matrix
-    repeats, watched = matrix.column(ORDER_DAYS) > 1, matrix.column(TENURE)
-    if (
-        len(matrix) < MIN_TRAINING_ROWS
-        or repeats.sum() < MIN_TESTED_OF_EITHER
-        or np.nanmax(watched) < HORIZONS[-1]
-    ):
+    if not are_enough(*histories(snapshots.of_days([today]).matrix)):
         return None
     try:
         return snapshots.view(today)

@@ -18,11 +18,25 @@ from models.frame.features import ORDER_DAYS, RECENCY, TENURE, FeatureMatrix, Fl
 # Log parameters stay within e^-9 .. e^9 of the scaled problem: data without repeat purchases has
 # no maximum, and the likelihood would walk there for ever.
 LOG_BOUND = 9.0
+# With fewer customers, fewer who ordered again, or fewer days on record, a purchase model that no
+# past window has judged would tell of chance: from eight weeks on it is better than the rule on all
+# that `benchmarks.cold_start` looks at; after four, 12-month profit is off by any factor.
+LEAST_CUSTOMERS, LEAST_REPEATERS, LEAST_DAYS = 300, 30, 56
 
 
 def histories(matrix: FeatureMatrix) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Order days, recency and tenure, as BG/NBD takes them."""
     return matrix.column(ORDER_DAYS), matrix.column(RECENCY), matrix.column(TENURE)
+
+
+def are_enough(order_days: FloatArray, recency: FloatArray, tenure: FloatArray) -> bool:
+    """Whether a purchase model of these histories may speak without having been judged."""
+    known = np.isfinite(order_days) & np.isfinite(recency) & np.isfinite(tenure)
+    return (
+        int(known.sum()) >= LEAST_CUSTOMERS
+        and int((order_days[known] > 1).sum()) >= LEAST_REPEATERS
+        and float(tenure[known].max()) >= LEAST_DAYS
+    )
 
 
 def greatest_likelihood(

@@ -1,4 +1,4 @@
-"""Too little to learn from: a rule that says so, or the champion that was earned before."""
+"""Too little to learn from: the purchase model, a rule, or the champion that was earned before."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from models.churn.model import ChurnModel
 from models.churn.scoring import score
 from models.churn.training import TrainingResult, train
 from models.errors import FrameError
+from models.evaluation.judging import evaluate
+from models.frame.outcomes import Outcomes
 from tests.model.conftest import AS_OF, HORIZON, World
 
 
@@ -47,11 +49,38 @@ def test_scores_of_the_rule_follow_the_silence(frame: pd.DataFrame, today: pd.Da
 def test_one_class_keeps_the_champion(frame: pd.DataFrame, trained: TrainingResult, churned: bool):
     one_class = frame.assign(days_to_next_order=np.nan if churned else 1)
     alone = train(one_class, as_of=AS_OF, horizon_days=HORIZON, threads=1)
-    assert alone.served_role == "rule"
+    assert alone.served_role == "pareto_nbd"
     assert "of either are needed" in alone.decision
     kept = train(one_class, as_of=AS_OF, horizon_days=HORIZON, threads=1, champion=trained.model)
     assert (kept.served_role, kept.promoted) == ("champion", False)
     assert kept.decision.startswith("The champion stays, nothing was learnt: ")
+
+
+def test_a_young_company_is_scored_by_the_purchase_model_anew_each_time(frame: pd.DataFrame):
+    """It needs customers who ordered again, and no outcome; a rule knows less of them."""
+    at, later = date(2022, 6, 30), date(2022, 7, 31)
+    first = train(frame, as_of=at, horizon_days=HORIZON, threads=1)
+    assert (first.served_role, first.promoted) == ("pareto_nbd", True)
+    assert first.decision.startswith("The baseline pareto_nbd is served as it is, nothing was")
+    assert first.evaluations.empty
+    assert not first.model.is_judged
+
+    stored = ChurnModel.from_files(first.model.files())
+    rows = frame[frame["snapshot_on"] == pd.Timestamp(at)]
+    assert set(score(stored, rows)["score_kind"]) == {"baseline"}
+    churned = Outcomes.of(rows).churned(HORIZON)
+    matrix, days = stored.schema.encode(rows), rows["snapshot_on"].to_numpy()
+    figures = evaluate(
+        churned,
+        {role: stored.probability(matrix, days, role) for role in ("pareto_nbd", "rule")},
+        seed=1,
+    )
+    assert all(figures.gain("pareto_nbd", "rule", name).value > 0 for name in ("auc", "log_loss"))
+
+    second = train(frame, as_of=later, horizon_days=HORIZON, threads=1, champion=stored)
+    assert (second.served_role, second.promoted) == ("pareto_nbd", True)
+    judged = train(frame, as_of=AS_OF, horizon_days=HORIZON, threads=1, champion=second.model)
+    assert judged.model.is_judged
 
 
 def test_a_champion_of_another_form_gives_way_to_the_rule(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from models.purchase.histories import are_enough
 from models.purchase.pareto_nbd import ParetoNbd
 from tests.model.test_bg_nbd import tenth_sample
 
@@ -109,3 +110,18 @@ def test_a_fit_without_a_maximum_still_ends_in_numbers(repeats: float):
     assert np.isfinite([fitted.r, fitted.alpha, fitted.s, fitted.beta]).all()
     silent = fitted.probability_silent(np.full(50, repeats + 1), np.zeros(50), age, 90)
     assert ((silent >= 0) & (silent <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("customers", "repeaters", "days", "enough"),
+    [(300, 30, 56, True), (299, 30, 56, False), (300, 29, 56, False), (300, 30, 55, False)],
+)
+def test_histories_that_are_enough_to_speak_unjudged(
+    customers: int, repeaters: int, days: int, enough: bool
+):
+    order_days = np.ones(customers + 5)
+    order_days[:repeaters] = 2
+    recency, tenure = np.full(customers + 5, 3.0), np.full(customers + 5, 3.0)
+    tenure[0] = days
+    tenure[customers:] = np.nan  # nobody knows since when
+    assert are_enough(order_days, recency, tenure) is enough
