@@ -20,13 +20,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from models.errors import StoreError
+from models.versions import forms
 from models.versions.version import Version, canonical_json, sha256, version_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Promotion:
 
 
 Kept = TypeVar("Kept", bound=Version)
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Champion(Generic[Kept]):
 
 class VersionStore(Generic[Kept]):
     """Saves, verifies, promotes and withdraws versions of one kind of model under one folder."""
+
+    form: ClassVar[forms.Form]
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -123,12 +127,7 @@ class VersionStore(Generic[Kept]):
         Raises:
             StoreError: when it is missing, damaged, incomplete, or of a foreign format.
         """
-        try:
-            return self._read(self._verified(version))
-        except StoreError as error:
-            raise StoreError(
-                f"model version {version} in {self.versions} refused: {error}"
-            ) from error
+        return self._opened(version, self._read)
 
     def pages(self, version: str) -> dict[str, Path]:
         """What people read of a version, by file name; a version of an older release has none."""
@@ -193,17 +192,14 @@ class VersionStore(Generic[Kept]):
 
         Never raises for damaged files: what was refused is told beside the model.
         """
-        refused: list[str] = []
-        try:
-            candidates = list(_by_preference(self.history(), as_of))
-        except StoreError as error:
-            return Champion(None, (str(error),))
-        for promotion in candidates:
-            try:
-                return Champion(self.load(promotion.version), tuple(refused))
-            except StoreError as error:
-                refused.append(str(error))
-        return Champion(None, tuple(refused))
+        return Champion(*self._first(as_of, self._read))
+
+    def features_of_champion(self, as_of: date) -> frozenset[str] | None:
+        """What the champion for a day was learnt from; None where no version can be read.
+
+        Only the stored form is read: no model is built, and no library of one is imported.
+        """
+        return self._first(as_of, self.form.features)[0]
 
     def last_training(self, as_of: date) -> date | None:
         """Day of the latest training up to a day, promoted or not; None if there was none."""
@@ -231,6 +227,31 @@ class VersionStore(Generic[Kept]):
         if stated != _pointer_hash(history):
             raise StoreError(f"the champion pointer {path} does not have the hash that it states")
         return history
+
+    def _first(
+        self, as_of: date, read: Callable[[Mapping[str, bytes]], Read]
+    ) -> tuple[Read | None, tuple[str, ...]]:
+        """What is read of the best version for a day that verifies, and what was refused."""
+        refused: list[str] = []
+        try:
+            candidates = list(_by_preference(self.history(), as_of))
+        except StoreError as error:
+            return None, (str(error),)
+        for promotion in candidates:
+            try:
+                return self._opened(promotion.version, read), tuple(refused)
+            except StoreError as error:
+                refused.append(str(error))
+        return None, tuple(refused)
+
+    def _opened(self, version: str, read: Callable[[Mapping[str, bytes]], Read]) -> Read:
+        """What is read of a version's verified files."""
+        try:
+            return read(self._verified(version))
+        except StoreError as error:
+            raise StoreError(
+                f"model version {version} in {self.versions} refused: {error}"
+            ) from error
 
     def _write_pointer(self, history: tuple[Promotion, ...]) -> None:
         current = next(_by_preference(history, date.max), None)
@@ -280,6 +301,8 @@ class VersionStore(Generic[Kept]):
 class ModelStore(VersionStore["ChurnModel"]):
     """The versions of the churn model."""
 
+    form = forms.CHURN
+
     def _read(self, files: Mapping[str, bytes]) -> ChurnModel:
         from models.churn.model import ChurnModel  # noqa: PLC0415
 
@@ -289,6 +312,8 @@ class ModelStore(VersionStore["ChurnModel"]):
 class ForecastStore(VersionStore["Forecast"]):
     """The versions of one kind of forecast."""
 
+    form = forms.FORECAST
+
     def _read(self, files: Mapping[str, bytes]) -> Forecast:
         from models.forecasts.forecast import Forecast  # noqa: PLC0415
 
@@ -297,6 +322,8 @@ class ForecastStore(VersionStore["Forecast"]):
 
 class EffectStore(VersionStore["EffectVersion"]):
     """The versions of what acting does."""
+
+    form = forms.EFFECTS
 
     def _read(self, files: Mapping[str, bytes]) -> EffectVersion:
         from models.effects.version import EffectVersion  # noqa: PLC0415

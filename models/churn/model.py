@@ -23,10 +23,10 @@ from models.monitoring.drift import Reference
 from models.probability.calibration import EPSILON, Calibration
 from models.probability.predictors import Contributions, Predictor, probability_of
 from models.purchase.bg_nbd import BgNbd
+from models.versions import forms
 from models.versions.card import CARD_PAGE, Card
-from models.versions.version import CARD_FILE, Version, canonical_json, readable
+from models.versions.version import Version, canonical_json
 
-FORMAT: Final = 3
 TREES_FILE: Final = "model.ubj"
 CALIBRATION_FILE: Final = "calibration.json"
 BASELINES_FILE: Final = "baselines.json"
@@ -128,17 +128,16 @@ class ChurnModel(Version):
             CALIBRATION_FILE: canonical_json(
                 {r: c.to_json() for r, c in self.calibrations.items()}
             ),
-            CARD_FILE: canonical_json(
+            **forms.CHURN.written(
+                self.as_of,
                 {
-                    "format": FORMAT,
-                    "as_of": self.as_of.isoformat(),
                     "horizon_days": self.horizon_days,
                     "serves": self.serves,
                     "features": self.schema.to_json(),
                     "schema_sha256": self.schema.sha256,
                     "trees": trees.to_json() if isinstance(trees, ChurnTrees) else None,
                     **self.card,
-                }
+                },
             ),
         }
         if isinstance(trees, ChurnTrees):
@@ -158,12 +157,7 @@ class ChurnModel(Version):
         Raises:
             StoreError: when the files are of another format or do not fit together.
         """
-        with readable("the model version is"):
-            card = json.loads(files[CARD_FILE])
-            if card.pop("format") != FORMAT:
-                raise StoreError(
-                    f"expected format {FORMAT} of a model version; train again with this release"
-                )
+        with forms.CHURN.opened(files) as (as_of, card):
             schema = FeatureSchema.from_json(card.pop("features"))
             if schema.sha256 != card.pop("schema_sha256"):
                 raise StoreError("the card's features do not have the hash that the card states")
@@ -188,7 +182,7 @@ class ChurnModel(Version):
             }
             stored_reference = files.get(REFERENCE_FILE)
             model = cls(
-                date.fromisoformat(card.pop("as_of")),
+                as_of,
                 int(card.pop("horizon_days")),
                 str(card.pop("serves")),
                 schema,

@@ -13,12 +13,10 @@ import pandas as pd
 from models.effects.effect_model import ASSUMPTION_DEVIATION, WIDTHS
 from models.effects.treatment_effects import ALL, MIN_ARM, TACTIC, Effects
 from models.effects.trial import FOLDS
-from models.errors import StoreError
+from models.versions import forms
 from models.versions.card import CARD_PAGE, Card, Figure
-from models.versions.version import CARD_FILE, Version, canonical_json, libraries, readable
+from models.versions.version import CARD_FILE, Version, canonical_json, libraries
 
-FORMAT: Final = 1
-MODEL_FILE: Final = "model.json"
 TITLE: Final = "What acting does"
 PURPOSE: Final = (
     "By how much a tactic raises the probability that a customer orders within the window, learnt "
@@ -53,17 +51,13 @@ class EffectVersion(Version):
 
     def files(self) -> dict[str, bytes]:
         """Numbers and card."""
-        stored = {
-            "format": FORMAT,
-            "as_of": self.as_of.isoformat(),
+        contents = {
             "basis": self.basis,
             "numbers": dict(self.numbers),
             "threads": self.threads,
         }
-        return {
-            MODEL_FILE: canonical_json(stored),
-            CARD_FILE: canonical_json(self.card.to_json()),
-        }
+        card = {CARD_FILE: canonical_json(self.card.to_json())}
+        return forms.EFFECTS.written(self.as_of, contents) | card
 
     def pages(self) -> dict[str, bytes]:
         """The card as a page."""
@@ -76,12 +70,9 @@ class EffectVersion(Version):
         Raises:
             StoreError: when the files are of another format or do not fit together.
         """
-        with readable("the learnt effects are"):
-            stored = json.loads(files[MODEL_FILE])
-            if stored["format"] != FORMAT:
-                raise StoreError(f"expected format {FORMAT} of learnt effects")
+        with forms.EFFECTS.opened(files) as (as_of, stored):
             return cls(
-                date.fromisoformat(stored["as_of"]),
+                as_of,
                 str(stored["basis"]),
                 dict(stored["numbers"]),
                 int(stored["threads"]),

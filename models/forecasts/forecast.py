@@ -37,12 +37,11 @@ from models.frame.features import (
 from models.native import tree_input, tree_margin, xgboost
 from models.purchase.view import PurchaseView
 from models.trees.tree_file import sound_trees
+from models.versions import forms
 from models.versions.card import CARD_PAGE, Card
-from models.versions.version import CARD_FILE, Version, canonical_json, readable
+from models.versions.version import CARD_FILE, Version, canonical_json
 
-FORMAT: Final = 3
 TREES_SUFFIX: Final = ".ubj"
-MODEL_FILE: Final = "model.json"
 # What was learnt is served, and no baseline; the name of the trees where there is one kind of them.
 MODEL: Final = "model"
 
@@ -292,10 +291,8 @@ class Forecast(Version):
 
     def files(self) -> dict[str, bytes]:
         """Numbers, card and trees."""
-        stored = {
-            "format": FORMAT,
+        contents = {
             "kind": self.kind,
-            "as_of": self.as_of.isoformat(),
             "horizon_days": self.horizon_days,
             "serves": self.serves,
             "features": self.schema.to_json(),
@@ -304,11 +301,11 @@ class Forecast(Version):
             "numbers": dict(self.numbers),
             "threads": self.threads,
         }
-        files = {
-            MODEL_FILE: canonical_json(stored),
+        return {
+            **forms.FORECAST.written(self.as_of, contents),
             CARD_FILE: canonical_json(self.card.to_json()),
+            **{f"{name}{TREES_SUFFIX}": ubj for name, ubj in self.trees.items()},
         }
-        return files | {f"{name}{TREES_SUFFIX}": ubj for name, ubj in self.trees.items()}
 
     def pages(self) -> dict[str, bytes]:
         """The card as a page."""
@@ -321,15 +318,10 @@ class Forecast(Version):
         Raises:
             StoreError: when the files are of another format or do not fit together.
         """
-        with readable("the forecast is"):
-            stored = json.loads(files[MODEL_FILE])
-            if stored["format"] != FORMAT:
-                raise StoreError(
-                    f"expected format {FORMAT} of a forecast; train again with this release"
-                )
+        with forms.FORECAST.opened(files) as (as_of, stored):
             forecast = cls(
                 str(stored["kind"]),
-                date.fromisoformat(stored["as_of"]),
+                as_of,
                 int(stored["horizon_days"]),
                 str(stored["serves"]),
                 FeatureSchema.from_json(stored["features"]),

@@ -26,6 +26,7 @@ from models.evaluation.curves import calibration_curve
 from models.evaluation.judging import CHALLENGER, judge
 from models.evaluation.probabilities import ProbabilityMetrics
 from models.evaluation.segments import DECIMALS, MIN_OF_EITHER, by_segment, divide, parts
+from models.forecasts import kinds
 from models.forecasts.forecast import (
     ENOUGH_ROWS,
     MODEL,
@@ -51,7 +52,7 @@ from models.versions.card import Card
 from models.versions.plots import Plot
 from models.versions.plots import calibration as calibration_plot
 
-KIND: Final = "next_order"
+KIND: Final = kinds.NEXT_ORDER
 BASELINE: Final = "pareto_nbd"
 RULE: Final = "interval"
 # Ends of the stretches (days ahead): narrow where most orders come, wide where few do.

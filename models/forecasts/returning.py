@@ -25,6 +25,7 @@ from models.errors import TooLittleDataError
 from models.evaluation.curves import calibration_curve
 from models.evaluation.judging import CHALLENGER, PRIMARY, evaluate
 from models.evaluation.segments import by_segment, divide
+from models.forecasts import kinds
 from models.forecasts.forecast import MIN_TRAINING_SNAPSHOTS, MODEL, Forecast, Snapshots
 from models.forecasts.training import Kind, Learnt, Setting, decide, role_of
 from models.frame.features import NEXT_ORDER, OBSERVED, BoolArray, FeatureMatrix, FloatArray
@@ -35,7 +36,7 @@ from models.purchase.view import PurchaseView
 from models.versions.card import Card
 from models.versions.plots import calibration as calibration_plot
 
-KIND: Final = "return"
+KIND: Final = kinds.RETURN
 RATES: Final = "rates"
 RECENCY: Final = "recency"
 PARETO_NBD: Final = "pareto_nbd"

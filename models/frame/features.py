@@ -197,7 +197,7 @@ class FeatureSchema:
 
     def is_foreign_to(self, columns: Iterable[str]) -> bool:
         """Whether a frame of these columns has other features than those that were learnt from."""
-        return set(self.names) != set(columns) - {*KEYS, *OUTCOME}
+        return are_foreign(self.names, columns)
 
     def to_json(self) -> list[dict[str, Any]]:
         """The schema as the model card holds it."""
@@ -216,6 +216,11 @@ class FeatureSchema:
                 for f in features
             )
         )
+
+
+def are_foreign(learnt: Iterable[str], columns: Iterable[str]) -> bool:
+    """Whether a frame of these columns has other features than those that were learnt from."""
+    return set(learnt) != set(columns) - {*KEYS, *OUTCOME}
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:

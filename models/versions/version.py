@@ -6,14 +6,12 @@ import hashlib
 import json
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from importlib.metadata import version as installed
 from typing import Any, Final
 
-from models.errors import StoreError
 from models.native import xgboost
 
 CARD_FILE: Final = "card.json"
@@ -40,17 +38,6 @@ class Version(ABC):
     @abstractmethod
     def pages(self) -> dict[str, bytes]:
         """What a person reads, by file name: made of the files, and not part of what they hash."""
-
-
-@contextmanager
-def readable(what: str) -> Iterator[None]:
-    """Within it, files that do not fit together become a `StoreError` about `what` they hold."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StoreError(f"{what} not readable: {error!r}") from error
 
 
 def libraries(*names: str) -> dict[str, str]:

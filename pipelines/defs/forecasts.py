@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
+from models.forecasts.kinds import KINDS
 from models.store import ForecastStore
 from pipelines.defs.training import SEED, horizon_days
 from pipelines.partitions import DAILY, as_of_day
@@ -24,16 +25,14 @@ FIGURES = dg.AssetKey(["feedback", "forecast_evaluations"])
 OUTLOOK = dg.AssetKey(["feedback", "outlook"])
 
 
-def store_of(settings: Settings, kind: str) -> ForecastStore:
-    """The versions of one kind of forecast, in a folder beside those of churn."""
-    return ForecastStore(settings.model_store / kind)
+def stores(settings: Settings) -> dict[str, ForecastStore]:
+    """The versions of each kind of forecast, in folders beside those of churn."""
+    return {kind: ForecastStore(settings.model_store / kind) for kind in KINDS}
 
 
 def served(settings: Settings, as_of: date) -> "dict[str, Forecast]":
     """The versions that speak for a day, by kind; a kind that was never trained is left out."""
-    from models.forecasts.outlook import KINDS  # noqa: PLC0415
-
-    found = {kind: store_of(settings, kind).load_champion(as_of).model for kind in KINDS}
+    found = {kind: store.load_champion(as_of).model for kind, store in stores(settings).items()}
     return {kind: forecast for kind, forecast in found.items() if forecast is not None}
 
 
@@ -92,7 +91,7 @@ def train_forecasts(
             threads=settings.threads,
         )
         for kind, version in trained.forecasts.items():
-            store = store_of(settings, kind)
+            store = stores(settings)[kind]
             store.promote(store.save(version))
             decisions[kind] = version.card.decision
         lake.replace(

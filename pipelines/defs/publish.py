@@ -199,10 +199,8 @@ def model_cards(store: VersionStore[Any], versions: Iterable[str]) -> dict[str, 
 
 def cards_of_the_others(settings: Settings, as_of: date) -> dict[str, bytes]:
     """The pages of what speaks beside churn for a day: what acting does, and the forecasts."""
-    from models.forecasts.outlook import KINDS  # noqa: PLC0415  XGBoost takes seconds to import
-
     cards: dict[str, bytes] = {}
-    for store in (effects.store_of(settings), *(forecasts.store_of(settings, k) for k in KINDS)):
+    for store in (effects.store_of(settings), *forecasts.stores(settings).values()):
         version = store.champion_for(as_of)
         cards |= model_cards(store, [version] if version else [])
     return cards

@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from models.store import ModelStore
-from pipelines.defs.forecasts import served
+from pipelines.defs.forecasts import stores
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.messages.pictures import stage_flow_of_last_month
 from pipelines.partitions import DAILY, as_of_day
@@ -32,20 +32,27 @@ def training_is_due(run: dg.DagsterRun, store: ModelStore, settings: Settings, a
     """Whether this run trains: asked for, the last training is old, or nothing can score today.
 
     A backfill of an older day may not use a model that knows later days, hence the day itself
-    decides what is there to serve. What learnt from other features, those of an earlier Homing,
-    cannot read the ones that the tables have now.
+    decides what is there to serve. What an earlier Homing stored in another form cannot be read,
+    and what learnt from other features cannot read those that the tables have now: the stored form
+    tells both, no model is loaded.
     """
+    from models.frame.features import are_foreign  # noqa: PLC0415  pandas can wait
+
     if run.tags.get(RETRAIN_TAG) == "true":
         return True
     last = store.last_training(as_of)
     if last is None or as_of - last >= timedelta(days=settings.retrain_after_days):
         return True
-    champion = store.load_champion(as_of).model
-    if champion is None:
-        return True
-    forecasts = served(settings, as_of).values()
-    return champion.schema.is_foreign_to(columns_of("customer_features")) or any(
-        forecast.schema.is_foreign_to(columns_of("purchase_features")) for forecast in forecasts
+    learnt_from = {
+        "customer_features": [store.features_of_champion(as_of)],
+        "purchase_features": [
+            each.features_of_champion(as_of) for each in stores(settings).values()
+        ],
+    }
+    return any(
+        names is None or are_foreign(names, columns_of(table))
+        for table, versions in learnt_from.items()
+        for names in versions
     )
 
 
