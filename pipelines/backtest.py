@@ -46,6 +46,8 @@ def backtest(settings: Settings, console: Console) -> int:
             con.execute(f"create view figures as from read_parquet({file})")
             _print(con, console)
     console.print(str(told.metadata["summary"].value), soft_wrap=True, markup=False)
+    if page := told.metadata.get("page"):
+        console.print(f"Pictures, and each cutoff: {page.value}", soft_wrap=True, markup=False)
     return 0
 
 

@@ -233,6 +233,10 @@ class Settings(BaseSettings):
         """The traceback of a run that failed by a defect."""
         return self.runs / f"{run_id}.traceback.txt"
 
+    def backtest_page(self, run_id: str) -> Path:
+        """The pictures of a backtest, for people."""
+        return self.runs / f"{run_id}.backtest.html"
+
     @property
     def dagster_home(self) -> Path:
         """Dagster's own storage."""

@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from models.churn.fitting import Progress, silent
 from models.churn.out_of_time import judged_at
 from models.errors import TooLittleDataError
+from models.evaluation.bootstrap import CONFIDENCE
 from models.evaluation.judging import (
     CHALLENGER,
     Evaluation,
@@ -32,6 +34,7 @@ from models.evaluation.probabilities import LIFT_SHARE, METRICS, RESAMPLED
 from models.frame.features import SNAPSHOT, labelled
 from models.frame.splits import MIN_TRAINING_SNAPSHOTS
 from models.native import thread_limit
+from models.versions.card import Card
 from models.versions.plots import Plot
 
 CUTOFFS: Final = 6
@@ -127,6 +130,58 @@ class Backtest:
             for role in self.mean.figures
         }
         return Plot(title, "Cutoff", metric, lines)
+
+    def card(self) -> Card:
+        """All of it as a page holds it: the means, each cutoff, pictures, what was left out."""
+        cutoffs = [
+            self._told(day, evaluation)
+            for day, evaluation in zip(self.cutoffs, self.evaluations, strict=True)
+        ]
+        return Card(
+            "Backtest of churn",
+            "How good the probabilities would have been, had they been stated on earlier days: at "
+            "each cutoff everything is learnt anew from what was known then, and judged by what "
+            "came after.",
+            decision=self.summary(),
+            windows={
+                "cutoffs": [day.isoformat() for day in self.cutoffs],
+                "horizon_days": self.horizon_days,
+            },
+            metrics=self.mean.for_card(),
+            by_segment=cutoffs,
+            failures=[
+                f"{each['cutoff']}: {each['expected']:.1%} were expected to churn, "
+                f"{each['churned']:.1%} did."
+                for each in cutoffs
+                if abs(each["expected"] - each["churned"])
+                > stats.norm.ppf((1 + CONFIDENCE) / 2)
+                * np.sqrt(each["churned"] * (1 - each["churned"]) / each["customers"])
+            ],
+            plots=[
+                self.plot("auc", "AUC by cutoff"),
+                self.plot("log_loss", "Log-loss by cutoff"),
+                self.plot("ece", "Calibration error by cutoff"),
+            ],
+            limits=self.skipped,
+        )
+
+    def _told(self, day: date, evaluation: Evaluation) -> dict[str, Any]:
+        """One cutoff: what came, what was expected, and the gain over its best baseline."""
+        figures = evaluation.figures[CHALLENGER]
+        baselines = [role for role in evaluation.figures if role != CHALLENGER]
+        best = evaluation.best(baselines, "log_loss")
+        gain = evaluation.gain(CHALLENGER, best, "log_loss")
+        return {
+            "cutoff": day.isoformat(),
+            "customers": len(evaluation.happened),
+            "churned": float(evaluation.happened.mean()),
+            "expected": float(evaluation.probabilities[CHALLENGER].mean()),
+            **{name: figures[name] for name in ("auc", "log_loss", "ece")},
+            "best_baseline": best,
+            "gain": gain.value,
+            "gain_lower": gain.lower,
+            "gain_upper": gain.upper,
+        }
 
 
 def backtest(

@@ -48,7 +48,7 @@ class Card:
         windows: which days it learnt from and was judged on, by name.
         metrics: role -> metric -> value, lower, upper, out of time.
         served_role: role of `metrics` that the version serves with; None where none is meant.
-        by_segment: a row per segment, all with the same columns, the names of the segment first.
+        by_segment: a row per segment, or other part, all with the same columns, its names first.
         plots: out of time, too.
         drivers: share of the model that each feature makes up, largest first.
         failures: where it is known to fail: sentences made of the figures by_segment.
@@ -115,7 +115,7 @@ class Card:
             _section("Decision", self.decision and f"<p>{escape(self.decision)}</p>"),
             _section("Data windows", _facts(self.windows)),
             _section("Figures, out of time", self._metrics()),
-            _section("By segment", _table(self.by_segment)),
+            _section(f"By {self._part()}", _table(self.by_segment)),
             _section("Known failures", _list(self.failures) or self._no_failure()),
             _section("Plots", self._plots()),
             _section("Drivers", self._drivers()),
@@ -132,8 +132,13 @@ class Card:
             "</body>\n</html>\n"
         ).encode()
 
+    def _part(self) -> str:
+        """What a row of `by_segment` is of: a segment, named with its division, or one thing."""
+        names = list(self.by_segment[0]) if self.by_segment else ["segment"]
+        return "segment" if "segment" in names else _words(names[0])
+
     def _no_failure(self) -> str:
-        return "<p>None was found among the segments above.</p>" if self.by_segment else ""
+        return f"<p>None was found by {self._part()}.</p>" if self.by_segment else ""
 
     def _metrics(self) -> str:
         names = list(dict.fromkeys(name for each in self.metrics.values() for name in each))

@@ -70,6 +70,8 @@ class Plot:
             width = 2.5 if name in BOLD else 1.2
             points = [float("nan") if value is None else value for value in y]
             axes.plot(list(x), points, label=name, linewidth=width, marker=marker)
+        if any(isinstance(value, str) for x, _ in self.lines.values() for value in x):
+            axes.tick_params(axis="x", labelrotation=30)
         axes.legend(frameon=False, fontsize="small")
         return figure
 

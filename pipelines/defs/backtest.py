@@ -6,6 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from pipelines.defs.training import SEED, horizon_days, lineage, training_frame
+from pipelines.durable import write_atomically
 from pipelines.messages.pictures import in_markdown
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
@@ -81,14 +82,17 @@ def backtest(
         )
     table = result.table()
     lake.replace("backtests", as_of, pa.Table.from_pandas(table, SCHEMA, preserve_index=False))
+    card = result.card()
+    page = settings.backtest_page(context.run_id)
+    write_atomically(page, card.page(f"as of {as_of}"))
     session.done()
     return dg.MaterializeResult(
         metadata={
             "summary": result.summary(),
+            "page": dg.MetadataValue.path(page),
             "cutoffs": [day.isoformat() for day in result.cutoffs],
             "skipped": list(result.skipped),
-            "auc": in_markdown(result.plot("auc", "AUC by cutoff").png()),
-            "log_loss": in_markdown(result.plot("log_loss", "Log-loss by cutoff").png()),
+            **{plot.y_label: in_markdown(plot.png()) for plot in card.plots},
             "dagster/partition_row_count": len(table),
             "dagster/column_lineage": lineage(SCHEMA.names, feature_names(frame)),
         }

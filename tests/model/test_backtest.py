@@ -73,6 +73,17 @@ def test_the_table_adds_up(result: Backtest) -> None:
     assert best["value"].item() == baselines["value"].max()
 
 
+def test_the_page_shows_the_means_every_cutoff_and_pictures(result: Backtest) -> None:
+    page = result.card().page("as of today").decode()
+    assert result.summary() in page
+    assert all(f"<td>{day.isoformat()}</td>" in page for day in result.cutoffs)
+    assert page.count("<svg") == 3
+    assert "By cutoff" in page
+    [first, _] = result.card().by_segment
+    figures = result.evaluations[0].figures[CHALLENGER]
+    assert abs(first["expected"] - first["churned"]) == pytest.approx(figures["level_error"])
+
+
 def test_resamples_are_the_same_draw_of_customers_at_every_cutoff() -> None:
     rng = np.random.default_rng(0)
     stated, churned = rng.uniform(0.1, 0.9, 200), rng.random(200) < 0.5
