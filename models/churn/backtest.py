@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from models.evaluation.judging import (
 )
 from models.evaluation.probabilities import LIFT_SHARE, METRICS, RESAMPLED
 from models.frame.features import SNAPSHOT, labelled
-from models.frame.splits import MIN_TRAINING_SNAPSHOTS
+from models.frame.splits import MIN_TRAINING_SNAPSHOTS, finished_snapshots
 from models.native import thread_limit
 from models.versions.card import Card
 from models.versions.plots import Plot
@@ -242,12 +242,10 @@ def backtest(
 
 def possible_cutoffs(days: Sequence[date], as_of: date, horizon_days: int) -> list[date]:
     """The snapshots that can be judged by a day, with enough finished ones before each."""
-    horizon = timedelta(days=horizon_days)
-    finished = sorted(day for day in days if day + horizon <= as_of)
     return [
         day
-        for day in finished
-        if sum(earlier + horizon <= day for earlier in finished) >= MIN_TRAINING_SNAPSHOTS
+        for day in finished_snapshots(days, as_of, horizon_days)
+        if len(finished_snapshots(days, day, horizon_days)) >= MIN_TRAINING_SNAPSHOTS
     ]
 
 

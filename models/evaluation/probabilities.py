@@ -59,7 +59,7 @@ class ProbabilityMetrics:
         at_own_level += fit_level(at_own_level, happened)
         # Customers with the same p form one group: their order among themselves means nothing.
         self.starts = np.flatnonzero(np.diff(falling, prepend=np.nan) != 0)
-        self.log_loss = -np.where(happened, np.log(probability), np.log1p(-probability))
+        self.log_loss = log_losses(happened, probability)
         self.levelled_log_loss = np.logaddexp(0, np.where(happened, -at_own_level, at_own_level))
         self.brier = (probability - outcome) ** 2
 
@@ -123,6 +123,11 @@ def all_metrics(
         "n": float(rows),
         "positives": float(happened.sum()),
     }
+
+
+def log_losses(happened: BoolArray, probability: FloatArray) -> FloatArray:
+    """The penalty of each row (nats), whose mean is the metric `log_loss`."""
+    return -np.where(happened, np.log(probability), np.log1p(-probability))
 
 
 def area_under_curve(happened: BoolArray, probability: FloatArray) -> float:

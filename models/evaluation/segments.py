@@ -21,6 +21,7 @@ from models.evaluation.probabilities import (
     area_under_curve,
     equal_mass,
     expected_calibration_error,
+    log_losses,
 )
 from models.frame.features import ORDER_DAYS, BoolArray, FloatArray
 
@@ -224,10 +225,7 @@ def by_segment(
         if min(happened[rows].sum(), (~happened[rows]).sum()) >= MIN_OF_EITHER
     ]
     alpha = FALSE_ALARM / max(len(large), 1)
-    losses = {
-        role: -np.where(happened, np.log(probabilities[role]), np.log1p(-probabilities[role]))
-        for role in (served, *baselines)
-    }
+    losses = {role: log_losses(happened, probabilities[role]) for role in (served, *baselines)}
     noise = np.random.default_rng(seed).normal(size=(DRAWS, ECE_BINS))
     return [
         SegmentFigures(

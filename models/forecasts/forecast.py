@@ -34,6 +34,7 @@ from models.frame.features import (
     FloatArray,
     days,
 )
+from models.frame.splits import finished_snapshots
 from models.native import tree_input, tree_margin, xgboost
 from models.purchase.view import PurchaseView
 from models.trees.tree_file import sound_trees
@@ -95,11 +96,10 @@ def longest_windows(
     """
     best = 0
     for horizon_days in horizons:
-        horizon = timedelta(days=horizon_days)
-        finished = tuple(sorted(day for day in set(snapshots) if day + horizon <= as_of))
-        training = tuple(day for day in finished if day + horizon <= finished[-1])
+        finished = finished_snapshots(snapshots, as_of, horizon_days)
+        training = finished_snapshots(snapshots, finished[-1], horizon_days) if finished else []
         if len(training) >= MIN_TRAINING_SNAPSHOTS:
-            return Windows(training, finished[-1], finished, horizon_days)
+            return Windows(tuple(training), finished[-1], tuple(finished), horizon_days)
         best = max(best, len(training))
     raise TooLittleDataError(
         f"{best} training snapshots have outcomes of {horizons[-1]} days that end by the test day, "

@@ -29,7 +29,12 @@ from models.forecasts import kinds
 from models.forecasts.forecast import MIN_TRAINING_SNAPSHOTS, MODEL, Forecast, Snapshots
 from models.forecasts.training import Kind, Learnt, Setting, decide, role_of
 from models.frame.features import NEXT_ORDER, OBSERVED, BoolArray, FeatureMatrix, FloatArray
-from models.frame.splits import MIN_TRAINING_ROWS, latest_finished, require_enough
+from models.frame.splits import (
+    MIN_TRAINING_ROWS,
+    finished_snapshots,
+    latest_finished,
+    require_enough,
+)
 from models.probability.calibration import Calibration
 from models.probability.predictors import log_odds
 from models.purchase.view import PurchaseView
@@ -110,9 +115,9 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     """
     horizon_days = setting.horizon_days
     horizon = timedelta(days=horizon_days)
-    past = [day for day in snapshots.all_days if day + horizon <= setting.as_of]
+    past = finished_snapshots(snapshots.all_days, setting.as_of, horizon_days)
     test = latest_finished(past, setting.as_of, horizon_days)
-    training = [day for day in past if day + horizon <= test]
+    training = finished_snapshots(past, test, horizon_days)
     if len(training) < MIN_TRAINING_SNAPSHOTS:
         raise TooLittleDataError(
             f"{len(training)} training snapshots have windows that end by {test}, at least "

@@ -59,19 +59,24 @@ class Split:
         }
 
 
+def finished_snapshots(snapshots: Iterable[date], as_of: date, horizon_days: int) -> list[date]:
+    """The snapshots whose horizon is over on a day, each once, oldest first."""
+    horizon = timedelta(days=horizon_days)
+    return sorted(day for day in set(snapshots) if day + horizon <= as_of)
+
+
 def latest_finished(snapshots: Iterable[date], as_of: date, horizon_days: int) -> date:
     """The latest snapshot whose horizon is over.
 
     Raises:
         TooLittleDataError: when there is none.
     """
-    horizon = timedelta(days=horizon_days)
-    finished = [day for day in snapshots if day + horizon <= as_of]
+    finished = finished_snapshots(snapshots, as_of, horizon_days)
     if not finished:
         raise TooLittleDataError(
             f"no snapshot has a finished horizon of {horizon_days} days by {as_of}"
         )
-    return max(finished)
+    return finished[-1]
 
 
 def split_snapshots(snapshots: Iterable[date], as_of: date, horizon_days: int) -> Split:
