@@ -11,6 +11,7 @@ from pipelines.resources.lake import Lake
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.tables.dbt import asset_key
+from pipelines.tables.lineage import shown
 
 EFFECTS = dg.AssetKey(["feedback", "treatment_effects"])
 POLICY_VALUES = dg.AssetKey(["feedback", "policy_values"])
@@ -121,11 +122,12 @@ def store_of(settings: Settings) -> EffectStore:
 
 def lineage(columns: Iterable[str]) -> dg.TableColumnLineage:
     """Of which columns what was learnt is made, as Dagster shows it."""
-    outcome, draw = (
-        dg.TableColumnDep(asset_key("treatment_outcomes"), name)
-        for name in ("orders_after", "treated")
-    )
-    customer = dg.TableColumnDep(asset_key("treatment_features"), "customer_id")
-    tactic = dg.TableColumnDep(asset_key("plan_by_reason"), "tactic")
-    own = {"customer_id": [customer], "tactic": [tactic], "policy": [], "outcome": []}
-    return dg.TableColumnLineage({name: own.get(name, [outcome, draw]) for name in columns})
+    names = list(columns)
+    trial = [("treatment_outcomes", "orders_after"), ("treatment_outcomes", "treated")]
+    own = {
+        "customer_id": [("treatment_features", "customer_id")],
+        "tactic": [("plan_by_reason", "tactic")],
+        "policy": [],
+        "outcome": [],
+    }
+    return shown({**dict.fromkeys(names, trial), **own}, names)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from models.forecasts.kinds import KINDS
 from models.store import ForecastStore
+from pipelines.defs.scoring import lineage
 from pipelines.defs.training import SEED, horizon_days
 from pipelines.partitions import DAILY, as_of_day
 from pipelines.resources.lake import Lake
@@ -16,6 +17,7 @@ from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.tables.dbt import asset_key
+from pipelines.tables.lineage import shown
 
 if TYPE_CHECKING:
     from models.forecasts.forecast import Forecast
@@ -110,7 +112,7 @@ def train_forecasts(
         },
     )
     learnt = [
-        dg.TableColumnDep(asset_key(table), column)
+        (table, column)
         for version in list(now.values())[:1]
         for table, columns in (
             ("purchase_features", version.schema.names),
@@ -123,11 +125,9 @@ def train_forecasts(
         metadata={
             "is_new": session.training,
             "dagster/partition_row_count": figures,
-            "dagster/column_lineage": dg.TableColumnLineage(
-                {
-                    column: learnt if column in {"value", "lower", "upper"} else []
-                    for column in forecast_training.FORECAST_EVALUATION_COLUMNS
-                }
+            "dagster/column_lineage": shown(
+                dict.fromkeys(("value", "lower", "upper"), learnt),
+                forecast_training.FORECAST_EVALUATION_COLUMNS,
             ),
         },
     )
@@ -171,16 +171,10 @@ def score_outlook(
         column: origins
         for version in versions.values()
         for column, origins in outlook.made_of(version).items()
-    } | {"customer_id": ("customer_id",), "scored_on": ("snapshot_on",)}
-    features = asset_key("purchase_features")
+    } | {"customer_id": ("customer_id",)}
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": len(scores),
-            "dagster/column_lineage": dg.TableColumnLineage(
-                {
-                    column: [dg.TableColumnDep(features, name) for name in made_of.get(column, ())]
-                    for column in (*outlook.COLUMNS, "scored_on")
-                }
-            ),
+            "dagster/column_lineage": lineage(made_of, "purchase_features", outlook.COLUMNS),
         }
     )

@@ -1,6 +1,6 @@
 """After scoring, daily: is what the model learnt still so, and did earlier scores come true?"""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.sources.contract import load_contract
 from pipelines.tables.dbt import asset_key
-from pipelines.tables.lineage import sources_of_columns
+from pipelines.tables.lineage import shown, sources_of_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +199,7 @@ def monitor(
             "model": model.version,
             "drifted": int(drift["is_drifted"].sum()),
             "dagster/partition_row_count": len(drift),
-            "dagster/column_lineage": lineage(
+            "dagster/column_lineage": shown(
                 {
                     name: [("customer_features", each) for each in model.schema.names]
                     for name in ("statistic", "is_drifted", "missing_share")
@@ -214,7 +214,7 @@ def monitor(
             "judged": ", ".join(each.as_of.isoformat() for each in to_judge)
             or "no horizon is over yet",
             "dagster/partition_row_count": len(monitored),
-            "dagster/column_lineage": lineage(
+            "dagster/column_lineage": shown(
                 {
                     name: [("feedback/scores", "churn_probability"),
                            ("int_customer_days", "ordered_on")]
@@ -228,7 +228,7 @@ def monitor(
         ALERTS,
         metadata={
             "dagster/partition_row_count": len(alerts),
-            "dagster/column_lineage": lineage(
+            "dagster/column_lineage": shown(
                 {
                     name: [("feedback/drift", "statistic"), ("feedback/monitoring", "value")]
                     for name in ("alert", "observed", "message")
@@ -243,21 +243,6 @@ def monitor(
         passed=not alerts,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(each.message for each in alerts) or "Nothing to do.",
-    )
-
-
-def lineage(
-    made_of: Mapping[str, Iterable[tuple[str, str]]], columns: Iterable[str]
-) -> dg.TableColumnLineage:
-    """Of which columns of other assets each column is made, as Dagster shows it."""
-    return dg.TableColumnLineage(
-        {
-            column: [
-                dg.TableColumnDep(dg.AssetKey.from_user_string(table), name)
-                for table, name in made_of.get(column, ())
-            ]
-            for column in columns
-        }
     )
 
 

@@ -13,6 +13,7 @@ from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.tables.dbt import asset_key
+from pipelines.tables.lineage import shown
 
 SCORES = dg.AssetKey(["feedback", "scores"])
 
@@ -54,18 +55,29 @@ def score(
         metadata={
             "model": model.version,
             "dagster/partition_row_count": len(scores),
-            "dagster/column_lineage": lineage(scoring.made_of(model.schema.names)),
+            "dagster/column_lineage": lineage(
+                scoring.made_of(model.schema.names), "customer_features", scoring.COLUMNS
+            ),
             "mean_probability": float(scores["churn_probability"].mean()) if len(scores) else 0.0,
         }
     )
 
 
-def lineage(made_of: Mapping[str, Iterable[str]]) -> dg.TableColumnLineage:
-    """Of which features each column of the scores is made, as Dagster shows it."""
-    features = asset_key("customer_features")
-    return dg.TableColumnLineage(
+def lineage(
+    made_of: Mapping[str, Iterable[str]], features: str, columns: Iterable[str]
+) -> dg.TableColumnLineage:
+    """Of which features each column of a day's scores is made, as Dagster shows it.
+
+    Args:
+        made_of: by column, the features.
+        features: the table that has them.
+        columns: of the scores, without the day.
+    """
+    days = {"scored_on": ("snapshot_on",)}
+    return shown(
         {
-            column: [dg.TableColumnDep(features, name) for name in origins]
-            for column, origins in {**made_of, "scored_on": ("snapshot_on",)}.items()
-        }
+            column: [(features, name) for name in origins]
+            for column, origins in {**made_of, **days}.items()
+        },
+        [*columns, *days],
     )

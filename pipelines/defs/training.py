@@ -16,6 +16,7 @@ from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
 from pipelines.tables.dbt import asset_key
+from pipelines.tables.lineage import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,18 +144,17 @@ def training_frame(warehouse: Warehouse) -> "pd.DataFrame":
 
 def lineage(columns: Iterable[str], features: Iterable[str]) -> dg.TableColumnLineage:
     """Of which columns the figures of a training are made, as Dagster shows it."""
-    snapshot, label = asset_key("customer_features"), asset_key("customer_labels")
     figure = [
-        dg.TableColumnDep(label, "days_to_next_order"),
-        dg.TableColumnDep(label, "days_observed"),
-        *(dg.TableColumnDep(snapshot, name) for name in features),
+        ("customer_labels", "days_to_next_order"),
+        ("customer_labels", "days_observed"),
+        *(("customer_features", name) for name in features),
     ]
     made_of = {
         **dict.fromkeys(("value", "lower", "upper"), figure),
-        "cutoff_on": [dg.TableColumnDep(snapshot, "snapshot_on")],
+        "cutoff_on": [("customer_features", "snapshot_on")],
     }
     # Whose figure it is and what it is called, no customer tells.
-    return dg.TableColumnLineage({column: made_of.get(column, []) for column in columns})
+    return shown(made_of, columns)
 
 
 def champion_of(store: ModelStore, as_of: date) -> "ChurnModel":

@@ -65,18 +65,26 @@ class Relation:
 
 def column_lineage(table: str) -> dg.TableColumnLineage | None:
     """The lineage of a dbt table as Dagster shows it; None where none is recorded."""
+    columns = _recorded().get(table)
+    return None if columns is None else shown(columns, columns)
+
+
+def shown(made_of: Mapping[str, Iterable[Origin]], columns: Iterable[str]) -> dg.TableColumnLineage:
+    """Of which columns each column of a table is made, as Dagster shows it.
+
+    Args:
+        made_of: by column, those it is made of; a column that is not there is made of none.
+        columns: of the table.
+    """
     import dagster as dg  # noqa: PLC0415
 
-    columns = _recorded().get(table)
-    if columns is None:
-        return None
     return dg.TableColumnLineage(
         {
             column: [
-                dg.TableColumnDep(dg.AssetKey.from_user_string(upstream), name)
-                for upstream, name in origins
+                dg.TableColumnDep(dg.AssetKey.from_user_string(table), name)
+                for table, name in made_of.get(column, ())
             ]
-            for column, origins in columns.items()
+            for column in columns
         }
     )
 
