@@ -1,1 +1,1 @@
-"""What every stored version is, whatever was learnt: hashed files, a card, plots."""
+"""What every stored version is, whatever was learnt: hashed files of a form, a card, plots."""
