@@ -13,7 +13,18 @@ import pytest
 TABLES = """customer_value tier_migration customer_segments customer_preferences customer_tags
     customer_loyalty loyalty_monthly fct_loyalty_ledger customer_engagement dim_campaign
     journey_touches customer_xref customer_contactability dim_channel deliveries
-    cost_of_customers"""
+    cost_of_customers revisit_plan service_churn_monthly contact_data_quality"""
+# What a source that delivers orders alone says nothing about, neither yes nor no, nor how often.
+UNKNOWN = {
+    "dim_customer": "is_company, has_email, has_phone",
+    "dim_channel": (
+        "orders, customers_won, customers_preferring, interactions, tickets, campaigns"
+    ),
+    "customer_preferences": "online_orders, offline_orders",
+    "customer_contactability": "is_preferred",
+    "revisit_plan": "is_due, unanswered_attempts",
+    "service_churn_monthly": "silent_assets, settled_assets",
+}
 EMPTY = (
     "fct_order_lines", "category_affinity", "customer_needs", "customer_loyalty", "loyalty_monthly",
     "fct_loyalty_ledger", "dim_campaign", "customer_xref", "fct_trainings", "fct_community_events",
@@ -66,6 +77,12 @@ def test_what_they_do_not_tell_is_empty(marts: duckdb.DuckDBPyConnection) -> Non
         select count(has_address), bool_or(consent_state <> 'not_supplied')
         from customer_contactability
         where channel in ('email', 'phone')""").fetchall() == [(0, False)]
+    for table, columns in UNKNOWN.items():
+        [unknown] = marts.sql(
+            f"select count(columns(*)) from (select {columns} from {table})"
+        ).fetchall()
+        assert set(unknown) == {0}, table
+        assert marts.sql(f"from {table} limit 1").fetchall(), table
     [unknown] = marts.sql("""
         select count(discount_12m), count(returned_12m), count(discounted_orders_12m),
             count(discounted_orders_total), count(discount_dependency)

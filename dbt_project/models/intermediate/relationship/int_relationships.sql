@@ -26,7 +26,7 @@ erasure_requests as (
 
 -- where the source never tells who spoke, that it does not say so speaks against nobody
 supplied as (
-    {{ columns_given(ref('source_inventory'), 'interactions', {'has_owners': 'owner_id'}) }}
+    {{ columns_given(ref('source_inventory'), 'interactions', {'has_contacts': 'occurred_at', 'has_owners': 'owner_id'}) }}
 ),
 
 placed as (
@@ -95,10 +95,12 @@ final as (
         contacts.last_rep_contact_on,
         contacts.last_contact_outcome,
         contacts.last_attempt_on,
-        cast(coalesce(contacts.attempts, 0) as integer) as attempts,
-        cast(coalesce(contacts.conversations, 0) as integer) as conversations,
-        cast(coalesce(contacts.unanswered_attempts, 0) as integer) as unanswered_attempts
+        {%- for count in ['attempts', 'conversations', 'unanswered_attempts'] %}
+        case when supplied.has_contacts then cast(coalesce(contacts.{{ count }}, 0) as integer) end as {{ count }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from lifecycle
+    cross join supplied
     inner join customer_value on lifecycle.customer_id = customer_value.customer_id
     inner join customers on lifecycle.customer_id = customers.customer_id
     left join reps on customers.owner_id = reps.rep_id

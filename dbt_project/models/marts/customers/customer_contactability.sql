@@ -17,10 +17,6 @@ erasure_requests as (
     select distinct customer_id from {{ ref('stg_erasure_requests') }}
 ),
 
-supplied as (
-    {{ columns_given(ref('source_inventory'), 'customers', {'has_emails': 'email', 'has_phones': 'phone'}) }}
-),
-
 -- a source that keeps no consents says nothing about any customer; one that keeps them and has none says no
 kept as (
     {{ columns_given(ref('source_inventory'), 'consents', {'has_consents': 'granted'}) }}
@@ -30,10 +26,10 @@ routes as (
     select
         customers.customer_id,
         contact_channel.channel,
-        coalesce(contact_channel.channel = customers.preferred_channel, false) as is_preferred,
+        contact_channel.channel = customers.preferred_channel as is_preferred,
         case contact_channel.needs
-            when 'email' then case when supplied.has_emails then customers.has_email end
-            when 'phone' then case when supplied.has_phones then customers.has_phone end
+            when 'email' then customers.has_email
+            when 'phone' then customers.has_phone
             else true
         end as has_address,
         case
@@ -46,7 +42,6 @@ routes as (
         erasure_requests.customer_id is not null as is_erased
     from customers
     cross join contact_channel
-    cross join supplied
     cross join kept
     left join consents
         on customers.customer_id = consents.customer_id and contact_channel.channel = consents.channel

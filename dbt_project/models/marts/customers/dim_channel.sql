@@ -1,3 +1,11 @@
+{%- set counted_in = {
+    'orders': ['orders.channel', 'order_lines.channel'],
+    'customers_won': ['customers.acquisition_channel'],
+    'customers_preferring': ['customers.preferred_channel'],
+    'interactions': ['interactions.channel'],
+    'tickets': ['tickets.channel'],
+    'campaigns': ['campaigns.channel'],
+} -%}
 with
 
 channel_kinds as (
@@ -6,6 +14,10 @@ channel_kinds as (
 
 contact_channels as (
     select * from {{ ref('contact_channel') }}
+),
+
+supplied as (
+    {{ facts_given(ref('source_inventory'), counted_in) }}
 ),
 
 seen as (
@@ -80,13 +92,12 @@ final as (
         contact_channels.channel is not null as is_for_contact,
         contact_channels.needs,
         contact_channels.contact_cost,
-        cast(coalesce(used.orders, 0) as integer) as orders,
-        cast(coalesce(used.customers_won, 0) as integer) as customers_won,
-        cast(coalesce(used.customers_preferring, 0) as integer) as customers_preferring,
-        cast(coalesce(used.interactions, 0) as integer) as interactions,
-        cast(coalesce(used.tickets, 0) as integer) as tickets,
-        cast(coalesce(used.campaigns, 0) as integer) as campaigns
+        {%- for count in counted_in %}
+        case when supplied.{{ count }} then cast(coalesce(used.{{ count }}, 0) as integer) end as {{ count }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from known
+    cross join supplied
     left join channel_kinds on known.channel = channel_kinds.channel
     left join contact_channels on known.channel = contact_channels.channel
     left join used on known.channel = used.channel

@@ -11,12 +11,18 @@ customers as (
     select * from {{ ref('stg_customers') }}
 ),
 
+supplied as (
+    {{ columns_given(
+        ref('source_inventory'), 'customers', {'has_companies': 'company_name', 'has_emails': 'email', 'has_phones': 'phone'}
+    ) }}
+),
+
 profiles as (
     select
         known.customer_id,
         known.known_on,
         known.is_recorded,
-        customers.company_name is not null as is_company,
+        case when supplied.has_companies then customers.company_name is not null end as is_company,
         customers.industry,
         customers.city,
         customers.region,
@@ -30,8 +36,8 @@ profiles as (
         customers.crm_grade,
         customers.demand_tags,
         customers.fit_score,
-        customers.email is not null as has_email,
-        customers.phone is not null as has_phone,
+        case when supplied.has_emails then customers.email is not null end as has_email,
+        case when supplied.has_phones then customers.phone is not null end as has_phone,
         case when known.is_recorded then cast(
             {% for column in profile_columns -%}
             case when customers.{{ column }} is null then 0 else 1 end{{ ' +' if not loop.last }}
@@ -40,6 +46,7 @@ profiles as (
         case when known.is_recorded then cast({{ profile_columns | length }} as integer) end as profile_fields,
         customers.updated_on as profile_updated_on
     from known
+    cross join supplied
     left join customers on known.customer_id = customers.customer_id
 ),
 

@@ -9,6 +9,10 @@ order_days as (
     select * from {{ ref('int_order_days') }}
 ),
 
+supplied as (
+    {{ columns_given(ref('source_inventory'), 'orders', {'has_assets': 'asset_id'}) }}
+),
+
 -- a vehicle that changes hands is one vehicle: whoever brings it in, it is not silent
 unit_months as (
     select
@@ -146,9 +150,10 @@ measured as (
         {{ measure('silent.known_units') }} as known_units,
         case when silent.is_known then {{ measure('silent.units') }} end as silent_units,
         {{ measure('settled.units') }} as settled_units,
-        case when silent.is_known then {{ measure('silent.assets') }} end as silent_assets,
-        {{ measure('settled.assets') }} as settled_assets
+        case when silent.is_known and supplied.has_assets then {{ measure('silent.assets') }} end as silent_assets,
+        case when supplied.has_assets then {{ measure('settled.assets') }} end as settled_assets
     from months
+    cross join supplied
     left join stocks on months.month_start_on = stocks.month_start_on
     left join churned on months.month_start_on = churned.month_start_on
     left join silent on months.month_start_on = silent.month_start_on

@@ -12,6 +12,12 @@ products as (
     select * from {{ ref('stg_products') }}
 ),
 
+supplied as (
+    {{ facts_given(ref('source_inventory'), {
+        'has_discounts': ['order_items.discount_amount', 'order_lines.discount_amount']
+    }) }}
+),
+
 -- Cast before calculating: on 36 digits that takes longer than all the rest.
 priced as (
     select
@@ -25,9 +31,11 @@ priced as (
         order_items.quantity,
         order_items.unit_price,
         coalesce(order_items.discount_amount, 0) as discount_amount,
+        supplied.has_discounts,
         cast(order_items.quantity * order_items.unit_price as decimal(18, 2)) as gross_amount,
         cast(order_items.quantity * products.unit_cost as decimal(18, 2)) as cost_amount
     from order_items
+    cross join supplied
     inner join orders on order_items.order_id = orders.order_id
     left join products on order_items.product_id = products.product_id
 ),
@@ -44,7 +52,7 @@ final as (
         quantity,
         unit_price,
         gross_amount,
-        discount_amount,
+        case when has_discounts then discount_amount end as discount_amount,
         cast(gross_amount - discount_amount as decimal(18, 2)) as net_amount,
         cost_amount,
         cast(gross_amount - discount_amount - cost_amount as decimal(18, 2)) as profit_amount

@@ -10,10 +10,8 @@ contact_details as (
 ),
 
 -- where the source has no such column, its absence says nothing about a customer
-inventory as (
-    select coalesce(bool_or(given), false) as has_details
-    from {{ ref('source_inventory') }}
-    where table_name = 'customers' and column_name in ('email', 'phone')
+supplied as (
+    {{ columns_given(ref('source_inventory'), 'customers', {'has_emails': 'email', 'has_phones': 'phone'}) }}
 ),
 
 -- a value that many share is a switchboard or a placeholder: it says nothing of two customers being one
@@ -32,8 +30,8 @@ judged as (
     select
         relationships.*,
         shared.customer_id is not null as is_recorded,
-        coalesce(shared.has_email, false) as has_email,
-        coalesce(shared.has_phone, false) as has_phone,
+        case when supplied.has_emails then coalesce(shared.has_email, false) end as has_email,
+        case when supplied.has_phones then coalesce(shared.has_phone, false) end as has_phone,
         shared.is_email_plausible,
         shared.is_phone_plausible,
         shared.is_birth_date_plausible,
@@ -47,7 +45,7 @@ judged as (
             when shared.same_email between 2 and {{ var('duplicate_most_customers') }} then shared.first_of_email
         end as duplicate_of,
         case
-            when inventory.has_details
+            when supplied.has_emails or supplied.has_phones
                 then not (coalesce(shared.is_email_plausible, false) or coalesce(shared.is_phone_plausible, false))
         end as is_unreachable,
         relationships.conversations = 0
@@ -56,7 +54,7 @@ judged as (
         and relationships.conversations = 0
         and {{ days_between('relationships.known_on', as_of()) }} > {{ var('worthless_after_days') }} as is_without_value
     from relationships
-    cross join inventory
+    cross join supplied
     left join shared on relationships.customer_id = shared.customer_id
 ),
 

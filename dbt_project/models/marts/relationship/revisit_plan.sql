@@ -142,6 +142,7 @@ planned as (
         revisit_interval.interval_days,
         revisit_interval.channel as tier_channel,
         revisit_interval.manner,
+        contacts.has_contacts,
         -- where no contact is ever delivered, nobody knows who has not been visited
         case
             when contacts.has_contacts
@@ -172,7 +173,7 @@ final as (
         planned.last_attempt_on,
         planned.unanswered_attempts,
         planned.due_on,
-        coalesce(planned.due_on <= {{ as_of() }}, false) as is_due,
+        case when planned.has_contacts then coalesce(planned.due_on <= {{ as_of() }}, false) end as is_due,
         case
             when planned.due_on is not null
                 then cast(greatest({{ days_between('planned.due_on', as_of()) }}, 0) as integer)

@@ -20,6 +20,10 @@ channels as (
     select * from {{ ref('channel_kind') }}
 ),
 
+supplied as (
+    {{ facts_given(ref('source_inventory'), {'has_channels': ['orders.channel', 'order_lines.channel']}) }}
+),
+
 counted as (
     select
         purchases.customer_id,
@@ -143,8 +147,8 @@ final as (
         end as price_band,
         round(price_levels.price_level, 6) as price_level,
         favourite_channels.channel as favourite_channel,
-        cast(coalesce(counted.online_orders, 0) as integer) as online_orders,
-        cast(coalesce(counted.offline_orders, 0) as integer) as offline_orders,
+        case when supplied.has_channels then cast(coalesce(counted.online_orders, 0) as integer) end as online_orders,
+        case when supplied.has_channels then cast(coalesce(counted.offline_orders, 0) as integer) end as offline_orders,
         {{ ratio('counted.online_orders', 'counted.online_orders + counted.offline_orders') }} as online_share,
         case
             when counted.online_orders > 0 and counted.offline_orders > 0 then 'both'
@@ -163,6 +167,7 @@ final as (
         recommended.lift as next_best_lift,
         listed_needs.needs
     from customers
+    cross join supplied
     left join counted on customers.customer_id = counted.customer_id
     left join favourite_categories on customers.customer_id = favourite_categories.customer_id
     left join favourite_channels on customers.customer_id = favourite_channels.customer_id

@@ -24,8 +24,7 @@ routes as (
         declared.needs_consent,
         contactability.consent_state as consent,
         not declared.needs_consent or contactability.consent_state in ('granted', 'not_supplied') as is_permitted,
-        -- a source that delivers no addresses may well have them
-        coalesce(contactability.has_address, true) as is_reachable,
+        contactability.has_address as is_reachable,
         -- the head of department speaks for himself: apologies by text message are none
         qualified.actor = 'department_head' and not contact_channel.is_spoken as is_below_the_actor,
         case contactability.channel
@@ -58,7 +57,8 @@ chosen as (
         partition by list_code, customer_id
         order by
             is_permitted desc,
-            is_reachable desc,
+            -- a source that delivers no addresses may well have them
+            coalesce(is_reachable, true) desc,
             is_below_the_actor asc,
             preference asc,
             position asc,
