@@ -68,7 +68,7 @@ windows as (
 ),
 
 -- The last horizon carried on is blind to seasons, last year's carried forward at the growth seen lately to nothing but
--- noisier: their geometric mean errs less than either. The less where a year has not been seen yet.
+-- noisier: their geometric mean errs less than either, as a rule. Whether it does here, the backtests say.
 forecasts as (
     select
         *,
@@ -88,9 +88,58 @@ forecasts as (
 known as (
     select
         measure,
-        max(case when steps_back = 0 then combined end) is not null as has_season
+        max(case when steps_back = 0 then combined end) is not null as is_season_seen,
+        count(case when steps_back > 0 and actual > 0 then combined end) > 0 as is_season_judged
     from forecasts
     group by measure
+),
+
+-- both on the same horizons, where there is one on which both can be judged; they overlap: as many errors as horizons
+-- fit into the time count as independent
+errors as (
+    select
+        forecasts.measure,
+        count(*) as backtests,
+        count(*) * {{ step }} / cast({{ horizon }} as double) as independent_backtests
+        {%- for method in ['naive', 'combined'] %},
+        cast(
+            sum(cast(power(ln(cast(forecasts.actual as double) / forecasts.{{ method }}), 2) as decimal(38, 12))) as double
+        ) / count(*) as {{ method }}_mean_square,
+        {{ exact_avg(
+            'abs(forecasts.' ~ method ~ ' - cast(forecasts.actual as double)) / cast(forecasts.actual as double)'
+        ) }} as {{ method }}_mean_absolute_error
+        {%- endfor %}
+    from forecasts
+    inner join known on forecasts.measure = known.measure
+    where
+        forecasts.steps_back > 0
+        and forecasts.actual > 0
+        and forecasts.naive > 0
+        and (forecasts.combined is not null or not (known.is_season_seen and known.is_season_judged))
+    group by forecasts.measure
+),
+
+served as (
+    select
+        known.measure,
+        known.is_season_seen,
+        known.is_season_judged,
+        errors.backtests,
+        errors.independent_backtests,
+        errors.naive_mean_absolute_error,
+        case
+            when known.is_season_seen and known.is_season_judged then errors.combined_mean_absolute_error
+        end as combined_mean_absolute_error,
+        errors.naive_mean_square,
+        errors.combined_mean_square,
+        coalesce(
+            known.is_season_seen
+            and known.is_season_judged
+            and errors.combined_mean_absolute_error < errors.naive_mean_absolute_error,
+            false
+        ) as has_season
+    from known
+    left join errors on known.measure = errors.measure
 ),
 
 told as (
@@ -100,25 +149,17 @@ told as (
         forecasts.origin_on,
         forecasts.actual,
         forecasts.same_season,
-        forecasts.naive,
-        known.has_season,
-        case when known.has_season then forecasts.combined else forecasts.naive end as forecast
+        case when served.has_season then forecasts.combined else forecasts.naive end as forecast
     from forecasts
-    inner join known on forecasts.measure = known.measure
+    inner join served on forecasts.measure = served.measure
 ),
 
--- horizons overlap: as many errors as horizons fit into the time count as independent
-errors as (
+judged as (
     select
-        measure,
-        count(*) as backtests,
-        count(*) * {{ step }} / cast({{ horizon }} as double) as independent_backtests,
-        cast(sum(cast(power(ln(cast(actual as double) / forecast), 2) as decimal(38, 12))) as double) / count(*) as mean_square,
-        {{ exact_avg('abs(forecast - cast(actual as double)) / cast(actual as double)') }} as mean_absolute_error,
-        {{ exact_avg('abs(naive - cast(actual as double)) / cast(actual as double)') }} as naive_mean_absolute_error
-    from told
-    where steps_back > 0 and actual > 0 and forecast > 0
-    group by measure
+        *,
+        case when has_season then combined_mean_square else naive_mean_square end as mean_square,
+        case when has_season then combined_mean_absolute_error else naive_mean_absolute_error end as mean_absolute_error
+    from served
 ),
 
 final as (
@@ -129,22 +170,29 @@ final as (
         {{ days_after(as_of(), horizon) }} as until_on,
         case
             when told.forecast is null then null
-            when told.has_season then 'recent_and_same_season'
+            when judged.has_season then 'recent_and_same_season'
             else 'recent'
         end as method,
+        case
+            when told.forecast is null then null
+            when judged.has_season then 'it erred less than the last horizon carried on'
+            when judged.combined_mean_absolute_error is not null then 'with the season of last year it would have erred no less'
+            when judged.is_season_seen then 'a year was seen, and no horizon since on which to judge its season'
+            else 'a year has not been seen'
+        end as method_because,
         cast(told.forecast as decimal(18, 2)) as forecast,
         case
-            when errors.independent_backtests >= 4
+            when judged.independent_backtests >= 4
                 then cast(told.forecast * exp(
-                    -{{ student_t_975('errors.independent_backtests') }}
-                    * sqrt(errors.mean_square * (1 + 1 / errors.independent_backtests))
+                    -{{ student_t_975('judged.independent_backtests') }}
+                    * sqrt(judged.mean_square * (1 + 1 / judged.independent_backtests))
                 ) as decimal(18, 2))
         end as lower_95,
         case
-            when errors.independent_backtests >= 4
+            when judged.independent_backtests >= 4
                 then cast(told.forecast * exp(
-                    {{ student_t_975('errors.independent_backtests') }}
-                    * sqrt(errors.mean_square * (1 + 1 / errors.independent_backtests))
+                    {{ student_t_975('judged.independent_backtests') }}
+                    * sqrt(judged.mean_square * (1 + 1 / judged.independent_backtests))
                 ) as decimal(18, 2))
         end as upper_95,
         cast(told.same_season as decimal(18, 2)) as year_before,
@@ -153,15 +201,16 @@ final as (
         cast(backtest.forecast as decimal(18, 2)) as backtest_forecast,
         cast(backtest.actual as decimal(18, 2)) as backtest_actual,
         round(backtest.forecast / nullif(cast(backtest.actual as double), 0) - 1, 6) as backtest_error,
-        cast(coalesce(errors.backtests, 0) as integer) as backtests,
-        round(errors.mean_absolute_error, 6) as mean_absolute_error,
-        round(errors.naive_mean_absolute_error, 6) as naive_mean_absolute_error,
+        cast(coalesce(judged.backtests, 0) as integer) as backtests,
+        round(judged.mean_absolute_error, 6) as mean_absolute_error,
+        round(judged.naive_mean_absolute_error, 6) as naive_mean_absolute_error,
+        round(judged.combined_mean_absolute_error, 6) as seasonal_mean_absolute_error,
         case
             when told.forecast is null then 'less than one horizon of orders'
-            when coalesce(errors.independent_backtests, 0) < 4 then 'too few finished horizons for an interval'
+            when coalesce(judged.independent_backtests, 0) < 4 then 'too few finished horizons for an interval'
         end as why_not
     from told
-    left join errors on told.measure = errors.measure
+    inner join judged on told.measure = judged.measure
     left join told as backtest on told.measure = backtest.measure and backtest.steps_back = 1
     where told.steps_back = 0
 )
