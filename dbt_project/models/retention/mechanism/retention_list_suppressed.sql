@@ -228,8 +228,13 @@ recent_tasks as (
     group by identity_id
 ),
 
+-- The cap chooses by list, the budget by return: who is cut by the budget would have given up another list for nothing. So
+-- the cap is counted again without what was cut, and the budget is spent anew (the first two rounds of deferred acceptance,
+-- Gale and Shapley 1962; docs/adr/0012 says why two do).
+{%- for round in [1, 2] %}
+
 -- whoever is spoken to out of duty was spoken to: a duty is not counted out, but it counts
-counted as (
+counted_{{ round }} as (
     select
         records.*,
         coalesce(recent_tasks.tasks, 0) + row_number() over (
@@ -243,22 +248,15 @@ counted as (
         ) as tasks_with_this
     from records
     left join recent_tasks on records.identity_id = recent_tasks.identity_id
+    {%- if not loop.first %}
+    anti join cut_{{ round - 1 }} as cut on records.list_code = cut.list_code and records.customer_id = cut.customer_id
+    {%- endif %}
     where records.customer_id = records.listed_as
-),
-
-frequency_cap as (
-    select
-        list_code,
-        customer_id,
-        'frequency_cap' as rule,
-        'would be contact ' || cast(tasks_with_this as string) || ' within {{ var("contact_cap_days") }} days' as held_because
-    from counted
-    where is_optional and not is_continued and tasks_with_this > {{ var('contact_cap') }}
 ),
 
 -- lists take turns, or the one whose customers are worth more at a time would take it all:
 -- who left long ago may be worth more than who is about to leave, but not before him
-placed as (
+placed_{{ round }} as (
     select
         *,
         row_number() over (
@@ -270,14 +268,13 @@ placed as (
                 rank_value desc,
                 customer_id asc
         ) as place_on_list
-    from counted
+    from counted_{{ round }}
     where is_optional and not is_continued and tasks_with_this <= {{ var('contact_cap') }}
 ),
 
-ranked as (
+ranked_{{ round }} as (
     select
         placed.*,
-        budgets.monthly_budget,
         budgets.left_before,
         -- what those before him take, and what he would take himself if he is held out: a row is cut or not whatever its own
         -- arm, or the arms could not be compared
@@ -286,8 +283,32 @@ ranked as (
             order by placed.place_on_list asc, placed.precedence asc, placed.rank_value desc, placed.list_code asc
             rows between unbounded preceding and current row
         ) + case when placed.arm = 'control' then placed.reserved_cost else 0 end as reserved_so_far
-    from placed
+    from placed_{{ round }} as placed
     inner join budgets on placed.budget_owner = budgets.budget_owner
+),
+
+cut_{{ round }} as (
+    select
+        list_code,
+        customer_id,
+        budget_owner
+    from ranked_{{ round }}
+    where reserved_so_far > left_before
+    {%- if not loop.first %}
+    union all
+    select * from cut_{{ round - 1 }}
+    {%- endif %}
+),
+{%- if loop.last %}
+
+frequency_cap as (
+    select
+        list_code,
+        customer_id,
+        'frequency_cap' as rule,
+        'would be contact ' || cast(tasks_with_this as string) || ' within {{ var("contact_cap_days") }} days' as held_because
+    from counted_{{ round }}
+    where is_optional and not is_continued and tasks_with_this > {{ var('contact_cap') }}
 ),
 
 budget as (
@@ -296,9 +317,10 @@ budget as (
         customer_id,
         'budget' as rule,
         'the month''s budget of ' || budget_owner || ' is used up' as held_because
-    from ranked
-    where reserved_so_far > left_before
+    from cut_{{ round }}
 ),
+{%- endif %}
+{%- endfor %}
 
 held as (
     select * from held_by_customer
