@@ -1,8 +1,27 @@
-{# A list whose goal has no plan for a reason, or whose cadence does not know a tier, would send out tasks that say
-   nothing: asked of all that may come, and of those who came. #}
-{%- set lists = declared_lists() -%}
+{# A list whose goal has no plan for what it asks, or whose cadence does not know a tier, would send out tasks that say
+   nothing: asked of all that may come, and of those who came. And a plan for what none of the goal's lists asks would
+   never be carried out. #}
+-- depends_on: {{ ref('customer_situation') }}, {{ ref('churn_reason') }}, {{ ref('follow_up_rule') }}, {{ ref('tier_policy') }}
+{% set lists = declared_lists() -%}
 with wanted as (
-    {{ declarations(lists, {'goal': 'string', 'cadence': 'string', 'plan_for': 'string'}) }}
+    {{ declarations(lists, {'goal': 'string', 'cadence': 'string'}) }}
+),
+
+asked as (
+    {%- for list in lists %}
+    select
+        '{{ list.code }}' as list_code,
+        '{{ list.goal }}' as goal,
+        plan_for
+    from ({{ plans_asked_for(list) }}) as codes
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        cast(null as string) as list_code,
+        cast(null as string) as goal,
+        cast(null as string) as plan_for
+    where false
+    {%- endfor %}
 ),
 
 tiers as (
@@ -14,13 +33,19 @@ tiers as (
 )
 
 select
-    wanted.list_code,
-    'plan_by_reason has no row for ' || wanted.goal || ' and ' || reasons.reason_code as missing
-from wanted
-cross join {{ ref('churn_reason') }} as reasons
+    asked.list_code,
+    'plan_by_reason has no row for ' || asked.goal || ' and ' || asked.plan_for as missing
+from asked
 left join {{ ref('plan_by_reason') }} as plans
-    on wanted.goal = plans.goal and plans.plan_for in (reasons.reason_code, '*')
-where wanted.plan_for = 'reason_code' and plans.plan_code is null
+    on asked.goal = plans.goal and plans.plan_for in (asked.plan_for, '*')
+where plans.plan_code is null
+union all
+select
+    'plan_by_reason' as list_code,
+    'no list of the goal ' || plans.goal || ' asks for a plan for ' || plans.plan_for as missing
+from {{ ref('plan_by_reason') }} as plans
+anti join asked on plans.goal = asked.goal and plans.plan_for = asked.plan_for
+where plans.plan_for <> '*'
 union all
 select
     wanted.list_code,

@@ -23,7 +23,8 @@
                 must be delivered
    goal         which plans apply (plan_by_reason.goal)
    cadence      which due dates apply (revisit_cadence.cadence_code)
-   plan_for     expression: for what a plan is looked up (plan_by_reason.plan_for)
+   plan_for     expression: for what a plan is looked up (plan_by_reason.plan_for): a column with a data test that says
+                which codes it may hold, or a case that names them (plans_asked_for)
    action       expression: what to do next, where the customer's case says it rather than the plan
    topic        expression: what to talk about; where none is given, the reason
    occasion     expression: what the task is about; a new occasion is a new task, the same one never is
@@ -101,6 +102,35 @@ where
         {%- endfor -%}
     {%- endif -%}
     {{ return(lists) }}
+{%- endmacro -%}
+
+{# The codes for which a list may look up a plan, one a row in the column plan_for: those that its case names, or those
+   that the data test of its column of customer_situation accepts (accepted_values or relationships). #}
+{%- macro plans_asked_for(list) -%}
+    {%- set codes = modules.re.findall("(?:then|else) '(\\w+)'", list.plan_for) -%}
+    {%- set tests = graph.nodes.values()
+        | selectattr('resource_type', 'equalto', 'test')
+        | selectattr('attached_node', 'equalto', 'model.' ~ project_name ~ '.customer_situation')
+        | selectattr('column_name', 'equalto', list.plan_for)
+        | map(attribute='test_metadata') | list if execute else [] -%}
+    {%- for test in tests -%}
+        {%- do codes.extend(test.kwargs.get('values', [])) -%}
+    {%- endfor -%}
+    {%- set seeds = tests | selectattr('name', 'equalto', 'relationships') | map(attribute='kwargs') | list -%}
+    {%- if execute and not codes and not seeds -%}
+        {{ exceptions.raise_compiler_error(
+            'list_' ~ list.code ~ ': no data test says which codes ' ~ list.plan_for ~ ' may hold'
+        ) }}
+    {%- endif -%}
+    {%- for code in codes %}
+    select '{{ code }}' as plan_for
+    {{ 'union all' if not loop.last or seeds }}
+    {%- endfor %}
+    {%- for seed in seeds %}
+    select {{ seed.field }} as plan_for
+    from {{ ref(modules.re.findall("'(\\w+)'", seed.to)[0]) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {%- endmacro -%}
 
 {# The expression that each list declares under a name, as one. #}

@@ -7,6 +7,7 @@
     needs=[['customers.birth_date']],
     goal='care_birthday',
     cadence='greeting',
+    plan_for='value_tier',
     topic="'Birthday'",
     occasion="'birthday ' || cast(extract(year from next_birthday_on) as string)",
     occasion_on='next_birthday_on',

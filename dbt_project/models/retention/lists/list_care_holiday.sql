@@ -5,6 +5,7 @@
     kind='care',
     goal='care_holiday',
     cadence='greeting',
+    plan_for='value_tier',
     topic='holiday_title',
     occasion="holiday_code || ' ' || cast(extract(year from holiday_on) as string)",
     occasion_on='holiday_on',
