@@ -28,7 +28,11 @@ def as_of_day(
     """
     day = day_of(context.run.tags)
     if day is None:
-        raise HomingError("the run speaks for no day; choose a partition and launch it again")
+        reason = "the run speaks for no day; choose a partition and launch it again"
+        # Trying it again would not give it a day; and what is raised stands deep in a stack trace.
+        context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
+        context.log.error(reason)
+        raise HomingError(reason)
     return date.fromisoformat(day)
 
 

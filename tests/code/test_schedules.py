@@ -11,13 +11,16 @@ import dagster as dg
 import pytest
 import requests
 
+from pipelines.definitions import defs
 from pipelines.defs import schedules
 from pipelines.defs.tables import RETRAIN_TAG
 from pipelines.errors import SourceError
 from pipelines.messages import alerts
+from pipelines.messages.failure import errors_of, failure_message
 from pipelines.resources.journal import Journal
 from pipelines.resources.lock import RunLock
 from pipelines.resources.session import Session, open_session
+from pipelines.runtime.instance import open_instance
 from pipelines.settings import Settings
 
 CANARY = "Wanda Canary"
@@ -199,3 +202,21 @@ def test_a_run_that_failed_writes_why_and_its_log_whoever_started_it(
     assert trace.exists() == is_defect
     assert "dbt speaks" in settings.log_of(run_id).read_text()
     assert story.path.read_text().count('"finish"') == 1
+
+
+def test_a_run_without_a_day_says_so_and_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOMING_EVENT_LOG", str(tmp_path / "events"))
+    with open_instance(Settings(home=tmp_path)) as instance:
+        assert instance.run_retries_enabled
+        run = (
+            defs()
+            .resolve_job_def("daily")
+            .execute_in_process(instance=instance, raise_on_error=False)
+        )
+        assert instance.get_run_by_id(run.run_id).tags["dagster/will_retry"] == "false"
+        said = [entry.user_message for entry in instance.all_logs(run.run_id) if entry.level == 40]
+    why = "the run speaks for no day; choose a partition and launch it again"
+    assert why in said
+    assert failure_message(errors_of(run.all_events), trace=tmp_path / "trace") == why
