@@ -33,6 +33,7 @@ from pipelines.errors import HomingError, TablesError
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import PROJECT_ROOT, Settings, child_environment
+from pipelines.tables.check_descriptions import description_of
 from pipelines.tables.failed_tables import RESULTS, failures, tables_error
 from pipelines.tables.lineage import STATE_PATH, column_lineage
 
@@ -67,6 +68,17 @@ class Translator(DagsterDbtTranslator):
             f"- `{name}`: {meta['title']}. {meta['grain']}." for name, meta in lists_declared()
         ]
         return "\n".join([*lists, "", description])
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        """A data test says what it asks, which dbt leaves to its name."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=description_of(manifest["nodes"][unique_id]))
 
 
 class Dbt:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import yaml
 
+from pipelines.tables.check_descriptions import description_of
 from pipelines.tables.dbt import PROJECT_DIR, manifest
 
 NUMBER = re.compile(r"(tinyint|smallint|int|integer|bigint|double|float|decimal.*)")
@@ -58,3 +60,44 @@ def test_no_description_is_cut_off_at_a_comma() -> None:
         if (strange := column.keys() - OF_A_COLUMN)
     ]
     assert cut == []
+
+
+def data_test(kind: str | None = None, **parts: Any) -> dict[str, Any]:
+    """A test as it stands in dbt's manifest."""
+    asked = {key: parts.pop(key) for key in list(parts) if key not in {"raw_code", "description"}}
+    where = asked.pop("where", None)
+    named = {"test_metadata": {"name": kind, "kwargs": asked}} if kind else {}
+    return {"description": "", "raw_code": "", "config": {"where": where}, **named, **parts}
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (data_test("not_null", column_name="a"), "a is never NULL."),
+        (data_test("unique", column_name="a"), "No two rows have the same a."),
+        (data_test("unique_together", columns=["a", "b"]), "No two rows agree in all of a, b."),
+        (
+            data_test("accepted_values", column_name="a", values=["x", "y"]),
+            "a is one of x, y, or NULL.",
+        ),
+        (data_test("accepted_range", column_name="a", at_least=0), "a is at least 0, or NULL."),
+        (
+            data_test("accepted_range", column_name="a", at_least=0, at_most=1),
+            "a is at least 0 and at most 1, or NULL.",
+        ),
+        (
+            data_test("relationships", column_name="a", to="ref('t')", field="b", where="a <> '*'"),
+            "Every a is a b of t, or NULL. Asked of rows where a <> '*'.",
+        ),
+        (data_test("unique", column_name="a", description="Said\nbeside it."), "Said beside it."),
+        (
+            data_test(raw_code="-- Two lines\n-- of reasons.\nselect 1 -- no"),
+            "Two lines of reasons.",
+        ),
+        (data_test(raw_code="{# A block\n   of them. #}\nselect 1"), "A block of them."),
+        (data_test(raw_code="select 1 -- no"), None),
+        (data_test("never_heard_of"), None),
+    ],
+)
+def test_a_data_test_says_what_it_asks(test: dict[str, Any], said: str | None) -> None:
+    assert description_of(test) == said

@@ -176,6 +176,7 @@ def test_every_check_hangs_on_its_asset(
     # A test of one table is a check of it; one that compares several may hang on none.
     attached = {node["name"] for node in tests if node.get("attached_node")}
     assert attached <= {spec.name for spec in of_dbt}
+    assert [spec.name for spec in of_dbt if not spec.description] == []
 
 
 def test_loading_takes_seconds_and_nothing_heavy() -> None:
