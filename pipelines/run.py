@@ -161,14 +161,16 @@ def _run(settings: Settings, console: Console) -> int:
 
     result = execute("daily", settings, as_of, console)
     version = published_version(settings, result)
-    trained, acting = (
-        result.asset_materializations_for_node(step)[0].metadata for step in ("train", "effects")
+    trained, acting, published = (
+        result.asset_materializations_for_node(step)[0].metadata
+        for step in ("train", "effects", "published__version")
     )
     print_summary(
         version,
         console,
         decision=str(trained["decision"].value),
         known_effects=str(acting["known"].value),
+        forgotten=str(published["forgotten"].value) if "forgotten" in published else None,
         seconds=time.monotonic() - started,
     )
     return 0

@@ -13,6 +13,7 @@ from pipelines.errors import PublishError
 from pipelines.fingerprint import code_fingerprint, fingerprint, version_id
 from pipelines.list_history import PUBLISHED_LISTS, remember_list
 from pipelines.partitions import DAILY, as_of_day
+from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.publisher import PublishedTable, PublishedVersion, Publisher
 from pipelines.resources.session import Session
@@ -131,6 +132,7 @@ def publish(
     warehouse: dg.ResourceParam[Warehouse],
     publisher: dg.ResourceParam[Publisher],
     model_store: dg.ResourceParam[ModelStore],
+    journal: dg.ResourceParam[Journal],
     session: dg.ResourceParam[Session],
 ) -> dg.MaterializeResult:
     """Publish once for the same inputs; a backfill of an older day leaves the pointer alone."""
@@ -146,6 +148,7 @@ def publish(
         earlier_versions=[version["id"] for version in earlier],
     )
     version = version_id(as_of, inputs)
+    forgotten = forgotten_versions(journal, publisher)
     tables = published_tables()
     facts = {
         "source": ",".join(settings.source),
@@ -184,7 +187,24 @@ def publish(
             "database": dg.MetadataValue.path(publication.version.database),
             "tables": len(publication.version.rows),
             "dagster/row_count": sum(publication.version.rows.values()),
+            **({"forgotten": forgotten_in_words(forgotten)} if forgotten else {}),
         }
+    )
+
+
+def forgotten_versions(journal: Journal, publisher: Publisher) -> list[str]:
+    """Versions that runs published and of which `published` knows nothing any more, by day."""
+    known = {record["id"] for record in publisher.history()}
+    return sorted({run.version_id for run in journal.runs() if run.version_id} - known)
+
+
+def forgotten_in_words(versions: Sequence[str]) -> str:
+    """What is lost with them, and what to do."""
+    named = versions[0] if len(versions) == 1 else f"{versions[0]} to {versions[-1]}"
+    return (
+        f"{len(versions)} published before ({named}) are no longer in published/history.jsonl: "
+        "run_log and audit_log say nothing of them from now on. If that was not meant, put the "
+        "file back from a backup and run again; what was listed then is still in the lake"
     )
 
 

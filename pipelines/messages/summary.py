@@ -59,6 +59,7 @@ def print_summary(
     *,
     decision: str,
     known_effects: str,
+    forgotten: str | None,
     seconds: float,
 ) -> None:
     """Print what a version holds: rows, stages, lists, the model, and what was left out.
@@ -68,6 +69,7 @@ def print_summary(
         console: where to print.
         decision: why the model that is served is served, one sentence.
         known_effects: what is known of what acting does, and from whom, one sentence.
+        forgotten: which versions the history lost, one sentence; None: it is whole.
         seconds: how long the run took, wall clock.
     """
     console.print()
@@ -80,6 +82,8 @@ def print_summary(
         console.print(known_effects, soft_wrap=True, markup=False)
         console.print()
         _left_out(console, con)
+    if forgotten:
+        console.print(f"Warning: versions lost: {forgotten}", soft_wrap=True, markup=False)
     console.print()
     _where(console, version, seconds)
 
@@ -206,6 +210,7 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
             count(*) filter (where batch_as_of < (select max(as_of) from row_ledger))::bigint,
             string_agg(distinct code, ', ' order by code)
         from quarantine
+        where not is_mended
         group by table_name, rule
         order by 3 desc, 1, 2
         """
@@ -221,6 +226,9 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
             head.append(f"and by {more} more rules, see table quarantine")
         told = ", ".join(head)
         console.print(f"Quarantined: {_text(total)} rows{of_before}: {told}", markup=False)
+    mended = con.execute("select count(*)::bigint from quarantine where is_mended").fetchone()
+    if mended and mended[0]:
+        console.print(f"Quarantined before and mended since by a later row: {_text(mended[0])}")
     repeats = con.execute(
         """
         select table_name || ' ' || format('{:,}', sum(duplicate)::bigint)

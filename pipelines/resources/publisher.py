@@ -237,7 +237,9 @@ class Publisher:
     def history(self, *, before: date | None = None) -> list[dict[str, Any]]:
         """Facts of every version ever published, also of removed ones, by day.
 
-        Within a day they stand in the order in which they were built.
+        Within a day they stand in the order in which they were built. A version that is kept is
+        among them even if nobody wrote it down: a run may have been killed before it could, and
+        the file may have been lost.
 
         Of a table only rows and sha256 are kept.
 
@@ -245,7 +247,10 @@ class Publisher:
             before: only versions of earlier days, which is what a run may know: with its own day
                 in, publishing the same inputs again would see another history.
         """
-        by_id = {record["id"]: record for record in read_lines(self._history)}
+        by_id = {version.id: _remembered(version) for version in self.versions()}
+        for record in read_lines(self._history):
+            by_id.pop(record["id"], None)  # for the order in which they were written down
+            by_id[record["id"]] = record
         return [
             record
             for record in sorted(by_id.values(), key=lambda record: str(record["as_of"]))
@@ -292,11 +297,7 @@ class Publisher:
         recorded = {record["id"] for record in read_lines(self._history)}
         for version in self.versions():
             if version.id == built or version.id not in recorded:
-                tables = {
-                    name: {"rows": table["rows"], "sha256": table["sha256"]}
-                    for name, table in version.facts["tables"].items()
-                }
-                append_line(self._history, {**version.facts, "tables": tables})
+                append_line(self._history, _remembered(version))
 
     def _is_due(self, version: PublishedVersion) -> bool:
         current = self.current()
@@ -348,6 +349,15 @@ class Publisher:
                 f"{what}: {_reason(error)}; {standing}. Check free space and permissions of "
                 f"{self.root} and run again"
             ) from error
+
+
+def _remembered(version: PublishedVersion) -> dict[str, Any]:
+    """What the history keeps of a version."""
+    tables = {
+        name: {"rows": table["rows"], "sha256": table["sha256"]}
+        for name, table in version.facts["tables"].items()
+    }
+    return {**version.facts, "tables": tables}
 
 
 def _check_names(version_id: str, as_of: date, tables: Iterable[PublishedTable]) -> None:

@@ -242,6 +242,17 @@ class TestWhichVersionIsShown:
         assert told[0]["source"] == "sample"
         assert len(publisher.history()) == 5 > len(publisher.versions())
 
+    def test_without_its_file_the_history_still_knows_the_versions_that_are_kept(
+        self, publisher, make_warehouse
+    ):
+        for day in (1, 2, 3):
+            publish(publisher, make_warehouse("a"), date(2026, 1, day), "a")
+        told = publisher.history()[1:]
+        (publisher.root / "history.jsonl").unlink()
+        assert publisher.history() == told
+        publish(publisher, make_warehouse("a"), date(2026, 1, 4), "a")
+        assert publisher.history()[:2] == told
+
     def test_a_pointer_that_leads_elsewhere_is_told(self, publisher, make_warehouse, tmp_path):
         publish(publisher, make_warehouse("a"), MONDAY, "a")
         (publisher.root / "current").unlink()

@@ -32,7 +32,8 @@ create table model_evaluations (
 );
 create table model_alerts (alert varchar, subject varchar, message varchar);
 create table quarantine (
-    table_name varchar, rule varchar, batch_as_of date default date '2026-06-30', code varchar
+    table_name varchar, rule varchar, batch_as_of date default date '2026-06-30', code varchar,
+    is_mended boolean default false
 );
 create table row_ledger (as_of date, table_name varchar, duplicate bigint);
 insert into row_ledger values ('2026-06-29', 'orders', 0), ('2026-06-30', 'orders', 0);
@@ -67,7 +68,7 @@ def change(version: PublishedVersion, sql: str) -> None:
         con.execute(sql)
 
 
-def printed(version: PublishedVersion) -> str:
+def printed(version: PublishedVersion, *, forgotten: str | None = None) -> str:
     out = io.StringIO()
     console = Console(file=out, width=120, highlight=False)
     print_summary(
@@ -75,6 +76,7 @@ def printed(version: PublishedVersion) -> str:
         console,
         decision="[beats] recency by 0.02",
         known_effects="voucher [+1.2] points",
+        forgotten=forgotten,
         seconds=61.4,
     )
     return out.getvalue()
@@ -163,6 +165,25 @@ def test_quarantine_is_headed_by_the_rules_that_cost_most(version: PublishedVers
     head = ", ".join(f"orders rule_{n} {n}" for n in (10, 9, 8, 7))
     told = f"Quarantined: 55 rows: {head}, and by 6 more rules, see table quarantine"
     assert told in " ".join(printed(version).split())
+
+
+def test_what_a_later_row_mended_is_quarantined_no_more(version: PublishedVersion) -> None:
+    change(
+        version,
+        """
+        insert into quarantine (table_name, rule, is_mended) values
+            ('orders', 'late', true), ('orders', 'early', true), ('orders', 'late', false);
+        """,
+    )
+    told = printed(version)
+    assert "Quarantined: 1 rows: orders late 1\n" in told
+    assert "Quarantined before and mended since by a later row: 2\n" in told
+
+
+def test_versions_that_the_history_lost_are_a_warning(version: PublishedVersion) -> None:
+    assert "lost" not in printed(version)
+    told = printed(version, forgotten="2 [published] before are gone")
+    assert "Warning: versions lost: 2 [published] before are gone\n" in told
 
 
 def test_codes_that_nothing_knows_are_named(version: PublishedVersion) -> None:

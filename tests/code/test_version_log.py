@@ -9,6 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.defs.publish import forgotten_in_words, forgotten_versions
+from pipelines.resources.journal import Journal, append_line
+from pipelines.resources.lock import RunLock
+from pipelines.resources.publisher import Publisher
 from pipelines.resources.version_log import HASHED_COLUMNS, list_facts, write_logs
 from pipelines.resources.warehouse import Warehouse
 
@@ -105,3 +109,23 @@ def test_a_day_without_lists_has_an_empty_audit_log(warehouse: Warehouse) -> Non
     assert kinds["as_of_date"] == "DATE"
     assert kinds["listed_rows"] == "BIGINT"
     assert kinds["rows_sha256"] == "VARCHAR"
+
+
+def test_versions_that_runs_published_and_the_history_lost_are_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "runs", RunLock(tmp_path / "run.lock"))
+    publisher = Publisher(tmp_path / "published")
+    versions = [f"2026-01-0{day}-0123456789ab" for day in (1, 2, 3)]
+    for number, version in enumerate(versions):
+        journal.start(str(number), as_of=date(2026, 1, number + 1), source="files")
+        journal.finish(str(number), "succeeded", version_id=version)
+        append_line(publisher.root / "history.jsonl", {"id": version, "as_of": version[:10]})
+    journal.start("failed", as_of=date(2026, 1, 4), source="files")
+    journal.finish("failed", "failed", error="broken")
+    assert forgotten_versions(journal, publisher) == []
+    (publisher.root / "history.jsonl").unlink()
+    append_line(publisher.root / "history.jsonl", {"id": versions[1], "as_of": "2026-01-02"})
+    lost = forgotten_versions(journal, publisher)
+    assert lost == [versions[0], versions[2]]
+    assert forgotten_in_words(lost).startswith(
+        f"2 published before ({lost[0]} to {lost[1]}) are no"
+    )

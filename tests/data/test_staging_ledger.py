@@ -214,3 +214,27 @@ def deliver_files(company: Any, folder: Path, as_of: str) -> None:
         delivery = source.deliver(table, date.fromisoformat(as_of))
         lake.write(table, date.fromisoformat(as_of), [delivery])
     lake.accept(date.fromisoformat(as_of))
+
+
+def test_a_row_that_came_again_in_order_is_mended(new_company: Callable[..., Any]) -> None:
+    company = new_company()
+    fine = {"customer_id": "c", "ordered_at": "2024-03-01", "net_amount": "10"}
+    broken = fine | {"net_amount": "ten"}
+    first = [("mended", broken), ("still", broken), ("fine_before", fine), ("both", broken)]
+    then = [("mended", fine), ("fine_before", broken), ("both", fine | {"net_amount": "eleven"})]
+    for day, rows in (
+        ("2024-05-01", first),
+        ("2024-05-02", then),
+        ("2024-05-03", [("both", fine)]),
+    ):
+        company.deliver("orders", [{"order_id": key, **row} for key, row in rows], as_of=day)
+    assert company.rows(
+        "select row_key, batch_as_of::varchar, is_mended from quarantine order by all",
+        select="quarantine",
+    ) == [
+        ("both", "2024-05-01", True),
+        ("both", "2024-05-02", True),
+        ("fine_before", "2024-05-02", False),
+        ("mended", "2024-05-01", True),
+        ("still", "2024-05-01", False),
+    ]

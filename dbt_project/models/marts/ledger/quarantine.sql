@@ -40,6 +40,25 @@ unusable_rows as (
     from currency_without_rate
 ),
 
+-- the same row came once more, in a later delivery or further on in the same one, and could be used
+mended as (
+    {%- for table in tables %}
+    {%- set contract = table_contract(table) %}
+    select distinct
+        '{{ table }}' as table_name,
+        unusable._batch_id,
+        unusable._row
+    from checked_{{ table }} as unusable
+    inner join checked_{{ table }} as later
+        on
+            {#- while dbt only parses, and to the linter, the contract is not there yet #}
+            {{ same_row(contract, 'unusable', 'later') if contract.key else 'true' }}
+            and (unusable._batch < later._batch or (unusable._batch = later._batch and unusable._row < later._row))
+    where unusable._rule is not null and later._rule is null
+    {{- '\n\n    union all\n' if not loop.last }}
+    {%- endfor %}
+),
+
 listed_parts as (
     select
         batch_id,
@@ -87,10 +106,16 @@ final as (
         unusable_rows.rule,
         unusable_rows.reason,
         {{ shape_of('unusable_rows.value_at_fault') }} as value_shape,
-        codes.code
+        codes.code,
+        mended._row is not null as is_mended
     from unusable_rows
     inner join lake_batches
         on unusable_rows.table_name = lake_batches.table_name and unusable_rows._batch_id = lake_batches.batch_id
+    left join mended
+        on
+            unusable_rows.table_name = mended.table_name
+            and unusable_rows._batch_id = mended._batch_id
+            and unusable_rows._row = mended._row
     left join codes
         on
             unusable_rows.table_name = codes.table_name
