@@ -236,6 +236,8 @@ def create_views(
         side: `open` or `restricted`.
     """
     about, columns = _comments(connection)
+    # In one call: they are thousands, and each of its own costs a fifth more.
+    statements: list[str] = []
     for role in sorted({grant.role for grant in grants}):
         seen = {
             table: grant
@@ -245,11 +247,11 @@ def create_views(
         if not seen:
             continue
         schema = f"role_{role}"
-        connection.execute(f"create schema {schema}")
+        statements.append(f"create schema {schema}")
         for table, grant in seen.items():
             query = view_query(grant, table, tables[table])
             view = f"{schema}.{quoted(table)}"
-            connection.execute(f"create view {view} as {query}")
+            statements.append(f"create view {view} as {query}")
             masks = ", ".join(
                 f"{m.column} unless {m.unless}" if m.unless else m.column for m in grant.masks
             )
@@ -258,9 +260,12 @@ def create_views(
             told += f", of which {grant.only.column} is one of" if grant.only else ""
             told += f" {', '.join(grant.only.values)}" if grant.only else ""
             told += f", without {masks}" if masks else ""
-            connection.execute(f"comment on view {view} is {literal(told)}")
-            for column, text in columns.get(table, {}).items():
-                connection.execute(f"comment on column {view}.{quoted(column)} is {literal(text)}")
+            statements.append(f"comment on view {view} is {literal(told)}")
+            statements += (
+                f"comment on column {view}.{quoted(column)} is {literal(text)}"
+                for column, text in columns.get(table, {}).items()
+            )
+    connection.execute(";\n".join(statements))
 
 
 def _comments(
