@@ -1,6 +1,7 @@
 """From past campaigns to what acting on each customer is worth: which evidence, and how good it is.
 
-Frames in, frames out: the learner stands in `effect_model`, the value of policies in `policy`.
+Frames in, frames out: what plans assume stands in `plans`, by how much that is off in `factors`,
+the learner of individual effects in `effect_model`, the value of policies in `policy`.
 """
 
 from __future__ import annotations
@@ -10,26 +11,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from models.effects import policy
-from models.effects.effect_model import ASSUMPTION_DEVIATION, learn
+from models.effects.effect_model import learn
+from models.effects.factors import Factor, Factors, held_out_factor
+from models.effects.plans import ALL, TACTIC, assumed_rise, plan_of
 from models.effects.qini import held_out_qini
-from models.effects.trial import FOLDS, Prepared, Trial, Z, mean_with_interval
+from models.effects.trial import Prepared, Trial, mean_with_interval
 from models.frame.features import BoolArray, FloatArray, IntArray
 
 CUSTOMER: Final = "customer_id"
 KEYS: Final = (CUSTOMER, "snapshot_on", "campaign_id")
-TACTIC: Final = "tactic"
 WORTH: Final = "average_order_profit"
 # What a customer is known by; the other columns of the trial are its draw and its outcomes.
 DRAW: Final = ("purpose", TACTIC, "channel", "treated", "treated_share", "cost")
 OUTCOMES: Final = ("orders_after", "profit_after")
-# Probabilities are kept off 0 and 1, where odds have no end.
-LEAST_PROBABILITY: Final = 0.01
 DECIMALS: Final = 6
-ALL: Final = "all"
 MIN_ARM: Final = 30  # rows of either arm below which nothing is learnt
 EFFECT_COLUMNS: Final = (CUSTOMER, TACTIC, "effect_basis", "factor", "effect")
 EVIDENCE: Final = (
@@ -115,10 +113,10 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             {},
         )
 
-    plan = _plan_of(trials, trials[TACTIC].to_numpy(object), plans)
+    plan = plan_of(trials, trials[TACTIC].to_numpy(object), plans)
     kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64))
-    kept = kept.assuming(_assumed(plan, kept.mean, plans))
-    factors = _Factors.of(kept, plan, plans, np.ones(len(plan), bool))
+    kept = kept.assuming(assumed_rise(plan, kept.mean, plans))
+    factors = Factors.of(kept, plan, plans, np.ones(len(plan), bool))
     learnt = learn(kept)
     qini = held_out_qini(kept, learnt)
     if qini[1] > 0:
@@ -142,8 +140,8 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
     measured: dict[str, FloatArray] = {}
     for tactic in tactics:
         given = np.full(len(today), tactic, object)
-        own_plan = _plan_of(today, given, plans)
-        assumed = _assumed(own_plan, anyway, plans)
+        own_plan = plan_of(today, given, plans)
+        assumed = assumed_rise(own_plan, anyway, plans)
         factor_of[tactic] = np.ones(len(today))
         if basis == "average":
             factor_of[tactic] = factors.of_rows(own_plan, given)
@@ -160,7 +158,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
     # Each policy is judged by what the day would have used, learnt from the other folds.
     effect = {
         "individual": learnt.held_out,
-        "average": kept.trial.assumed * _held_out_factor(kept, plan, plans),
+        "average": kept.trial.assumed * held_out_factor(kept, plan, plans),
         "assumed": kept.trial.assumed,
     }[basis]
     values = _values(trials, kept, effect)
@@ -182,18 +180,18 @@ def _evidence(
     plans: pd.DataFrame,
     plan: IntArray | None,
     scores: FloatArray | None,
-    factors: _Factors | None,
+    factors: Factors | None,
 ) -> list[dict[str, Any]]:
     """Rows of `Effects.evidence`; without scores and factors nothing was learnt."""
     treated, customer = trials["treated"].to_numpy(bool), trials[CUSTOMER].to_numpy(object)
     given = trials[TACTIC].to_numpy(object)
-    own_plan = _plan_of(trials, given, plans) if plan is None else plan
+    own_plan = plan_of(trials, given, plans) if plan is None else plan
 
     def row(
         names: tuple[str, str, str],
         rows: BoolArray,
         assumed: float | None,
-        factor: _Factor | None,
+        factor: Factor | None,
     ) -> dict[str, Any]:
         seen = int(rows.sum())
         rise: tuple[float | None, ...] = (None, None, None)
@@ -282,131 +280,6 @@ def _prepared(trials: pd.DataFrame, outcome: FloatArray) -> Prepared:
             customer=trials[CUSTOMER].to_numpy(object),
         )
     )
-
-
-def _plan_of(frame: pd.DataFrame, tactic: npt.NDArray[np.object_], plans: pd.DataFrame) -> IntArray:
-    """Place in `plans` of the plan that is made of a tactic for each row; -1 where none is."""
-    keys = ["goal", "plan_for", TACTIC]
-    sought = pd.DataFrame(
-        {"goal": frame["goal"].to_numpy(), "plan_for": frame["sign_of"].to_numpy(), TACTIC: tactic}
-    )
-    places = plans[keys].assign(place=np.arange(len(plans))).drop_duplicates(keys)
-    found = sought.merge(places, on=keys, how="left")["place"]
-    return found.fillna(-1).to_numpy(np.int64)
-
-
-def _assumed(plan: IntArray, orders_anyway: FloatArray, plans: pd.DataFrame) -> FloatArray:
-    """The rise of the probability to order that each row's plan assumes; 0 where there is none.
-
-    save: so many of those who would not order are kept; win_back: the odds to order rise by so
-    much.
-    """
-    share = np.append(plans["assumed_effect"].to_numpy(np.float64), 0.0)[plan]
-    is_save = np.append((plans["goal"] == "save").to_numpy(bool), False)[plan]
-    p = np.clip(orders_anyway, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-    rise: FloatArray = np.where(is_save, (1 - p) * share, p * (1 + share) / (1 + p * share) - p)
-    return rise
-
-
-@dataclass(frozen=True)
-class _Factor:
-    """A measured effect as a multiple of the assumed one, drawn towards `centre`.
-
-    Least squares of the residual on assumed effect times contrast, each row weighed by its
-    variance; `weight` is that of the measurement against the centre.
-    """
-
-    value: float
-    lower: float
-    upper: float
-    weight: float
-
-    @classmethod
-    def of(cls, prepared: Prepared, rows: BoolArray, centre: float) -> _Factor:
-        assumed = prepared.trial.assumed[rows] * prepared.contrast[rows]
-        variance = prepared.variance[rows]
-        information = float((assumed**2 / variance).sum())
-        moment = float((assumed * prepared.residual[rows] / variance).sum())
-        own = 1 / ASSUMPTION_DEVIATION**2
-        value = (moment + own * centre) / (information + own)
-        margin = Z / float(np.sqrt(information + own))
-        # Whoever is harmed by acting is left alone; nobody is worth more for being harmed.
-        return cls(
-            max(value, 0.0), value - margin, value + margin, information / (information + own)
-        )
-
-    def to_json(self) -> dict[str, float]:
-        return {
-            "factor": self.value,
-            "lower": self.lower,
-            "upper": self.upper,
-            "weight": self.weight,
-        }
-
-
-@dataclass(frozen=True)
-class _Factors:
-    """Factors on the assumed effects: of all, of a tactic, of a plan; each drawn to the one above.
-
-    A tactic is not right or wrong as a whole: a voucher that keeps those who left for the price
-    does nothing for those of whom nothing is known, and a common factor would send it to both.
-    """
-
-    everything: _Factor
-    tactics: Mapping[str, _Factor]
-    plans: tuple[_Factor, ...]
-
-    @classmethod
-    def of(
-        cls, prepared: Prepared, plan: IntArray, plans: pd.DataFrame, rows: BoolArray
-    ) -> _Factors:
-        everything = _Factor.of(prepared, rows, 1.0)
-        tactics = {
-            tactic: _Factor.of(
-                prepared, rows & (prepared.trial.treatment == tactic), everything.value
-            )
-            for tactic in sorted(set(plans[TACTIC]))
-        }
-        return cls(
-            everything,
-            tactics,
-            tuple(
-                _Factor.of(prepared, rows & (plan == place), tactics[tactic].value)
-                for place, tactic in enumerate(plans[TACTIC])
-            ),
-        )
-
-    def of_rows(self, plan: IntArray, tactic: npt.NDArray[np.object_]) -> FloatArray:
-        """Factor of each row: of its plan, else of its tactic, else of all."""
-        of_plan = np.array([*(each.value for each in self.plans), np.nan])[plan]
-        of_tactic = np.array([self.tactics.get(str(t), self.everything).value for t in tactic])
-        return np.where(np.isnan(of_plan), of_tactic, of_plan)
-
-    @property
-    def most_weight(self) -> float:
-        """Weight of the measurement against the assumption where it weighs most."""
-        return max(each.weight for each in (self.everything, *self.tactics.values(), *self.plans))
-
-    def to_json(self, plans: pd.DataFrame) -> dict[str, Any]:
-        keys = plans[["goal", "plan_for", TACTIC]].itertuples(index=False)
-        return {
-            ALL: self.everything.to_json(),
-            "tactics": {name: each.to_json() for name, each in self.tactics.items()},
-            "plans": [
-                {"goal": goal, "plan_for": sign, TACTIC: tactic, **each.to_json()}
-                for (goal, sign, tactic), each in zip(keys, self.plans, strict=True)
-            ],
-        }
-
-
-def _held_out_factor(kept: Prepared, plan: IntArray, plans: pd.DataFrame) -> FloatArray:
-    """Factor on the assumed effect of each row, learnt from the other folds."""
-    factor = np.ones(len(plan))
-    for fold in range(FOLDS):
-        out = kept.folds == fold
-        others = _Factors.of(kept, plan, plans, ~out)
-        factor[out] = others.of_rows(plan[out], kept.trial.treatment[out])
-    return factor
 
 
 def _effects(

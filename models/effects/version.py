@@ -11,7 +11,8 @@ from typing import Any, Final
 import pandas as pd
 
 from models.effects.effect_model import ASSUMPTION_DEVIATION, WIDTHS
-from models.effects.treatment_effects import ALL, MIN_ARM, TACTIC, Effects
+from models.effects.plans import ALL, TACTIC
+from models.effects.treatment_effects import MIN_ARM, Effects
 from models.effects.trial import FOLDS
 from models.versions import forms
 from models.versions.card import CARD_PAGE, Card, Figure
