@@ -18,7 +18,7 @@ from models.forecasts import next_order, profit, returning
 from models.forecasts import training as forecast_training
 from models.forecasts.forecast import MODEL, Forecast, Snapshots
 from models.forecasts.training import Setting
-from models.frame.features import CUSTOMER, days
+from models.frame.features import CUSTOMER, FeatureMatrix, FloatArray, days
 
 MODULES: Final = (returning, next_order, profit)
 KINDS: Final = tuple(module.KIND for module in MODULES)
@@ -38,7 +38,7 @@ FIGURES: Final = {
         "next_order_days_10",
         "next_order_days_90",
     ),
-    profit.KIND: ("expected_profit_12m", "typical_profit_12m"),
+    profit.KIND: ("expected_profit_12m", "typical_profit_12m", "kept_profit_12m"),
 }
 COLUMNS: Final = (
     CUSTOMER,
@@ -84,35 +84,42 @@ def train(
     )
 
 
-def score(forecasts: Mapping[str, Forecast], frame: pd.DataFrame) -> pd.DataFrame:
+def score(
+    forecasts: Mapping[str, Forecast], frame: pd.DataFrame, *, horizon_days: int
+) -> pd.DataFrame:
     """The outlook of the customers of a frame.
 
     Args:
         forecasts: versions by kind; a kind that is not there leaves its columns empty.
         frame: purchase_features, outcomes left out.
+        horizon_days: days within which an order tells who was kept.
 
     Returns:
         One row per row of the frame, with the columns of `COLUMNS`: probabilities, days ahead,
         money in home currency; NaN where a version is a rule or has nothing to say. `order_*` and
-        `next_order_*` speak of orders within `order_within_days`.
+        `next_order_*` speak of orders within `order_within_days`. `kept_profit_12m` is by how much
+        who orders within the horizon is expected to earn more in 12 months than who does not.
 
     Raises:
         FrameError: when the frame does not have the features of a version.
     """
     starts = range(0, max(len(frame), 1), CHUNK_ROWS)
     return pd.concat(
-        [_score(forecasts, frame.iloc[at : at + CHUNK_ROWS]) for at in starts], ignore_index=True
+        [_score(forecasts, frame.iloc[at : at + CHUNK_ROWS], horizon_days) for at in starts],
+        ignore_index=True,
     )
 
 
-def _score(forecasts: Mapping[str, Forecast], frame: pd.DataFrame) -> pd.DataFrame:
+def _score(
+    forecasts: Mapping[str, Forecast], frame: pd.DataFrame, horizon_days: int
+) -> pd.DataFrame:
     text = pd.StringDtype(na_value=np.nan)
     scores: dict[str, object] = {CUSTOMER: frame[CUSTOMER].astype(text).array}
     for kind in KINDS:
         forecast = forecasts.get(kind)
         figures = pd.DataFrame(np.nan, index=range(len(frame)), columns=list(FIGURES[kind]))
         if forecast is not None:
-            figures = _figures(forecast, frame)
+            figures = _figures(forecast, frame, horizon_days)
         for name in FIGURES[kind]:
             scores[name] = figures[name].to_numpy()
         version = forecast.version if forecast else None
@@ -126,7 +133,7 @@ def _score(forecasts: Mapping[str, Forecast], frame: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(scores, columns=list(COLUMNS))
 
 
-def _figures(forecast: Forecast, frame: pd.DataFrame) -> pd.DataFrame:
+def _figures(forecast: Forecast, frame: pd.DataFrame, horizon_days: int) -> pd.DataFrame:
     matrix = forecast.schema.encode(frame)
     if forecast.kind == returning.KIND:
         snapshots = days(frame).to_numpy() if len(frame) else np.zeros(0, "datetime64[s]")
@@ -150,8 +157,28 @@ def _figures(forecast: Forecast, frame: pd.DataFrame) -> pd.DataFrame:
         {
             "expected_profit_12m": found["expected_profit"].round(CENTS),
             "typical_profit_12m": found["typical_profit"].round(CENTS),
+            "kept_profit_12m": np.round(_kept(forecast, matrix, found, horizon_days), CENTS),
         }
     )
+
+
+def _kept(
+    forecast: Forecast, matrix: FeatureMatrix, found: pd.DataFrame, horizon_days: int
+) -> FloatArray:
+    """The purchase model's profit of keeping, in the measure in which its profit was corrected.
+
+    Its own shares go together: that of who orders in time and the two profits are of one model.
+    Divided by another model's probability they err more (docs/adr/0021).
+    """
+    if forecast.view is None:
+        return np.full(len(matrix), np.nan)
+    corrected = found["expected_profit"].to_numpy(np.float64)
+    kept: FloatArray = (
+        forecast.view.profit_of_keeping(matrix, horizon_days, profit.YEAR_DAYS)
+        * corrected
+        / forecast.view.profit(matrix, profit.YEAR_DAYS)
+    )
+    return kept
 
 
 def made_of(forecast: Forecast) -> dict[str, tuple[str, ...]]:

@@ -26,6 +26,8 @@ VIEW = tuple(
 )
 # Below this a forecast is nothing, and its logarithm would outweigh all others (home currency).
 LEAST_PROFIT = 1e-3
+# Probability of an order below which it is the rounding of its complement.
+LEAST_IN_TIME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,26 @@ class PurchaseView:
         orders = self.purchases.expected_orders(*histories(matrix), horizon)
         expected: FloatArray = np.maximum(orders * self.order_profit(matrix), LEAST_PROFIT)
         return expected
+
+    def profit_of_keeping(
+        self, matrix: FeatureMatrix, order_days: float, horizon: float
+    ) -> FloatArray:
+        """How much more an order within `order_days` lets expect of the next `horizon` days.
+
+        That is what customers who order in time earn on average, less what they earn who do not,
+        and of whom some come back (home currency). The latter is the same history watched so much
+        longer, and what is left of the horizon; the former follows by total expectation, so that
+        the difference is (profit - profit of the silent) / P(an order in time).
+        """
+        days, recency, tenure = histories(matrix)
+        orders = self.purchases.expected_orders(days, recency, tenure, horizon)
+        orders_of_silent = self.purchases.expected_orders(
+            days, recency + order_days, tenure + order_days, horizon - order_days
+        )
+        in_time = 1 - self.purchases.probability_silent(days, recency, tenure, order_days)
+        more = (orders - orders_of_silent) / np.maximum(in_time, LEAST_IN_TIME)
+        kept: FloatArray = more * self.order_profit(matrix)
+        return kept
 
     def ordered_by(self, matrix: FeatureMatrix, days: FloatArray) -> FloatArray:
         """Probability of an order within each number of days: customers x days."""

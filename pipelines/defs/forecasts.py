@@ -165,7 +165,9 @@ def score_outlook(
     frame = warehouse.frame(
         "select * from purchase_features where snapshot_on = ? order by customer_id", [as_of]
     )
-    scores = outlook.score(versions, frame).assign(scored_on=as_of)
+    scores = outlook.score(versions, frame, horizon_days=horizon_days(warehouse)).assign(
+        scored_on=as_of
+    )
     lake.replace("outlook", as_of, pa.Table.from_pandas(scores, preserve_index=False))
     made_of = {
         column: origins

@@ -166,7 +166,7 @@ def test_the_interval_holds_four_orders_in_five(trained: outlook.Trained):
 def test_scores_are_complete_ordered_and_the_same_in_any_chunk(
     trained: outlook.Trained, today: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
-    scores = outlook.score(trained.forecasts, today)
+    scores = outlook.score(trained.forecasts, today, horizon_days=HORIZON)
 
     assert list(scores) == list(outlook.COLUMNS)
     churned = (today["stage"] == "churned").to_numpy()
@@ -178,9 +178,15 @@ def test_scores_are_complete_ordered_and_the_same_in_any_chunk(
     assert (named["next_order_days"] <= named["next_order_days_90"]).all()
     assert (named["next_order_days_10"] >= 1).all()
     assert scores["expected_profit_12m"].min() >= 0
+    assert ((scores["kept_profit_12m"] > 0) | (scores["expected_profit_12m"] < 0.01)).all()
+    # An order of whom none is expected says more of the 12 months than one that was due.
+    worth = scores["kept_profit_12m"] / scores["expected_profit_12m"]
+    assert worth[churned].median() > 2 * worth[~churned].median()
     monkeypatch.setattr(outlook, "CHUNK_ROWS", 400)
-    pd.testing.assert_frame_equal(outlook.score(trained.forecasts, today), scores)
-    assert outlook.score(trained.forecasts, today.iloc[:0]).empty
+    pd.testing.assert_frame_equal(
+        outlook.score(trained.forecasts, today, horizon_days=HORIZON), scores
+    )
+    assert outlook.score(trained.forecasts, today.iloc[:0], horizon_days=HORIZON).empty
 
 
 def test_the_same_data_give_the_same_bytes_and_the_store_gives_them_back(
@@ -197,7 +203,8 @@ def test_the_same_data_give_the_same_bytes_and_the_store_gives_them_back(
         assert isinstance(loaded, Forecast)
         assert loaded.version == forecast.version
         pd.testing.assert_frame_equal(
-            outlook.score({kind: loaded}, today), outlook.score({kind: forecast}, today)
+            outlook.score({kind: loaded}, today, horizon_days=HORIZON),
+            outlook.score({kind: forecast}, today, horizon_days=HORIZON),
         )
 
 
@@ -222,7 +229,7 @@ def test_too_little_data_gives_a_rule_that_says_so(frame: pd.DataFrame):
     assert {each.serves for each in trained.forecasts.values()} <= {"rule", "interval"}
     assert all("nothing was learnt" in each.card.decision for each in trained.forecasts.values())
     assert trained.evaluations.empty
-    scores = outlook.score(trained.forecasts, few.drop(columns=OUTCOMES))
+    scores = outlook.score(trained.forecasts, few.drop(columns=OUTCOMES), horizon_days=HORIZON)
     assert scores.drop(columns=CUSTOMER).isna().all(axis=None)
 
 
@@ -241,7 +248,7 @@ def test_profit_needs_no_past_window_where_the_purchase_model_can_be_fitted(
     loaded = store.load_champion(AS_OF).model
     assert isinstance(loaded, Forecast)
     now = short[short[SNAPSHOT] == pd.Timestamp(AS_OF)]
-    scores = outlook.score({"profit": loaded}, now.drop(columns=OUTCOMES))
+    scores = outlook.score({"profit": loaded}, now.drop(columns=OUTCOMES), horizon_days=HORIZON)
     view = forecast.view
     assert view is not None
     stated = view.profit(forecast.schema.encode(now.drop(columns=OUTCOMES)), 365)
@@ -348,7 +355,9 @@ def test_who_is_not_ordered_by_rows_is_refused_by_schema(
     trained: outlook.Trained, today: pd.DataFrame
 ):
     with pytest.raises(Exception, match="missing: median_gap_days"):
-        outlook.score(trained.forecasts, today.drop(columns="median_gap_days"))
+        outlook.score(
+            trained.forecasts, today.drop(columns="median_gap_days"), horizon_days=HORIZON
+        )
 
 
 def test_snapshots_keep_outcomes_out_of_the_features(frame: pd.DataFrame):

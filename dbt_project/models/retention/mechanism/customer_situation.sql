@@ -228,6 +228,7 @@ final as (
         scores.churn_probability,
         scores.expected_orders_12m,
         scores.expected_profit_12m,
+        scores.kept_profit_12m,
         return_chances.return_probability,
         return_chances.orders_12m_after_return as return_orders_12m,
         cast(

@@ -20,7 +20,8 @@ valued as (
         customer_value.average_order_profit,
         coalesce(scores.expected_orders_12m, cast(customer_value.orders_12m as double)) as orders_ahead,
         outlook.expected_profit_12m as forecast_profit_12m,
-        outlook.typical_profit_12m as forecast_typical_profit_12m
+        outlook.typical_profit_12m as forecast_typical_profit_12m,
+        outlook.kept_profit_12m as forecast_kept_profit_12m
     from scores
     inner join customer_value on scores.customer_id = customer_value.customer_id
     left join outlook on scores.customer_id = outlook.customer_id
@@ -48,6 +49,8 @@ final as (
             as expected_profit_12m,
         cast(forecast_typical_profit_12m as decimal(18, 2)) as typical_profit_12m,
         case when forecast_profit_12m is null then 'orders_and_average' else 'forecast' end as expected_profit_kind,
+        cast(coalesce(forecast_kept_profit_12m, forecast_profit_12m, orders_ahead * average_order_profit) as decimal(18, 2))
+            as kept_profit_12m,
         cast(
             churn_probability * coalesce(forecast_profit_12m, orders_ahead * average_order_profit) as decimal(18, 2)
         ) as profit_at_risk
