@@ -90,9 +90,8 @@ WEIGHTS = {"view": 0.25, MODEL: 0.5, "root": 0.25}
 LEVEL_SNAPSHOTS = 4
 MIN_LEVEL_SNAPSHOTS = 2
 PURPOSE = (
-    "What a customer will earn in the next 12 months. The expected profit is a mean: it adds up, "
-    "and is what acting is worth; the typical profit is what to expect of a single customer. Both "
-    "rank customers alike."
+    "What a customer will earn in the next 12 months. The expected profit is a mean, and adds up; "
+    "the typical profit is what to expect of a single customer. Both rank customers alike."
 )
 LIMITS = (
     "Profit of completed orders less what returns took back; without costs, a share of net amount.",
