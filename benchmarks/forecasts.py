@@ -47,7 +47,7 @@ THREADS = 2
 OURS, KNOWN = "expected_profit", "bg_nbd + gamma_gamma"
 # Days ahead that are looked back to.
 LOOKED_BACK = (365, 180)
-SHOWN = ("mae", "spearman", "total_ratio", "rmse")
+SHOWN = ("mae", "spearman", "poisson_deviance", "total_ratio", "rmse")
 
 
 def known_by(frame: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -157,7 +157,7 @@ def _beside(figures: Figures) -> dict[str, str]:
     """Both sides' figures and the gains, as text."""
     row = {
         metric: f"{figures.figures[OURS][metric]:.4g} / {figures.figures[KNOWN][metric]:.4g}"
-        for metric in SHOWN[:3]
+        for metric in SHOWN[:4]
     }
     for title, rival, metric in (
         ("mae better by", KNOWN, "mae"),
