@@ -47,10 +47,10 @@ def main() -> int:
     for home in asked.homes:
         warehouse = Warehouse(home / "warehouse.duckdb")
         frame, horizon = training_frame(warehouse), horizon_days(warehouse)
-        as_of = frame[SNAPSHOT].max().date()
+        [as_of] = warehouse.frame("select max(snapshot_on) as day from snapshots")["day"]
         for seed in range(1, asked.seeds + 1):
             result = training.train(
-                permuted(frame, seed), as_of=as_of, horizon_days=horizon, seed=SEED
+                permuted(frame, seed), as_of=as_of.date(), horizon_days=horizon, seed=SEED
             )
             figures = result.evaluations.set_index(["role", "metric"])["value"]
             if (CHALLENGER, "auc") not in figures:

@@ -126,16 +126,21 @@ def train(
 
 
 def training_frame(warehouse: Warehouse) -> "pd.DataFrame":
-    """Features of every month-end with what came after, of as many customers as are enough."""
+    """Features of every month-end with what came after, of as many customers as are enough.
+
+    Those of today stand among them, though nothing came after: who ordered since the last month-end
+    would else be seen as before that order, and who did not as silent ever since.
+    """
     from models.churn import training  # noqa: PLC0415
 
     return warehouse.frame(
         # A hash of who they are draws the customers: the same ones in every run.
         "with drawn as (select customer_id from (select distinct customer_id from"
-        " customer_labels) order by md5(customer_id), customer_id limit ?)"
-        " select features.*, labels.days_to_next_order, labels.days_observed"
+        " customer_features) order by md5(customer_id), customer_id limit ?)"
+        " select features.*, labels.days_to_next_order,"
+        " coalesce(labels.days_observed, 0) as days_observed"
         " from customer_features as features"
-        " inner join customer_labels as labels using (snapshot_on, customer_id)"
+        " left join customer_labels as labels using (snapshot_on, customer_id)"
         " semi join drawn using (customer_id)"
         " order by features.snapshot_on, features.customer_id",
         [training.ENOUGH_CUSTOMERS],
