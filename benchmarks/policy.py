@@ -508,7 +508,7 @@ def _print_choices(console: Console, measured: Totals, true: Totals) -> None:
 
 
 def _print_trials(console: Console, seeds: list[pd.DataFrame]) -> None:
-    console.print("\nOn the members of past campaigns (policy_value), per customer, mean of seeds")
+    console.print("\nOn the members of past campaigns (policy_value), per member, mean of seeds")
     together = pd.concat([each for each in seeds if len(each)] or [pd.DataFrame()])
     if together.empty:
         console.print("  too few drawn by lot")

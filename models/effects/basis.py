@@ -60,6 +60,15 @@ class Basis:
             *(f"{name} = {level}" for name, levels in self.levels.items() for level in levels),
         )
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The feature that each column is made of."""
+        return (
+            *(name for name, edges in self.edges.items() for _ in edges),
+            *self.edges,
+            *(name for name, levels in self.levels.items() for _ in levels),
+        )
+
     def columns(self, features: pd.DataFrame) -> FloatArray:
         """The 0/1 columns, shape (rows, names).
 

@@ -57,6 +57,34 @@ class EffectModel:
         layout = _Layout(columns.shape[1], self.treatments)
         return _applied(layout, self.coefficients, columns, treatment, assumed)
 
+    def drivers(
+        self,
+        features: pd.DataFrame,
+        treatment: npt.NDArray[np.object_],
+        assumed: FloatArray,
+    ) -> dict[str, float]:
+        """Share of the differences between rows that each feature makes up, largest first.
+
+        A feature makes up the standard deviation, over the rows, of its columns' part of the
+        effect; so do the assumption and the treatment itself.
+        """
+        columns = self.basis.columns(features)
+        layout, owner = _Layout(columns.shape[1], self.treatments), np.array(self.basis.features)
+        names = ("what is assumed", *dict.fromkeys(self.basis.features), "treatment")
+        entry_of = np.r_[["what is assumed"], owner, ["treatment"]]
+        entries = np.column_stack([assumed, columns, np.ones(len(columns))])
+        parts = np.zeros((len(columns), len(names)))
+        for each in set(treatment):
+            rows = treatment == each
+            weights = _weights(layout, self.coefficients, str(each))
+            for place, name in enumerate(names):
+                own = entry_of == name
+                parts[rows, place] = entries[np.ix_(rows, own)] @ weights[own]
+        spread = parts.std(axis=0)
+        shares = spread / (spread.sum() or 1.0)
+        order = np.argsort(-shares, kind="stable")
+        return {names[place]: float(shares[place]) for place in order if shares[place] > 0}
+
     def to_json(self) -> dict[str, Any]:
         """The model as it is stored: names and numbers."""
         return {
@@ -128,10 +156,16 @@ def _applied(
     effect = np.zeros(len(columns))
     for each in set(treatment):
         rows = treatment == each
-        places, entry = layout.places(str(each))
-        weights = np.bincount(entry, weights=coefficients[places], minlength=entries.shape[1])
-        effect[rows] = entries[rows] @ weights
+        effect[rows] = entries[rows] @ _weights(layout, coefficients, str(each))
     return effect
+
+
+def _weights(layout: _Layout, coefficients: FloatArray, treatment: str) -> FloatArray:
+    """Weight of each entry of (assumed, columns, 1) under a treatment."""
+    places, entry = layout.places(treatment)
+    weights = np.zeros(layout.columns + 2)
+    np.add.at(weights, entry, coefficients[places])
+    return weights
 
 
 def _moments(

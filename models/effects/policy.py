@@ -1,8 +1,9 @@
 """What a way of choosing whom to treat is worth, measured on customers whose arm chance decided.
 
 Doubly robust: a policy's value is the mean over all rows of what it gives each row times the row's
-score (trial.Prepared.scores). Policies are compared at an equal budget, and rank by predictions
-that did not see the rows they rank (held out), so that none is praised for what it knew by heart.
+score (trial.Prepared.scores). Policies rank by predictions that did not see the rows they rank
+(held out), so that none is praised for what it knew by heart. They are compared at equal spending:
+who chooses by expected profit stops where nothing more pays, and the others spend what that cost.
 """
 
 from __future__ import annotations
@@ -16,11 +17,20 @@ import pandas as pd
 from models.effects.trial import Prepared, mean_with_interval
 from models.frame.features import FloatArray
 
-# Part of what treating everybody would cost that the policies may spend, each the same.
+# Part of what treating everybody would cost that the policies may spend at most.
 BUDGET_SHARE: Final = 0.2
 # Part of the average below which no customer's order is taken as his measure.
 LEAST_MEASURE: Final = 0.05
-COLUMNS: Final = ("policy", "value", "lower", "upper", "treated_share", "cost", "customers")
+COLUMNS: Final = (
+    "policy",
+    "value",
+    "lower",
+    "upper",
+    "treated_share",
+    "cost",
+    "customers",
+    "members",
+)
 
 
 def within_budget(priority: FloatArray, cost: FloatArray, budget: float) -> FloatArray:
@@ -33,6 +43,33 @@ def within_budget(priority: FloatArray, cost: FloatArray, budget: float) -> Floa
     chosen = np.zeros(len(priority))
     chosen[order[np.cumsum(cost[order]) <= budget]] = 1
     return chosen
+
+
+def at_equal_spending(
+    gain: FloatArray, risk: FloatArray, cost: FloatArray
+) -> dict[str, FloatArray]:
+    """Probability with which each policy treats each row; those that choose spend the same.
+
+    By churn risk up to one row's cost less; at random on average over all draws. Where nothing
+    costs anything, chance treats as many.
+
+    Args:
+        gain: expected of treating each row, before its cost.
+        risk: what the choice by churn risk ranks by.
+        cost: of treating each row, in the unit of the gain.
+    """
+    ours = within_budget(priority_of(gain, cost), cost, BUDGET_SHARE * float(cost.sum()))
+    # By the same sum as within_budget, so that rounding excludes nobody.
+    spent = float(np.cumsum(ours * cost)[-1])
+    total = float(np.cumsum(cost)[-1])
+    n = len(cost)
+    return {
+        "expected_profit": ours,
+        "churn_risk": within_budget(risk * (spent > 0 or total == 0), cost, spent),
+        "random": np.full(n, spent / total if total > 0 else ours.mean()),
+        "everybody": np.ones(n),
+        "nobody": np.zeros(n),
+    }
 
 
 def priority_of(gain: FloatArray, cost: FloatArray) -> FloatArray:
@@ -63,7 +100,7 @@ def policy_values(
     measure: FloatArray,
     cost: FloatArray,
 ) -> pd.DataFrame:
-    """Value of each policy per customer of the trial, nobody treated being 0.
+    """Value of each policy per row of the trial, nobody treated being 0.
 
     Args:
         outcome: the trial with what is to be raised as outcome, each row in its own measure.
@@ -73,11 +110,14 @@ def policy_values(
         cost: of treating each row, in the measure's unit.
 
     Returns:
-        One row per policy with the columns of `COLUMNS`; `cost` is per customer, too.
+        One row per policy with the columns of `COLUMNS`; value and cost are per row. `members`
+        counts the rows, `customers` who stands behind them.
     """
     score = measure * outcome.scores(effect) - cost
+    customers = len(set(outcome.trial.customer))
     rows = []
     for policy, share in given.items():
         value, lower, upper = mean_with_interval(share * score, outcome.trial.customer)
-        rows.append((policy, value, lower, upper, share.mean(), (share * cost).mean(), len(score)))
+        spent = (share * cost).mean()
+        rows.append((policy, value, lower, upper, share.mean(), spent, customers, len(score)))
     return pd.DataFrame(rows, columns=list(COLUMNS))

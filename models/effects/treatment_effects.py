@@ -1,7 +1,8 @@
 """From past campaigns to what acting on each customer is worth: which evidence, and how good it is.
 
 Frames in, frames out: what plans assume stands in `plans`, by how much that is off in `factors`,
-the learner of individual effects in `effect_model`, the value of policies in `policy`.
+the learner of individual effects in `effect_model`, the value of policies in `policy`, and what is
+told of all this in `evidence`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import pandas as pd
 
 from models.effects import policy
 from models.effects.effect_model import learn
-from models.effects.factors import Factor, Factors, held_out_factor
-from models.effects.plans import ALL, TACTIC, assumed_rise, plan_of
-from models.effects.qini import held_out_qini
+from models.effects.evidence import MIN_ARM, Estimates, evidence, told
+from models.effects.factors import Factors, held_out_factor
+from models.effects.plans import TACTIC, assumed_rise, plan_of
+from models.effects.qini import held_out_curve, held_out_qini
 from models.effects.trial import Prepared, Trial, mean_with_interval
-from models.frame.features import BoolArray, FloatArray, IntArray
+from models.frame.features import FloatArray
 
 CUSTOMER: Final = "customer_id"
 KEYS: Final = (CUSTOMER, "snapshot_on", "campaign_id")
@@ -28,12 +30,7 @@ WORTH: Final = "average_order_profit"
 DRAW: Final = ("purpose", TACTIC, "channel", "treated", "treated_share", "cost")
 OUTCOMES: Final = ("orders_after", "profit_after")
 DECIMALS: Final = 6
-MIN_ARM: Final = 30  # rows of either arm below which nothing is learnt
 EFFECT_COLUMNS: Final = (CUSTOMER, TACTIC, "effect_basis", "factor", "effect")
-EVIDENCE: Final = (
-    TACTIC, "goal", "plan_for", "treated", "held_out", "rise", "rise_lower", "rise_upper",
-    "assumed_effect", "factor", "factor_lower", "factor_upper",
-)  # fmt: skip
 VALUE_COLUMNS: Final = ("outcome", *policy.COLUMNS)
 
 
@@ -49,12 +46,13 @@ class Effects:
             window, 0-1) where it was measured, of customers like this one or of his plan.
         rises: one row per customer and tactic: rise of the probability to order (`rise`) as the
             signs of the day let expect it, and that probability without acting (`orders_anyway`).
-        values: one row per outcome and policy: value per customer of the trials (`kept`:
-            customers who order because of it; `profit`: home currency, costs taken off).
-        evidence: one row per tactic, then one per plan (`EVIDENCE`): customers of past campaigns,
-            treated and held out; how much more of the treated ordered (0-1) with its 95% interval;
-            the multiple of the assumed effect that is used where effects are average, with its.
+        values: one row per outcome and policy: value per row of the trials (`kept`: customers who
+            order because of it; `profit`: home currency, costs taken off).
+        evidence: what is known of each tactic and plan (evidence.COLUMNS).
         figures: what the decision rests on, by name, each with its 95% interval.
+        curve: of the held-out ranking (qini.held_out_curve).
+        drivers: share of the differences between customers that each feature makes up, largest
+            first; empty where lists do not tell customers apart by it.
         numbers: what was learnt, JSON: factors, and the individual model.
     """
 
@@ -65,22 +63,23 @@ class Effects:
     values: pd.DataFrame
     evidence: Sequence[Mapping[str, Any]]
     figures: Mapping[str, tuple[float, float, float]]
+    curve: pd.DataFrame
+    drivers: Mapping[str, float]
     numbers: Mapping[str, Any]
 
     @property
     def known(self) -> str:
         """What is known of each tactic and from whom, in a sentence a person can read."""
-        tactics = [row for row in self.evidence if row["plan_for"] == ALL]
-        if not any(row["treated"] for row in tactics):
+        if not any(row["treated"] for row in self.evidence):
             return (
                 "No past campaign drew a control group: what acting does rests on the assumptions "
                 "that the seed plan_by_reason states."
             )
-        counted = self.effects.groupby(TACTIC)["effect"].mean()
         return (
             f"What acting does to the share that orders (lists rank by {self.basis} effects): "
-            + "; ".join(_told(row, counted.get(row[TACTIC], np.nan)) for row in tactics)
-            + "."
+            f"{told(self.evidence, self.basis)}. What lists count on starts from what "
+            "plan_by_reason assumes and goes as far towards what was measured as the number of "
+            "those drawn by lot allows."
         )
 
 
@@ -94,12 +93,14 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         plans: goal, plan_for, tactic, assumed_effect: what a plan is assumed to do, to whom.
     """
     tactics = sorted(set(plans[TACTIC].dropna()))
+    plan = plan_of(trials, trials[TACTIC].to_numpy(object), plans)
+    drawn = f"{len(trials):,} draws by lot of {trials[CUSTOMER].nunique():,} customers"
     smaller_arm = int(min(trials["treated"].sum(), (~trials["treated"].astype(bool)).sum()))
     if smaller_arm < MIN_ARM:
         decision = (
-            f"The assumed effects are used: past campaigns drew {len(trials):,} customers with a "
-            f"control group, {smaller_arm} of them in the smaller arm, and {MIN_ARM} in "
-            "each are needed to learn anything."
+            f"The assumed effects are used: past campaigns with a control group made {drawn}, "
+            f"{smaller_arm} of them into the smaller arm, and {MIN_ARM} in each are needed to "
+            "learn anything."
         )
         nothing = pd.DataFrame(columns=list(VALUE_COLUMNS))
         return Effects(
@@ -108,12 +109,13 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             _effects(today, "assumed", {tactic: np.ones(len(today)) for tactic in tactics}, {}),
             pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
             nothing,
-            _evidence(trials, plans, None, None, None),
+            evidence(trials, plan, plans, None),
+            {},
+            pd.DataFrame(),
             {},
             {},
         )
 
-    plan = plan_of(trials, trials[TACTIC].to_numpy(object), plans)
     kept = _prepared(trials, (trials["orders_after"] > 0).to_numpy().astype(np.float64))
     kept = kept.assuming(assumed_rise(plan, kept.mean, plans))
     factors = Factors.of(kept, plan, plans, np.ones(len(plan), bool))
@@ -132,21 +134,21 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         basis, why = "assumed", "the trials are too small to weigh more than the assumption"
     decision = (
         f"{basis.capitalize()} effects are used: {why} (Qini of the held-out ranking {qini[0]:.4f},"
-        f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {len(trials):,} customers drawn by lot)."
+        f" 95% from {qini[1]:.4f} to {qini[2]:.4f}; {drawn})."
     )
     anyway = kept.mean_model.of(today)
     rises: dict[str, FloatArray] = {}
     factor_of: dict[str, FloatArray] = {}
     measured: dict[str, FloatArray] = {}
     for tactic in tactics:
-        given = np.full(len(today), tactic, object)
-        own_plan = plan_of(today, given, plans)
+        everybody = np.full(len(today), tactic, object)
+        own_plan = plan_of(today, everybody, plans)
         assumed = assumed_rise(own_plan, anyway, plans)
         factor_of[tactic] = np.ones(len(today))
         if basis == "average":
-            factor_of[tactic] = factors.of_rows(own_plan, given)
+            factor_of[tactic] = factors.of_rows(own_plan, everybody)
         rises[tactic] = (
-            learnt.model.effect(today, given, assumed)
+            learnt.model.effect(today, everybody, assumed)
             if basis == "individual"
             else assumed * factor_of[tactic]
         )
@@ -163,88 +165,23 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
     }[basis]
     values = _values(trials, kept, effect)
     scores = kept.scores(learnt.held_out)
+    given, assumed = trials[TACTIC].to_numpy(object), kept.trial.assumed
+    counted_on = {
+        "individual": learnt.model.effect(trials, given, assumed),
+        "average": assumed * factors.of_rows(plan, given),
+        "assumed": assumed,
+    }[basis]
     return Effects(
         basis,
         decision,
         _effects(today, basis, factor_of, measured),
         _long(today, anyway, rises),
         values,
-        _evidence(trials, plans, plan, scores, factors),
+        evidence(trials, plan, plans, Estimates(scores, assumed, counted_on, factors)),
         {"qini": qini, "average_rise": mean_with_interval(scores, kept.trial.customer)},
+        held_out_curve(kept, learnt),
+        learnt.model.drivers(trials, given, assumed) if basis == "individual" else {},
         {"factors": factors.to_json(plans), "individual": learnt.model.to_json()},
-    )
-
-
-def _evidence(
-    trials: pd.DataFrame,
-    plans: pd.DataFrame,
-    plan: IntArray | None,
-    scores: FloatArray | None,
-    factors: Factors | None,
-) -> list[dict[str, Any]]:
-    """Rows of `Effects.evidence`; without scores and factors nothing was learnt."""
-    treated, customer = trials["treated"].to_numpy(bool), trials[CUSTOMER].to_numpy(object)
-    given = trials[TACTIC].to_numpy(object)
-    own_plan = plan_of(trials, given, plans) if plan is None else plan
-
-    def row(
-        names: tuple[str, str, str],
-        rows: BoolArray,
-        assumed: float | None,
-        factor: Factor | None,
-    ) -> dict[str, Any]:
-        seen = int(rows.sum())
-        rise: tuple[float | None, ...] = (None, None, None)
-        if scores is not None and min(seen, treated[rows].sum(), (~treated[rows]).sum()) > 0:
-            rise = mean_with_interval(scores[rows], customer[rows])
-        used = (factor.value, factor.lower, factor.upper) if factor else (1.0, None, None)
-        held_out = int((~treated[rows]).sum())
-        figures = (
-            None if each is None else round(float(each), DECIMALS)
-            for each in (*rise, assumed, *used)
-        )
-        return dict(zip(EVIDENCE, (*names, seen - held_out, held_out, *figures), strict=True))
-
-    return [
-        *(
-            row(
-                (tactic, ALL, ALL),
-                given == tactic,
-                None,
-                factors.tactics[tactic] if factors else None,
-            )
-            for tactic in sorted(set(plans[TACTIC]))
-        ),
-        *(
-            row(
-                (each[TACTIC], each["goal"], each["plan_for"]),
-                own_plan == place,
-                each["assumed_effect"],
-                factors.plans[place] if factors else None,
-            )
-            for place, each in enumerate(plans.to_dict("records"))
-        ),
-    ]
-
-
-def _told(row: Mapping[str, Any], counted: float) -> str:
-    """A tactic's figures in words.
-
-    Args:
-        row: of `Effects.evidence`.
-        counted: rise that lists count on, mean of the day's customers; NaN: the assumption.
-    """
-    if not row["treated"] or not row["held_out"]:
-        return f"{row[TACTIC]} is assumed, for want of a control group"
-    who = f"{row['treated']:,} treated, {row['held_out']:,} held out"
-    if row["rise"] is None:
-        return f"{row[TACTIC]} is assumed, for want of more ({who})"
-    rise, lower, upper = (100 * row[name] for name in ("rise", "rise_lower", "rise_upper"))
-    unclear = ", not told apart from 0" if lower <= 0 <= upper else ""
-    lists = "what is assumed" if np.isnan(counted) else f"{100 * counted:+.1f} on average"
-    return (
-        f"{row[TACTIC]} measured {rise:+.1f} points ({lower:+.1f} to {upper:+.1f}{unclear}; {who}),"
-        f" lists count on {lists}"
     )
 
 
@@ -317,17 +254,7 @@ def _values(trials: pd.DataFrame, kept: Prepared, effect: FloatArray) -> pd.Data
         .to_numpy(np.float64)
     )
     n = len(trials)
-    budget = policy.BUDGET_SHARE * unit.sum()
-    given = {
-        "expected_profit": policy.within_budget(
-            policy.priority_of(effect * worth, unit), unit, budget
-        ),
-        "churn_risk": policy.within_budget(1 - kept.mean, unit, budget),
-        # What chance would have chosen, on average over all its draws.
-        "random": np.full(n, policy.BUDGET_SHARE),
-        "everybody": np.ones(n),
-        "nobody": np.zeros(n),
-    }
+    given = policy.at_equal_spending(effect * worth, 1 - kept.mean, unit)
     measure = policy.own_measure(worth)
     profit = _prepared(trials, trials["profit_after"].to_numpy(np.float64) / measure)
     nothing, one = np.zeros(n), np.ones(n)

@@ -196,13 +196,19 @@ class Prepared:
 
 
 def mean_with_interval(
-    values: FloatArray, customer: npt.NDArray[np.object_]
+    values: FloatArray, customer: npt.NDArray[np.object_], quantile: float = Z
 ) -> tuple[float, float, float]:
-    """Mean of the values and its 95% interval, rows of one customer taken together."""
+    """Mean of the values and its interval, rows of one customer taken together.
+
+    Args:
+        values: one per row.
+        customer: of each row.
+        quantile: of the normal distribution, half the interval's width in standard errors.
+    """
     n = len(values)
     if n == 0:
         return float("nan"), float("nan"), float("nan")
     mean = float(values.mean())
     sums = np.bincount(pd.factorize(customer)[0], weights=values - mean)
     deviation = float(np.sqrt((sums**2).sum())) / n
-    return mean, mean - Z * deviation, mean + Z * deviation
+    return mean, mean - quantile * deviation, mean + quantile * deviation

@@ -11,13 +11,15 @@ from typing import Any, Final
 import pandas as pd
 
 from models.effects.effect_model import ASSUMPTION_DEVIATION, WIDTHS
-from models.effects.plans import ALL, TACTIC
-from models.effects.treatment_effects import MIN_ARM, Effects
+from models.effects.evidence import FALSE_ALARM, MIN_ARM, TOO_FEW, failures, is_plan
+from models.effects.treatment_effects import CUSTOMER, Effects
 from models.effects.trial import FOLDS
 from models.versions import forms
 from models.versions.card import CARD_PAGE, Card, Figure
+from models.versions.plots import Plot, lines_of
 from models.versions.version import CARD_FILE, Version, canonical_json, libraries
 
+PLOT_DECIMALS: Final = 3
 TITLE: Final = "What acting does"
 PURPOSE: Final = (
     "By how much a tactic raises the probability that a customer orders within the window, learnt "
@@ -28,7 +30,7 @@ LIMITS: Final = (
     "Learnt from the customers whom past campaigns were open to; of others it is carried over.",
     "What is raised is the order within the window; whoever orders later than that is not counted.",
     "Only control groups of campaigns teach; those of the lists are judged in list_effect.",
-    "A tactic without a campaign rests on the assumption of the seed plan_by_reason.",
+    "A tactic without a campaign rests on the seed plan_by_reason and on what the others showed.",
 )
 
 
@@ -96,29 +98,39 @@ def version_of_effects(
     first, last = (None, None) if days.empty else (str(days.min().date()), str(days.max().date()))
     metrics: dict[str, dict[str, Figure]] = {
         str(policy): {
-            f"{each['outcome']}_per_customer": (each["value"], each["lower"], each["upper"])
+            f"{each['outcome']}_per_member": (each["value"], each["lower"], each["upper"])
             for each in rows.to_dict("records")
         }
         for policy, rows in found.values.groupby("policy", sort=False)
     }
+    plans = [row for row in found.evidence if is_plan(row)]
+    too_few = [row for row in plans if row["against_assumed"] == TOO_FEW]
     card = Card(
         title=TITLE,
         purpose=PURPOSE,
         decision=f"{found.decision} {found.known}",
         windows={
             "campaigns": int(trials["campaign_id"].nunique()),
-            "customers_drawn_by_lot": len(trials),
+            "draws_by_lot": len(trials),
+            "customers_drawn": int(trials[CUSTOMER].nunique()),
             "first_campaign_after": first,
             "last_campaign_after": last,
         },
         metrics=metrics,
         served_role="expected_profit" if metrics else None,
         by_segment=found.evidence,
-        failures=[_failure(row) for row in found.evidence if _is_overrated(row)],
-        limits=LIMITS,
+        plots=_plots(found),
+        drivers=found.drivers,
+        failures=failures(found.evidence),
+        limits=(
+            *LIMITS,
+            f"{len(too_few)} of {len(plans)} plans have fewer than {MIN_ARM} treated or held out "
+            "by lot: counts alone are told of them.",
+        ),
         parameters={
             "folds": FOLDS,
             "smallest_arm": MIN_ARM,
+            "false_alarm_over_all_plans": FALSE_ALARM,
             "assumption_may_be_off_by": ASSUMPTION_DEVIATION,
             "widths_tried": list(WIDTHS),
             "threads": threads,
@@ -132,14 +144,39 @@ def version_of_effects(
     return EffectVersion(as_of, found.basis, found.numbers, threads, card)
 
 
-def _is_overrated(row: Mapping[str, Any]) -> bool:
-    """Whether a plan surely does less than is assumed of it."""
-    return row["plan_for"] != ALL and row["factor_upper"] is not None and row["factor_upper"] < 1
-
-
-def _failure(row: Mapping[str, Any]) -> str:
-    return (
-        f"{row[TACTIC]} to {row['goal']} for {row['plan_for']}: the seed plan_by_reason assumes "
-        f"more than it does; measured, {row['factor']:.2g} times that "
-        f"({row['factor_lower']:.2g} to {row['factor_upper']:.2g})"
+def _plots(found: Effects) -> list[Plot]:
+    """What plans assume against what was measured, and the Qini curve; none without a trial."""
+    plans = sorted(
+        (row for row in found.evidence if is_plan(row) and row["rise"] is not None),
+        key=lambda row: float(row["assumed_rise"]),
     )
+    plots = []
+    if plans:
+        points = {
+            name: [round(100 * row[name], PLOT_DECIMALS) for row in plans]
+            for name in ("assumed_rise", "rise", "rise_lower", "rise_upper", "lists_count_on")
+        }
+        x = points["assumed_rise"]
+        plots.append(
+            Plot(
+                "Plans: measured against assumed",
+                "Rise of the share that orders, as assumed (points)",
+                "Rise (points), with its 95% interval",
+                {
+                    "measured": (x, points["rise"]),
+                    "lists count on": (x, points["lists_count_on"]),
+                    "as assumed": (x, x),
+                },
+                intervals={"measured": (points["rise_lower"], points["rise_upper"])},
+            )
+        )
+    if not found.curve.empty:
+        plots.append(
+            Plot(
+                "Customers who order because of it",
+                "Share of campaign members treated",
+                "Customers won, per member",
+                lines_of(found.curve, "share", "gained"),
+            )
+        )
+    return plots

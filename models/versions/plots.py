@@ -6,7 +6,7 @@ matplotlib is imported only when one is drawn.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, TypeAlias
 
@@ -33,6 +33,8 @@ class Plot:
         y_label: of the vertical axis, with its unit.
         lines: by name, the points from left to right: x (numbers, or names of equal distance) and
             y (None: no point).
+        intervals: by name of a line, lower and upper end at each of its points, which then are
+            drawn without a line between them.
         diagonal: what the diagonal of the unit square means; None: no diagonal, axes as wide as
             the points.
     """
@@ -42,6 +44,7 @@ class Plot:
     y_label: str
     lines: Mapping[str, Line]
     diagonal: str | None = None
+    intervals: Mapping[str, tuple[Sequence[float], Sequence[float]]] = field(default_factory=dict)
 
     def png(self) -> bytes:
         """The plot as PNG; equal plots give equal bytes."""
@@ -69,7 +72,11 @@ class Plot:
             marker = "." if len(x) < MARKED else None
             width = 2.5 if name in BOLD else 1.2
             points = [float("nan") if value is None else value for value in y]
-            axes.plot(list(x), points, label=name, linewidth=width, marker=marker)
+            if name in self.intervals:
+                (drawn,) = axes.plot(list(x), points, label=name, linestyle="none", marker="o")
+                axes.vlines(list(x), *map(list, self.intervals[name]), color=drawn.get_color())
+            else:
+                axes.plot(list(x), points, label=name, linewidth=width, marker=marker)
         if any(isinstance(value, str) for x, _ in self.lines.values() for value in x):
             axes.tick_params(axis="x", labelrotation=30)
         axes.legend(frameon=False, fontsize="small")
@@ -83,13 +90,23 @@ class Plot:
             "y_label": self.y_label,
             "lines": {name: [list(x), list(y)] for name, (x, y) in self.lines.items()},
             "diagonal": self.diagonal,
+            "intervals": {name: list(map(list, ends)) for name, ends in self.intervals.items()},
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Plot:
         """Read a plot back."""
         lines = {name: (points[0], points[1]) for name, points in stored["lines"].items()}
-        return cls(stored["title"], stored["x_label"], stored["y_label"], lines, stored["diagonal"])
+        # Cards of earlier releases have none.
+        intervals = {name: (e[0], e[1]) for name, e in stored.get("intervals", {}).items()}
+        return cls(
+            stored["title"],
+            stored["x_label"],
+            stored["y_label"],
+            lines,
+            stored["diagonal"],
+            intervals,
+        )
 
 
 def calibration(

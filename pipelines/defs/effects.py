@@ -48,6 +48,7 @@ VALUE_TYPES = pa.schema(
         ("policy", pa.string()),
         *((name, pa.float64()) for name in ("value", "lower", "upper", "treated_share", "cost")),
         ("customers", pa.int64()),
+        ("members", pa.int64()),
     ]
 )
 

@@ -119,6 +119,23 @@ def test_the_dearest_returns_come_first_until_the_budget_is_used_up() -> None:
     assert policy.within_budget(policy.priority_of(gain, cost), cost, 99.0).tolist() == [1, 1, 1, 0]
 
 
+def test_where_little_pays_all_spend_that_little() -> None:
+    gain, risk = np.array([5.0, 0.0, 0.0, 0.5]), np.array([0.1, 0.9, 0.8, 0.7])
+    given = policy.at_equal_spending(np.tile(gain, 5), np.tile(risk, 5), np.ones(20))
+    # A fifth would pay for four, and five would pay: the budget binds.
+    for each in ("expected_profit", "churn_risk", "random"):
+        assert abs(given[each].sum() - 4) < 1e-9
+    gain = np.array([5.0, 2.0, *[0.5] * 18])
+    given = policy.at_equal_spending(gain, np.arange(20.0), np.ones(20))
+    assert given["expected_profit"].tolist() == [1, 1, *[0] * 18]
+    assert given["churn_risk"].tolist() == [*[0] * 18, 1, 1]
+    assert np.allclose(given["random"], 0.1)
+    # Nothing pays: nothing is spent; nothing costs: as many are treated.
+    assert not policy.at_equal_spending(gain * 0, np.arange(20.0), np.ones(20))["churn_risk"].any()
+    free = policy.at_equal_spending(gain, np.arange(20.0), np.zeros(20))
+    assert abs(free["random"].sum() - free["expected_profit"].sum()) < 1e-9
+
+
 def test_a_policy_is_worth_what_it_gives_to_whom_it_gains(differing: Prepared) -> None:
     held_out = learn(differing).held_out
     own = (differing.trial.features["kind"] == "own").to_numpy(float)

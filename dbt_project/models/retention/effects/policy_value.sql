@@ -12,7 +12,8 @@ final as (
         upper,
         treated_share,
         cost,
-        customers
+        customers,
+        members
     from values_of_policies
 )
 
