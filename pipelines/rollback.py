@@ -1,8 +1,11 @@
-"""Readers get an older version again: `python -m pipelines.rollback [VERSION | --model WHY]`.
+"""Readers get an older version again.
+
+    python -m pipelines.rollback [VERSION | --model WHY [--kind KIND]]
 
 Without an argument it lists what is kept. A version of the tables is shown by one swap of the link;
-a run of its day or a later one shows its own again. `--model` takes back the churn model that was
-promoted last, for good, and says why; the lists change with the next run. The journal knows both.
+a run of its day or a later one shows its own again. `--model` takes back the model that was
+promoted last, for good, and says why: that of churn, or of the kind that `--kind` names. The lists
+change with the next run. The journal knows both.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
+from typing import Any
 
 from rich.console import Console
 
 from models.errors import StoreError
-from models.store import ModelStore
+from models.forecasts.kinds import KINDS
+from models.store import EffectStore, ForecastStore, ModelStore, VersionStore
 from pipelines.errors import HomingError
 from pipelines.resources.journal import Journal
 from pipelines.resources.lock import RunLock
@@ -22,6 +27,8 @@ from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import open_session
 from pipelines.run import command_line
 from pipelines.settings import Settings
+
+CHURN, EFFECTS = "churn", "effects"
 
 
 def rollback(settings: Settings, console: Console) -> int:
@@ -54,7 +61,7 @@ def rollback(settings: Settings, console: Console) -> int:
     ) as session:
         if arguments.model is not None:
             try:
-                left = ModelStore(settings.model_store).rollback(arguments.model)
+                left = _store(settings, arguments.kind).rollback(arguments.model)
             except StoreError as error:
                 raise HomingError(str(error)) from error
             session.done()
@@ -66,11 +73,24 @@ def rollback(settings: Settings, console: Console) -> int:
     return 0
 
 
+def _store(settings: Settings, kind: str) -> VersionStore[Any]:
+    if kind == CHURN:
+        return ModelStore(settings.model_store)
+    store = EffectStore if kind == EFFECTS else ForecastStore
+    return store(settings.model_store / kind)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipelines.rollback", description=__doc__)
     wanted = parser.add_mutually_exclusive_group()
     wanted.add_argument("version", nargs="?", help="the version of the tables to show")
-    wanted.add_argument("--model", metavar="WHY", help="take back the churn model, and why")
+    wanted.add_argument("--model", metavar="WHY", help="take back a model, and why")
+    parser.add_argument(
+        "--kind",
+        choices=(CHURN, *KINDS, EFFECTS),
+        default=CHURN,
+        help="which model --model takes back (default: %(default)s)",
+    )
     return parser
 
 

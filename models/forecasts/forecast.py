@@ -147,7 +147,7 @@ class Snapshots:
         """The purchase model as of a day, fitted on all customers of its snapshot, once.
 
         Raises:
-            TooLittleDataError: when no order had earned anything by then.
+            TooLittleDataError: when nobody had a usable history by then.
         """
         if day not in self.views:
             try:
@@ -174,10 +174,11 @@ class Snapshots:
             columns[name] = values
         if {ORDER_DAYS, AVERAGE_PROFIT} <= set(self.matrix.names):
             earned = self.matrix.column(ORDER_DAYS) * self.matrix.column(AVERAGE_PROFIT)
-            lower, upper = np.nanquantile(earned, [1 / 3, 2 / 3])
-            columns[PROFIT_SO_FAR] = np.where(
-                earned <= lower, "low", np.where(earned <= upper, "middle", "high")
-            )
+            if np.isfinite(earned).any():
+                lower, upper = np.nanquantile(earned, [1 / 3, 2 / 3])
+                columns[PROFIT_SO_FAR] = np.where(
+                    earned <= lower, "low", np.where(earned <= upper, "middle", "high")
+                )
         return pd.DataFrame(columns, index=range(len(self.matrix)))
 
     @property
@@ -258,6 +259,23 @@ class Forecast(Version):
     numbers: Mapping[str, Any]
     threads: int
     card: Card
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was judged out of time; what nothing taught was not."""
+        return bool(self.card.metrics)
+
+    def gives_way_to(self, newer: Forecast) -> bool:
+        """Whether a newer training of the same kind is served in its stead.
+
+        What is judged replaces whatever stood before, better or not on its own test: two trainings
+        have different test windows, and what is judged is the procedure, the same for both and
+        decided anew against its baselines, of which the newer knows more. What nothing taught
+        replaces no judged version, unless that cannot read the features there are now.
+        """
+        return (
+            newer.is_judged or not self.is_judged or self.schema.is_foreign_to(newer.schema.names)
+        )
 
     @cached_property
     def boosters(self) -> dict[str, Any]:

@@ -52,14 +52,27 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training leaves behind: a version per kind, and the figures of all."""
+    """What one training leaves behind.
+
+    Attributes:
+        forecasts: a version per kind.
+        promoted: the kinds whose version is to be served from now on.
+        evaluations: the figures of all.
+    """
 
     forecasts: Mapping[str, Forecast]
+    promoted: frozenset[str]
     evaluations: pd.DataFrame
 
 
 def train(
-    frame: pd.DataFrame, *, as_of: date, horizon_days: int, seed: int = 0, threads: int = 2
+    frame: pd.DataFrame,
+    *,
+    as_of: date,
+    horizon_days: int,
+    seed: int = 0,
+    threads: int = 2,
+    champions: Mapping[str, Forecast] | None = None,
 ) -> Trained:
     """Train all forecasts on one frame.
 
@@ -70,16 +83,26 @@ def train(
         horizon_days: days within which an order of a churned customer counts as a return.
         seed: of sampling in the trees and of the bootstrap.
         threads: of the native libraries; recorded.
+        champions: the versions served so far, by kind.
 
     Raises:
         FrameError: when the frame does not have the keys or the rhythm columns.
     """
     snapshots = Snapshots.of(frame)
     setting = Setting(as_of, horizon_days, seed, threads)
-    trained = [forecast_training.train(module.TRAINING, snapshots, setting) for module in MODULES]
+    before = champions or {}
+    trained = [
+        forecast_training.train(module.TRAINING, snapshots, setting, before.get(module.KIND))
+        for module in MODULES
+    ]
     figures = [table for _, table in trained if len(table)]
     return Trained(
         {forecast.kind: forecast for forecast, _ in trained},
+        frozenset(
+            forecast.kind
+            for forecast, _ in trained
+            if forecast.kind not in before or before[forecast.kind].gives_way_to(forecast)
+        ),
         pd.concat(figures, ignore_index=True) if figures else trained[0][1],
     )
 

@@ -117,8 +117,10 @@ def fit(
         setting: of the training.
 
     Raises:
-        TooLittleDataError: when nothing was earned, or no purchase model can be fitted.
+        TooLittleDataError: when nothing was earned, or no purchase or spending model can be fitted.
     """
+    for day in (days[-1], today):
+        snapshots.view(day).spending()  # raises where there is none
     outcome = f"profit_next_{horizon}d"
     rows = snapshots.of_days(days, most=ENOUGH_ROWS)
     wide = snapshots.view(days[-1]).widen(rows.matrix, horizon)
@@ -239,7 +241,7 @@ TRAINING: Final = Kind(
     PURPOSE,
     LIMITS,
     "rule",
-    "The purchase model's expected orders are served",
+    "No profit is foretold; orders ahead times the customer's mean profit of an order stand in",
     YEAR_DAYS,
     _learn,
     unjudged=BASELINE,

@@ -106,7 +106,9 @@ class Kind:
     unjudged: str | None = None
 
 
-def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast, pd.DataFrame]:
+def train(
+    kind: Kind, snapshots: Snapshots, setting: Setting, champion: Forecast | None = None
+) -> tuple[Forecast, pd.DataFrame]:
     """Learn, judge out of time, decide, and describe.
 
     Args:
@@ -114,6 +116,8 @@ def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast,
         snapshots: of every customer who ever ordered: purchase_features with the outcomes of
             purchase_outcomes (NaN where not over), the snapshot of the day itself among them.
         setting: of the training.
+        champion: the version served so far; where nothing can be learnt it may stay
+            (`Forecast.gives_way_to`), and the decision says so.
 
     Returns:
         The version, and its figures with the columns of `FORECAST_EVALUATION_COLUMNS`.
@@ -145,8 +149,12 @@ def train(kind: Kind, snapshots: Snapshots, setting: Setting) -> tuple[Forecast,
             {},
             {},
             setting.threads,
-            replace(described, decision=f"{said}, nothing was learnt: {reason}."),
+            described,
         )
+        if champion is not None and not champion.gives_way_to(unlearnt):
+            said = "The champion stays"
+        decided = replace(described, decision=f"{said}, nothing was learnt: {reason}.")
+        unlearnt = replace(unlearnt, card=decided)
         return unlearnt, pd.DataFrame([], columns=list(FORECAST_EVALUATION_COLUMNS))
     asked = {
         "as_of": setting.as_of.isoformat(),
@@ -179,7 +187,8 @@ def decide(
 
     The challenger is where it beats the best baseline beyond chance in one of the losses (the 95%
     interval of its gain lies above zero), falls behind beyond chance in none, and does not rank
-    customers worse; otherwise that baseline is.
+    customers worse; otherwise that baseline is. A baseline that ranks customers better beyond
+    chance than what is served is named either way.
 
     Args:
         figures: of CHALLENGER and of the baselines.
@@ -199,20 +208,38 @@ def decide(
     )
     beats = any(gain.lower > 0 for gain in gains.values())
     if beats and all(gain.upper >= 0 for gain in gains.values()) and ranks.value >= 0:
-        return MODEL, f"Served: {what}. It beats the best baseline, {best}: {said}."
+        better = _ranking_better(figures, CHALLENGER, ranking)
+        return MODEL, f"Served: {what}. It beats the best baseline, {best}: {said}.{better}"
     short = "that is better in one respect only" if beats else "beyond chance that is no better"
-    return best, f"Served: the baseline {best}, and not {what}, since {short}: {said}."
+    better = _ranking_better(figures, best, ranking)
+    return best, f"Served: the baseline {best}, and not {what}, since {short}: {said}.{better}"
+
+
+def _ranking_better(figures: Figures, served: str, ranking: str) -> str:
+    """A sentence for each other baseline that ranks better than what is served, beyond chance."""
+    gains = {
+        role: figures.gain(role, served, ranking)
+        for role, metrics in figures.figures.items()
+        if role not in {served, CHALLENGER} and ranking in metrics
+    }
+    return "".join(
+        f" Of order alone {role} tells more: {ranking} {gain.in_words()}."
+        for role, gain in gains.items()
+        if gain.lower > 0
+    )
 
 
 def _view_of_today(snapshots: Snapshots) -> PurchaseView | None:
-    """The purchase model as of the latest day, where there are customers enough to fit it."""
+    """Purchase and spending model as of the latest day, where there is enough to fit both."""
     today = snapshots.all_days[-1]
     if not are_enough(*histories(snapshots.of_days([today]).matrix)):
         return None
     try:
-        return snapshots.view(today)
+        view = snapshots.view(today)
+        view.spending()
     except TooLittleDataError:
         return None
+    return view
 
 
 def role_of(forecast: Forecast) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from models.errors import TooLittleDataError
 from models.frame.features import AVERAGE_PROFIT, ORDER_DAYS, Feature, FeatureMatrix, FloatArray
 from models.purchase.gamma_gamma import GammaGamma
 from models.purchase.histories import histories
@@ -39,27 +40,47 @@ class PurchaseView:
     most customers of a young company have no other. On CDNOW and Online Retail the smaller error
     and the better ranking of 6 or 12 months ahead are its own on every day that
     `python -m benchmarks.forecasts` looks back to.
+
+    Attributes:
+        purchases: who orders, and when; it needs no profit.
+        gamma_gamma: what an order earns; None where none has earned anything, and whatever is
+            told in profit is then refused.
     """
 
     purchases: ParetoNbd
-    gamma_gamma: GammaGamma
+    gamma_gamma: GammaGamma | None
 
     @classmethod
     def fit(cls, matrix: FeatureMatrix) -> PurchaseView:
         """Fit both on the histories of all customers of one snapshot, the churned included.
 
         Raises:
-            ValueError: when there is no usable history, or no order that earned anything.
+            ValueError: when there is no usable history.
         """
         few = matrix.rows(slice(None, None, max(1, -(-len(matrix) // ENOUGH_HISTORIES))))
+        orders, profit = few.column(ORDER_DAYS), few.column(AVERAGE_PROFIT)
+        has_earned = bool(np.any((orders > 0) & (profit > 0)))
         return cls(
-            ParetoNbd.fit(*histories(few)),
-            GammaGamma.fit(few.column(ORDER_DAYS), few.column(AVERAGE_PROFIT)),
+            ParetoNbd.fit(*histories(few)), GammaGamma.fit(orders, profit) if has_earned else None
         )
 
+    def spending(self) -> GammaGamma:
+        """The spending model.
+
+        Raises:
+            TooLittleDataError: when no order had earned anything by the day of the view.
+        """
+        if self.gamma_gamma is None:
+            raise TooLittleDataError("no order has earned anything, so none tells what one earns")
+        return self.gamma_gamma
+
     def order_profit(self, matrix: FeatureMatrix) -> FloatArray:
-        """Expected profit of one more order day (home currency)."""
-        return self.gamma_gamma.expected_value(
+        """Expected profit of one more order day (home currency).
+
+        Raises:
+            TooLittleDataError: as `spending`; so do all that are told in profit.
+        """
+        return self.spending().expected_value(
             matrix.column(ORDER_DAYS), matrix.column(AVERAGE_PROFIT)
         )
 
@@ -95,11 +116,13 @@ class PurchaseView:
         return ordered
 
     def widen(self, matrix: FeatureMatrix, horizon: float) -> FeatureMatrix:
-        """The features with the view of the next `horizon` days beside them."""
+        """The features with the view of the next `horizon` days beside them, NaN if unknown."""
         history = histories(matrix)
         alive, silent = self.purchases.outlook(*history, horizon)
         orders = self.purchases.expected_orders(*history, horizon)
-        order_profit = self.order_profit(matrix)
+        order_profit = (
+            self.order_profit(matrix) if self.gamma_gamma else np.full(len(matrix), np.nan)
+        )
         view = (
             alive,
             orders,
@@ -111,11 +134,16 @@ class PurchaseView:
 
     def to_json(self) -> dict[str, Any]:
         """The parameters of both."""
-        return {"pareto_nbd": self.purchases.to_json(), "gamma_gamma": self.gamma_gamma.to_json()}
+        return {
+            "pareto_nbd": self.purchases.to_json(),
+            "gamma_gamma": self.gamma_gamma.to_json() if self.gamma_gamma else None,
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PurchaseView:
         """Read both back."""
+        spending = stored["gamma_gamma"]
         return cls(
-            ParetoNbd.from_json(stored["pareto_nbd"]), GammaGamma.from_json(stored["gamma_gamma"])
+            ParetoNbd.from_json(stored["pareto_nbd"]),
+            GammaGamma.from_json(spending) if spending else None,
         )

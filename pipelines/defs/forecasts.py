@@ -67,7 +67,7 @@ def train_forecasts(
     lake: dg.ResourceParam[Lake],
     session: dg.ResourceParam[Session],
 ) -> Iterator[dg.MaterializeResult]:
-    """Train when churn is trained; each judged version is served until the next training."""
+    """Train when churn is trained; what nothing taught replaces no version that was judged."""
     from models.forecasts import outlook  # noqa: PLC0415  XGBoost takes seconds to import
     from models.forecasts import training as forecast_training  # noqa: PLC0415  XGBoost takes seconds to import
 
@@ -91,10 +91,13 @@ def train_forecasts(
             horizon_days=horizon_days(warehouse),
             seed=SEED,
             threads=settings.threads,
+            champions=served(settings, as_of),
         )
         for kind, version in trained.forecasts.items():
             store = stores(settings)[kind]
-            store.promote(store.save(version))
+            saved = store.save(version)
+            if kind in trained.promoted:
+                store.promote(saved)
             decisions[kind] = version.card.decision
         lake.replace(
             "forecast_evaluations",

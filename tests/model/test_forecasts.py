@@ -14,9 +14,9 @@ from sklearn.metrics import mean_poisson_deviance
 
 from models.evaluation.amounts import AmountMetrics
 from models.evaluation.judging import CHALLENGER, Figures, judge
-from models.forecasts import outlook, profit
+from models.forecasts import next_order, outlook, profit, returning
 from models.forecasts.forecast import MODEL, Forecast, Snapshots, longest_windows
-from models.forecasts.training import Setting, decide
+from models.forecasts.training import Setting, decide, train
 from models.frame.features import CUSTOMER, OUTCOME, SNAPSHOT
 from models.store import ForecastStore
 
@@ -363,3 +363,70 @@ def test_who_is_not_ordered_by_rows_is_refused_by_schema(
 def test_snapshots_keep_outcomes_out_of_the_features(frame: pd.DataFrame):
     names = Snapshots.of(frame).matrix.names
     assert not set(OUTCOMES) & set(names)
+
+
+@pytest.mark.parametrize("profit_of_an_order", [None, 0.0, -5.0])
+def test_return_and_next_order_need_no_profit(
+    frame: pd.DataFrame, trained: outlook.Trained, profit_of_an_order: float | None
+):
+    money = [name for name in frame if "profit" in str(name)]
+    without = frame.assign(**dict.fromkeys(money, profit_of_an_order))
+    now = without[without[SNAPSHOT] == pd.Timestamp(AS_OF)].drop(columns=OUTCOMES)
+    snapshots, setting = Snapshots.of(without), Setting(AS_OF, HORIZON, seed=0, threads=1)
+
+    returns, _ = train(returning.TRAINING, snapshots, setting)
+    assert returns.card.metrics == trained.forecasts["return"].card.metrics
+    assert snapshots.view(AS_OF).gamma_gamma is None
+    if profit_of_an_order is None:
+        later, _ = train(next_order.TRAINING, snapshots, setting)
+        assert later.is_judged
+        assert Forecast.from_files(later.files()).view == later.view
+        scores = outlook.score({"return": returns, "next_order": later}, now, horizon_days=HORIZON)
+        assert scores["order_probability"].notna().all()
+        assert scores["return_probability"].notna().any()
+    earned, figures = train(profit.TRAINING, snapshots, setting)
+    assert earned.serves == "rule"
+    assert "No profit is foretold" in earned.card.decision
+    assert figures.empty
+
+
+def test_what_nothing_taught_replaces_no_judged_version(
+    frame: pd.DataFrame, trained: outlook.Trained
+):
+    def retrained(rows: pd.DataFrame) -> outlook.Trained:
+        return outlook.train(
+            rows, as_of=AS_OF, horizon_days=HORIZON, threads=1, champions=trained.forecasts
+        )
+
+    few = little(frame, 250)
+    kept = retrained(few)
+    assert kept.promoted == frozenset()
+    for forecast in kept.forecasts.values():
+        assert forecast.card.decision.startswith("The champion stays, nothing was learnt")
+    # What knows other features than there are could not score.
+    assert retrained(few.drop(columns="median_gap_days")).promoted == set(outlook.KINDS)
+    unjudged = {kind: kept.forecasts[kind] for kind in outlook.KINDS}
+    assert all(unjudged[kind].gives_way_to(trained.forecasts[kind]) for kind in outlook.KINDS)
+    assert all(each.gives_way_to(each) for each in trained.forecasts.values())
+
+
+def test_a_baseline_that_ranks_better_than_what_is_served_is_named():
+    draws = np.linspace(-0.01, 0.01, 200)
+    values = {CHALLENGER: (1.0, 0.7), "near": (2.0, 0.69), "far": (3.0, 0.75), "even": (3.0, 0.705)}
+    figures = Figures(
+        {role: {"log_loss": loss, "auc": auc} for role, (loss, auc) in values.items()},
+        {
+            role: {
+                "log_loss": np.full(200, loss),
+                "auc": auc + (draws if role == "even" else np.zeros(200)),
+            }
+            for role, (loss, auc) in values.items()
+        },
+    )
+    serves, said = decide(
+        figures, ["near", "far", "even"], what="trees", losses=["log_loss"], ranking="auc"
+    )
+    assert serves == MODEL
+    assert "far tells more: auc better by 0.0500" in said
+    assert "near tells more" not in said
+    assert "even tells more" not in said
