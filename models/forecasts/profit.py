@@ -13,8 +13,10 @@ other two. Two readings of that one ranking:
 
 - `expected_profit` is the mean. Its total is the purchase model's own, moved as far as past
   windows agree that it is off (`level`): season and a young company's past are no such agreement;
-- `typical_profit` is the power of the mean with the smallest mean absolute error in past windows.
-  It lies towards the median, which itself is 0 for most customers, and adds up to nothing.
+- `typical_profit` is a power of the mean: the one with the smallest mean absolute error in past
+  windows if taken of the purchase model's mean. (Rows that grew the trees fit them better than
+  later ones will, and would teach too little caution.) It lies towards the median, which itself
+  is 0 for most customers, and adds up to nothing.
 
 With less past than a 12-month horizon asks for, a shorter one is learnt, and carried to 12 months
 customer by customer with what the purchase model expects of either.
@@ -155,16 +157,12 @@ def fit(
         setting.threads,
         Card("", ""),
     )
-    blend = _blend(forecast, wide)
     there = snapshots.view(today).widen(snapshots.of_days([today]).matrix, horizon)
     total = float(there.column("view_profit").sum()) * level(snapshots, days, horizon)
     numbers = {
         "scale": scale,
         "level": total / float(_blend(forecast, there).sum()),
-        TYPICAL: {
-            MODEL: _typical_given(_at_own_total(blend, profit, rows.days) / scale, profit / scale),
-            BASELINE: _typical_given(viewed / scale, profit / scale),
-        },
+        TYPICAL: _typical_given(viewed / scale, profit / scale),
     }
     return replace(forecast, numbers=numbers)
 
@@ -316,7 +314,7 @@ def _typical(forecast: Forecast, mean: FloatArray, days: int) -> FloatArray:
     """What goes with a mean for so many days; NaN where no past window has taught it."""
     if TYPICAL not in forecast.numbers:
         return np.full(len(mean), np.nan)
-    given = forecast.numbers[TYPICAL][forecast.serves]
+    given = forecast.numbers[TYPICAL]
     scale = forecast.numbers["scale"] * days / forecast.horizon_days
     typical = scale * np.exp(given["intercept"] + given["power"] * np.log(mean / scale))
     # What few earn much of is skewed to the right: the mean is the upper end.

@@ -73,5 +73,5 @@ class Form:
 
 
 CHURN: Final = Form("a model version", CARD_FILE, 3)
-FORECAST: Final = Form("a forecast", MODEL_FILE, 3)
+FORECAST: Final = Form("a forecast", MODEL_FILE, 4)
 EFFECTS: Final = Form("a version of the effects", MODEL_FILE, 1)
