@@ -10,6 +10,9 @@ former earned more is what keeping was worth. They are compared with others as l
 worth as much an order; the interval is of 95%. Beside it stands what could be stated: the profit of
 keeping (models/purchase/view.py), the expected profit, and that over the probability of an order,
 as if nobody came back later; all three are the purchase model's own.
+
+With --left the customers are those who have left, by three intervals missed, and what their return
+within 90 days was worth is told in the same way.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from benchmarks.forecasts import FRAME
 from models.errors import TooLittleDataError
 from models.forecasts.forecast import MIN_TRAINING_ROWS, Snapshots
 from models.frame.features import NEXT_ORDER, OVERDUE, FloatArray
+from models.purchase.view import LEAST_IN_TIME
 
 IN_TIME, HORIZON = 90, 180
 # Vars save_from_probability and save_from_overdue_ratio.
@@ -36,12 +40,13 @@ PARTS = 5
 KEEPING, EXPECTED, GONE = "profit of keeping", "expected profit", "expected / P(order)"
 
 
-def look_back(snapshots: Snapshots, horizon: int) -> pd.DataFrame:
+def look_back(snapshots: Snapshots, horizon: int, *, left: bool = False) -> pd.DataFrame:
     """One row per month-end: what keeping was worth, and what was stated (home currency).
 
     Args:
         snapshots: with outcomes of the horizon.
         horizon: days ahead for which profit is counted.
+        left: of those who have left, instead of those in doubt.
     """
     rows = []
     for day in snapshots.all_days:
@@ -55,7 +60,8 @@ def look_back(snapshots: Snapshots, horizon: int) -> pd.DataFrame:
             continue
         order = view.ordered_by(there.matrix, np.array([IN_TIME]))[:, 0]
         late = there.matrix.column(OVERDUE)
-        named = np.flatnonzero((order <= 1 - AT_RISK) & (late >= LATE) & (late < LEFT))
+        in_doubt = (order <= 1 - AT_RISK) & (late >= LATE) & (late < LEFT)
+        named = np.flatnonzero(late >= LEFT if left else in_doubt)
         if len(named) < MIN_TRAINING_ROWS:
             continue
         matrix, order = there.matrix.rows(named), order[named]
@@ -64,7 +70,7 @@ def look_back(snapshots: Snapshots, horizon: int) -> pd.DataFrame:
         stated = {
             KEEPING: view.profit_of_keeping(matrix, IN_TIME, horizon),
             EXPECTED: expected,
-            GONE: expected / order,
+            GONE: expected / np.maximum(order, LEAST_IN_TIME),
         }
         apart, more = _among_equals(came, earned[named], order, view.order_profit(matrix))
         weight = apart**2 / (apart**2).sum()
@@ -100,10 +106,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("homes", type=Path, nargs="+")
     parser.add_argument("--horizon", type=int, default=HORIZON, help="days ahead: 180 or 365")
+    parser.add_argument("--left", action="store_true", help="what the return of the lost is worth")
     asked = parser.parse_args()
     for home in asked.homes:
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as con:
-            figures = look_back(Snapshots.of(con.execute(FRAME).df()), asked.horizon)
+            frame = con.execute(FRAME).df()
+        figures = look_back(Snapshots.of(frame), asked.horizon, left=asked.left)
         print(f"\n{home.name}: profit of {asked.horizon} days (home currency)")
         if figures.empty:
             print("  no month-end with so much after it")
