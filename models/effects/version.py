@@ -125,7 +125,7 @@ def version_of_effects(
         limits=(
             *LIMITS,
             f"{len(too_few)} of {len(plans)} plans have fewer than {MIN_ARM} treated or held out "
-            "by lot: counts alone are told of them.",
+            "by lot: no rise is told of them, and their factor leans on that of their tactic.",
         ),
         parameters={
             "folds": FOLDS,
