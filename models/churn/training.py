@@ -110,11 +110,12 @@ def train(
     try:
         test = latest_finished(history.days, as_of, horizon_days)
         tested = history.rows(history.outcomes.snapshots == np.datetime64(test))
+        by_test = history.known_by(test)
         churned = tested.outcomes.churned(horizon_days)
         require_enough({"test": churned})
         with thread_limit(threads):
             model = fit_history(
-                history.known_by(test),
+                by_test,
                 as_of=test,
                 horizon_days=horizon_days,
                 seed=seed,
@@ -187,8 +188,8 @@ def train(
         calibrations=calibrations,
         card=card.to_json(),
         reference=Reference.of(
-            history.matrix,
-            history.outcomes.snapshots,
+            by_test.matrix,
+            by_test.outcomes.snapshots,
             day=test,
             names=[
                 name

@@ -11,9 +11,11 @@ and scoring are, have moved. With D the distance of a feature in one such pair, 
 square over the other pairs, the pair's furthest move is the maximum of D / s over all features.
 The limit is the 99% quantile of these maxima, which takes care of the number of features (Westfall
 and Young, 1993, "Resampling-Based Multiple Testing"); a maximum over many is nearly Gumbel
-distributed (Gumbel, 1958), and that distribution is read off two of its quantiles. With too few
-pairs the limit is what two random draws of these sizes would stay below (Kolmogorov's and
-Bonferroni's bounds).
+distributed (Gumbel, 1958), and that distribution is read off two of its quantiles.
+
+A company in its first years changes so much that this limit may be out of reach of a distance,
+which is 1 at most, and at first there are too few pairs for any. So a feature has drifted as well
+when half of the customers are elsewhere, and further than that feature ever moved in the past.
 """
 
 from __future__ import annotations
@@ -43,6 +45,9 @@ LAG_TOLERANCE_DAYS: Final = 62
 # Mean of Kolmogorov's distribution: the distance of two draws from one population is, on average,
 # this times sqrt(1 / n + 1 / m).
 KOLMOGOROV_MEAN: Final = 0.8687
+# Share of customers who are elsewhere that is too much, whatever a month usually does, unless the
+# feature has moved further before.
+TOO_FAR: Final = 0.5
 # Quantiles that the distribution of the furthest moves is read off from.
 LOWER_HALF: Final = (0.1, 0.5)
 DECIMALS: Final = 6
@@ -105,8 +110,9 @@ class Reference:
         cells: one per feature.
         shares: of customers in each cell, per feature.
         scales: how far each feature usually moves.
+        furthest: how far each feature has moved at most.
         limit: multiple of its scale beyond which a feature has drifted.
-        pairs: pairs of past snapshots that scales and limit come from; 0: from chance alone.
+        pairs: pairs of past snapshots that scales and limit come from; 0: too few for a limit.
     """
 
     day: date
@@ -114,6 +120,7 @@ class Reference:
     cells: tuple[Cells, ...]
     shares: tuple[tuple[float, ...], ...]
     scales: tuple[float, ...]
+    furthest: tuple[float, ...]
     limit: float
     pairs: int
 
@@ -130,7 +137,9 @@ class Reference:
         """Take the reference and the movements of the past.
 
         Args:
-            matrix: features of several snapshots; the rows of each in the order of customers.
+            matrix: features of the snapshots that were learnt from and judged on, no later ones:
+                what came since is to be judged, and not by itself; the rows of each in the order
+                of customers.
             snapshots: day of each row.
             day: the snapshot to compare with, one of them.
             names: the features to look at.
@@ -168,6 +177,7 @@ class Reference:
             cells=cells,
             shares=tuple(tuple(np.round(each[at], DECIMALS).tolist()) for each in shares),
             scales=tuple(np.round(scales, DECIMALS).tolist()),
+            furthest=tuple(np.round(distances.max(axis=0, initial=0.0), DECIMALS).tolist()),
             limit=round(limit, DECIMALS),
             pairs=pairs,
         )
@@ -186,11 +196,16 @@ class Reference:
         # A smaller population than the reference moves further by chance alone.
         least = KOLMOGOROV_MEAN * np.sqrt(1 / self.rows + 1 / max(len(few), 1))
         found = []
-        for cut, then, scale in zip(self.cells, self.shares, self.scales, strict=True):
+        for cut, then, scale, furthest in zip(
+            self.cells, self.shares, self.scales, self.furthest, strict=True
+        ):
             name = cut.feature.name
             now = _shares(cut, matrix.values[few, matrix.names.index(name)])
             distance = float(cut.distance(now, np.asarray(then)))
-            found.append((name, distance, self.limit * max(scale, least), now[0], then[0]))
+            threshold = max(TOO_FAR, furthest + least)
+            if self.pairs:
+                threshold = min(threshold, self.limit * max(scale, least))
+            found.append((name, distance, threshold, now[0], then[0]))
         table = pd.DataFrame(
             found,
             columns=[
@@ -220,8 +235,11 @@ class Reference:
                     "edges": list(cut.edges),
                     "shares": list(shares),
                     "scale": scale,
+                    "furthest": furthest,
                 }
-                for cut, shares, scale in zip(self.cells, self.shares, self.scales, strict=True)
+                for cut, shares, scale, furthest in zip(
+                    self.cells, self.shares, self.scales, self.furthest, strict=True
+                )
             ],
         }
 
@@ -241,6 +259,7 @@ class Reference:
             cells=tuple(Cells(known[each["name"]], tuple(each["edges"])) for each in held),
             shares=tuple(tuple(each["shares"]) for each in held),
             scales=tuple(float(each["scale"]) for each in held),
+            furthest=tuple(float(each["furthest"]) for each in held),
             limit=float(stored["limit"]),
             pairs=int(stored["pairs"]),
         )
@@ -278,9 +297,7 @@ def _null(distances: FloatArray, apart: BoolArray, chance: float) -> tuple[Float
     squares, features = distances**2, distances.shape[1]
     judged = apart.sum(axis=1) >= MIN_PAIRS
     if judged.sum() < MIN_PAIRS:
-        # Kolmogorov's bound for the chance that two draws differ by more than this times chance.
-        bound = np.sqrt(-np.log(FALSE_ALARM / (2 * features)) / 2) / KOLMOGOROV_MEAN
-        return np.full(features, chance), float(bound), 0
+        return np.full(features, chance), 0.0, 0
     others = np.sqrt((apart[judged] @ squares) / apart[judged].sum(axis=1)[:, None])
     furthest = (distances[judged] / np.maximum(others, chance)).max(axis=1)
     # From the lower half: a source that began in some of the months moved out of all proportion

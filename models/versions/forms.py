@@ -72,6 +72,6 @@ class Form:
             return frozenset(str(feature["name"]) for feature in stored["features"])
 
 
-CHURN: Final = Form("a model version", CARD_FILE, 3)
+CHURN: Final = Form("a model version", CARD_FILE, 4)
 FORECAST: Final = Form("a forecast", MODEL_FILE, 4)
 EFFECTS: Final = Form("a version of the effects", MODEL_FILE, 1)

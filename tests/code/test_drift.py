@@ -55,6 +55,42 @@ def test_a_shift_is_found_and_nothing_else(wander: float, shift: float) -> None:
     assert list(found.index[found["is_drifted"]]) == ["f04"]
 
 
+def _growing(
+    months: int, leap: int | None = None, rows: int = 1_500
+) -> tuple[FeatureMatrix, np.ndarray]:
+    """A young company: amounts grow and customers pile up; from a month on prices are tenfold."""
+    rng = np.random.default_rng(8)
+    days = pd.date_range("2022-01-31", periods=months, freq="ME").to_numpy("datetime64[s]")
+    size = np.linspace(rows / 10, rows, months).astype(int)
+    values, snapshots = [], []
+    for at, (day, n) in enumerate(zip(days, size, strict=True)):
+        known = rng.uniform(0, 30 * (at + 1), n)
+        spent = rng.gamma(1 + known / 60, 20) * (10 if leap is not None and at >= leap else 1)
+        values.append(np.column_stack([known, spent, rng.normal(size=n)]))
+        snapshots.append(np.repeat(day, n))
+    matrix = FeatureMatrix(SCHEMA[:3], np.concatenate(values).astype(np.float32))
+    return matrix, np.concatenate(snapshots)
+
+
+@pytest.mark.parametrize("months", [9, 18, 30])
+@pytest.mark.parametrize("leap", [True, False])
+def test_a_growing_company_is_no_alarm_and_no_excuse(months: int, leap: bool) -> None:
+    """The reference is four months old, as a finished one is; what came since is no part of it."""
+    matrix, snapshots = _growing(months, months - 3 if leap else None)
+    days = np.unique(snapshots)
+    learnt = snapshots <= days[-5]
+    reference = Reference.of(
+        matrix.rows(learnt),
+        snapshots[learnt],
+        day=pd.Timestamp(days[-5]).date(),
+        names=NAMES[:3],
+        horizon_days=90,
+    )
+    found = reference.compare(matrix.rows(snapshots == days[-1])).set_index("feature")
+    assert found.loc["f01", "threshold"] < 1
+    assert list(found.index[found["is_drifted"]]) == (["f01"] if leap else [])
+
+
 def test_missing_values_are_drift() -> None:
     reference, today = _world(4)
     today[: int(0.4 * N), 7] = np.nan
