@@ -18,7 +18,15 @@ from pipelines.resources.warehouse import literal
 from pipelines.run import command_line, execute, resolve_as_of
 from pipelines.settings import Settings
 
-METRICS = ("auc", "average_precision", "log_loss", "brier", "ece", "lift_at_10", "lift_at_10_cap")
+CHURN_METRICS = (
+    "auc", "average_precision", "log_loss", "brier", "ece", "lift_at_10", "lift_at_10_cap",
+)  # fmt: skip
+METRICS = {
+    "churn": CHURN_METRICS,
+    "return": (*CHURN_METRICS[:4], "lift_at_10"),
+    "next_order": ("log_loss", "auc", "mae_days", "coverage_80", "median_interval_days"),
+    "profit": ("poisson_deviance", "mae", "spearman", "total_ratio", "mae_of_typical"),
+}
 
 
 def backtest(settings: Settings, console: Console) -> int:
@@ -44,32 +52,40 @@ def backtest(settings: Settings, console: Console) -> int:
         with duckdb.connect() as con:
             file = literal(lake.data_file(batch))
             con.execute(f"create view figures as from read_parquet({file})")
-            _print(con, console)
+            for kind in METRICS:
+                _print(con, console, kind)
     console.print(str(told.metadata["summary"].value), soft_wrap=True, markup=False)
-    if page := told.metadata.get("page"):
+    for page in (each for name, each in told.metadata.items() if name.endswith("_page")):
         console.print(f"Pictures, and each cutoff: {page.value}", soft_wrap=True, markup=False)
     return 0
 
 
-def _print(con: duckdb.DuckDBPyConnection, console: Console) -> None:
+def _print(con: duckdb.DuckDBPyConnection, console: Console, kind: str) -> None:
     """The mean of every role and metric with its interval, and the days they are of."""
-    days = con.execute(
-        "select string_agg(distinct cutoff_on::varchar, ', ' order by cutoff_on::varchar)"
-        " from figures where scope = 'cutoff'"
+    [(days, horizon)] = con.execute(
+        "select string_agg(distinct cutoff_on::varchar, ', ' order by cutoff_on::varchar),"
+        " max(horizon_days) from figures where scope = 'cutoff' and model_kind = ?",
+        [kind],
     ).fetchall()
-    console.print(f"\nMean over the cutoffs {days[0][0]}, with 95% intervals\n")
+    if days is None:
+        return
+    console.print(
+        f"\n{kind}, {horizon} days ahead: mean over the cutoffs {days}, with 95% intervals\n"
+    )
     figures = {
         (role, metric): (value, lower, upper)
         for role, metric, value, lower, upper in con.execute(
-            "select role, metric, value, lower, upper from figures where scope = 'mean'"
+            "select role, metric, value, lower, upper from figures"
+            " where scope = 'mean' and model_kind = ?",
+            [kind],
         ).fetchall()
     }
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("role")
-    for metric in METRICS:
+    for metric in METRICS[kind]:
         table.add_column(metric, justify="right")
     for role in dict.fromkeys(role for role, _ in figures):
-        table.add_row(role, *(_figure(figures.get((role, metric))) for metric in METRICS))
+        table.add_row(role, *(_figure(figures.get((role, metric))) for metric in METRICS[kind]))
     console.print(table)
     console.print()
 

@@ -233,9 +233,9 @@ class Settings(BaseSettings):
         """The traceback of a run that failed by a defect."""
         return self.runs / f"{run_id}.traceback.txt"
 
-    def backtest_page(self, run_id: str) -> Path:
-        """The pictures of a backtest, for people."""
-        return self.runs / f"{run_id}.backtest.html"
+    def backtest_page(self, run_id: str, kind: str) -> Path:
+        """The pictures of the backtest of one kind of model, for people."""
+        return self.runs / f"{run_id}.backtest.{kind}.html"
 
     @property
     def dagster_home(self) -> Path:

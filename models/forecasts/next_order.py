@@ -107,7 +107,7 @@ LIMITS = (
 
 
 def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
-    windows = longest_windows(snapshots.all_days, setting.as_of)
+    windows = longest_windows(snapshots.all_days, setting.as_of, setting.horizons)
     horizon = windows.horizon_days
     tested = snapshots.of_days([windows.test])
     next_order = _next_order(tested)
@@ -244,6 +244,8 @@ TRAINING: Final = Kind(
     "The rule of the expected interval is served",
     EDGES[-1],
     _learn,
+    loss="log_loss",
+    ranking="auc",
 )
 
 

@@ -168,7 +168,7 @@ def fit(
 
 
 def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
-    windows = longest_windows(snapshots.all_days, setting.as_of)
+    windows = longest_windows(snapshots.all_days, setting.as_of, setting.horizons)
     horizon = windows.horizon_days
     tested = snapshots.of_days([windows.test])
     earned = tested.outcome(f"profit_next_{horizon}d")
@@ -242,6 +242,8 @@ TRAINING: Final = Kind(
     "No profit is foretold; orders ahead times the customer's mean profit of an order stand in",
     YEAR_DAYS,
     _learn,
+    loss="poisson_deviance",
+    ranking="spearman",
     unjudged=BASELINE,
 )
 

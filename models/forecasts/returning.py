@@ -242,6 +242,9 @@ TRAINING: Final = Kind(
     "The rates by time since churn are served",
     None,
     _learn,
+    loss=PRIMARY,
+    ranking="auc",
+    has_horizons=False,
 )
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from models.errors import TooLittleDataError
 from models.evaluation.judging import CHALLENGER, EVALUATION_COLUMNS, Figures
-from models.forecasts.forecast import MODEL, Forecast, Snapshots
+from models.forecasts.forecast import HORIZONS, MODEL, Forecast, Snapshots
 from models.native import thread_limit
 from models.purchase.histories import are_enough, histories
 from models.purchase.view import PurchaseView
@@ -45,12 +45,14 @@ class Setting:
         horizon_days: days within which an order of a churned customer counts as a return.
         seed: of sampling in the trees and of the bootstrap.
         threads: of the native libraries; recorded.
+        horizons: days ahead of which the others learn the longest that the past allows.
     """
 
     as_of: date
     horizon_days: int
     seed: int
     threads: int
+    horizons: Sequence[int] = HORIZONS
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class Kind:
         rule_in_words: the beginning of the sentence that says so.
         rule_horizon_days: days ahead that the rule speaks of; None: as asked for.
         learn: raises TooLittleDataError where nothing can be learnt.
+        loss, ranking: the metrics by which a backtest tells whether it is ahead.
+        has_horizons: whether it learns the longest horizon that the past allows.
         unjudged: the baseline that is the purchase model as it is: it needs no outcome, and speaks
             in the rule's stead where there are customers enough to fit it.
     """
@@ -103,6 +107,9 @@ class Kind:
     rule_in_words: str
     rule_horizon_days: int | None
     learn: Callable[[Snapshots, Setting], Learnt]
+    loss: str
+    ranking: str
+    has_horizons: bool = True
     unjudged: str | None = None
 
 

@@ -20,6 +20,8 @@ from pipelines.tables.dbt import asset_key
 from pipelines.tables.lineage import shown
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from models.forecasts.forecast import Forecast
 
 FORECASTS = dg.AssetKey(["models", "forecasts"])
@@ -36,6 +38,23 @@ def served(settings: Settings, as_of: date) -> "dict[str, Forecast]":
     """The versions that speak for a day, by kind; a kind that was never trained is left out."""
     found = {kind: store.load_champion(as_of).model for kind, store in stores(settings).items()}
     return {kind: forecast for kind, forecast in found.items() if forecast is not None}
+
+
+def purchase_frame(warehouse: Warehouse, as_of: date) -> "pd.DataFrame":
+    """Features of every snapshot and what came after, of as many customers as are enough."""
+    from models.forecasts import outlook  # noqa: PLC0415  XGBoost takes seconds to import
+
+    return warehouse.frame(
+        # A hash of who they are draws the customers: the same ones in every run.
+        "with drawn as (select customer_id from purchase_features where snapshot_on = ?"
+        " order by md5(customer_id), customer_id limit ?)"
+        " select features.*, outcomes.* exclude (snapshot_on, customer_id)"
+        " from purchase_features as features"
+        " left join purchase_outcomes as outcomes using (snapshot_on, customer_id)"
+        " semi join drawn using (customer_id)"
+        " order by features.snapshot_on, features.customer_id",
+        [as_of, outlook.ENOUGH_CUSTOMERS],
+    )
 
 
 @dg.multi_asset(
@@ -74,17 +93,7 @@ def train_forecasts(
     as_of = as_of_day(context)
     decisions, rows, figures = {}, 0, 0
     if session.training:
-        frame = warehouse.frame(
-            # A hash of who they are draws the customers: the same ones in every run.
-            "with drawn as (select customer_id from purchase_features where snapshot_on = ?"
-            " order by md5(customer_id), customer_id limit ?)"
-            " select features.*, outcomes.* exclude (snapshot_on, customer_id)"
-            " from purchase_features as features"
-            " left join purchase_outcomes as outcomes using (snapshot_on, customer_id)"
-            " semi join drawn using (customer_id)"
-            " order by features.snapshot_on, features.customer_id",
-            [as_of, outlook.ENOUGH_CUSTOMERS],
-        )
+        frame = purchase_frame(warehouse, as_of)
         trained = outlook.train(
             frame,
             as_of=as_of,

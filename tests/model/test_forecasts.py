@@ -12,8 +12,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import mean_poisson_deviance
 
+from models.errors import TooLittleDataError
 from models.evaluation.amounts import AmountMetrics
 from models.evaluation.judging import CHALLENGER, Figures, judge
+from models.forecasts import backtest as backtests
 from models.forecasts import next_order, outlook, profit, returning
 from models.forecasts.forecast import MODEL, Forecast, Snapshots, longest_windows
 from models.forecasts.training import Setting, decide, train
@@ -465,3 +467,58 @@ def test_a_baseline_that_ranks_better_than_what_is_served_is_named():
     assert "far tells more: auc better by 0.0500" in said
     assert "near tells more" not in said
     assert "even tells more" not in said
+
+
+@pytest.fixture(scope="module")
+def looked_back(frame: pd.DataFrame) -> backtests.ForecastBacktest:
+    setting = Setting(AS_OF, HORIZON, seed=0, threads=1, horizons=(180, 90))
+    return backtests.backtest(next_order.TRAINING, Snapshots.of(frame), setting, cutoffs=3)
+
+
+def test_a_cutoff_of_a_backtest_is_a_training_that_knew_no_later_day(
+    frame: pd.DataFrame, looked_back: backtests.ForecastBacktest
+):
+    cutoff, learnt = looked_back.cutoffs[0], looked_back.learnt[0]
+    judged_on = pd.Timestamp(cutoff) + pd.Timedelta(days=looked_back.horizon_days)
+    known = frame[frame[SNAPSHOT] <= judged_on].copy()
+    known["days_observed"] = (judged_on - known[SNAPSHOT]).dt.days
+    came = known["days_to_next_order"]
+    known["days_to_next_order"] = came.where(came <= known["days_observed"])
+    for days in (90, 180, 365):
+        name = f"profit_next_{days}d"
+        known[name] = known[name].where(known["days_observed"] >= days)
+    setting = Setting(judged_on.date(), HORIZON, seed=0, threads=1, horizons=(180, 90))
+    again, _ = train(next_order.TRAINING, Snapshots.of(known), setting)
+    assert again.card.windows["test"] == cutoff.isoformat()
+    assert again.card.metrics == learnt.figures.for_card()
+
+
+def test_the_means_of_a_backtest_add_up(looked_back: backtests.ForecastBacktest):
+    table = looked_back.table()
+    assert tuple(table.columns) == backtests.BACKTEST_COLUMNS
+    assert not table.duplicated(["model_kind", "scope", "role", "metric", "cutoff_on"]).any()
+    of = table.set_index(["scope", "role", "metric"]).sort_index()
+    single = of.loc[("cutoff", CHALLENGER, "log_loss")]
+    assert len(single) == len(looked_back.cutoffs) == 3
+    [mean] = of.loc[[("mean", CHALLENGER, "log_loss")]].to_dict("records")
+    assert mean["value"] == pytest.approx(single["value"].mean())
+    assert mean["lower"] < mean["value"] < mean["upper"]
+    [gain] = of.loc[[("gain", "pareto_nbd", "log_loss")]].to_dict("records")
+    base = of.loc[("cutoff", "pareto_nbd", "log_loss"), "value"].mean()
+    assert gain["value"] == pytest.approx(base - mean["value"])
+    assert gain["is_best_baseline"]
+    # Neither more nor less coverage is better by itself.
+    assert set(table.loc[table["scope"] == "gain", "metric"]).isdisjoint({"coverage_80"})
+    page = looked_back.card().page("today").decode()
+    assert all(day.isoformat() in page for day in looked_back.cutoffs)
+
+
+def test_a_backtest_takes_a_shorter_horizon_for_more_cutoffs(frame: pd.DataFrame):
+    recent = frame[frame[SNAPSHOT] >= pd.Timestamp("2022-12-31")]
+    snapshots = Snapshots.of(recent)
+    setting = Setting(AS_OF, HORIZON, seed=0, threads=1)
+    result = backtests.backtest(profit.TRAINING, snapshots, setting, cutoffs=3)
+    assert result.horizon_days == 90
+    assert len(result.cutoffs) == 3
+    with pytest.raises(TooLittleDataError, match="no month-end has a finished horizon"):
+        backtests.backtest(profit.TRAINING, Snapshots.of(little(frame, 250)), setting)

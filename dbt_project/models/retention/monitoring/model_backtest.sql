@@ -11,6 +11,7 @@ latest as (
 final as (
     select
         backtests.batch_on as as_of_date,
+        coalesce(backtests.model_kind, 'churn') as model_kind,
         backtests.scope,
         backtests.role,
         backtests.metric,
