@@ -85,7 +85,8 @@ class Progress:
         elif kind in {"STEP_SUCCESS", "STEP_FAILURE"}:
             self._stop()
             seconds = time.monotonic() - self.started[step]
-            tables = f"{self.done[step]:>4} tables" if self.done[step] else ""
+            done = self.done[step]
+            tables = f"{done:>4} table{'s' * (done != 1)}" if done else ""
             if tables and step == "extract":
                 tables += f", {self.new:,} new rows"
                 tables += f"; {self.later:,} rows of later days wait" if self.later else ""
@@ -143,7 +144,7 @@ def run(settings: Settings, console: Console) -> int:
         return _run(settings, console)
     except HomingError as error:
         there = Publisher(settings.published).current()
-        standing = f"Still published: {there.id}" if there else "Nothing was published before"
+        standing = f"Still published: {there.id}" if there else "Nothing is published yet."
         raise HomingError(f"{error}\n{standing}") from error
 
 
@@ -237,8 +238,8 @@ def command_line(command: Callable[[Settings, Console], int]) -> int:
         return 1
     except KeyboardInterrupt:
         Console(stderr=True, highlight=False).print(
-            "\n[red]Stopped:[/] interrupted; what was published before still stands. Run again: "
-            "nothing has to be cleaned up.",
+            "\n[red]Stopped:[/] interrupted; what was published before, if anything, still stands. "
+            "Run again: nothing has to be cleaned up.",
             soft_wrap=True,
         )
         return 130

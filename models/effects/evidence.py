@@ -170,6 +170,22 @@ def told(rows: Sequence[Mapping[str, Any]], basis: str) -> str:
     )
 
 
+def in_brief(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What was measured of each tactic where a plan uses it, and what lists count on, in points.
+
+    Args:
+        rows: of `evidence`.
+    """
+    return "; ".join(
+        f"{row[TACTIC]} too few"
+        if row["rise"] is None
+        else f"{row[TACTIC]} {_points(row['rise'])} ({_points(row['rise_lower'])} to "
+        f"{_points(row['rise_upper'])}), {_points(row['lists_count_on'])}"
+        for row in rows
+        if row["plan_for"] == ALL
+    )
+
+
 def _told(row: Mapping[str, Any], others: Mapping[str, Any] | None, basis: str) -> str:
     if row["rise"] is None:
         counted = {

@@ -16,7 +16,7 @@ import pandas as pd
 
 from models.effects import policy
 from models.effects.effect_model import learn
-from models.effects.evidence import MIN_ARM, Estimates, evidence, told
+from models.effects.evidence import MIN_ARM, Estimates, evidence, in_brief, told
 from models.effects.factors import Factors, held_out_factor
 from models.effects.plans import TACTIC, assumed_rise, plan_of
 from models.effects.qini import held_out_curve, held_out_qini
@@ -70,7 +70,7 @@ class Effects:
     @property
     def known(self) -> str:
         """What is known of each tactic and from whom, in a sentence a person can read."""
-        if not any(row["treated"] for row in self.evidence):
+        if not self._is_measured:
             return (
                 "No past campaign drew a control group: what acting does rests on the assumptions "
                 "that the seed plan_by_reason states."
@@ -81,6 +81,21 @@ class Effects:
             "plan_by_reason assumes and goes as far towards what was measured as the number of "
             "those drawn by lot allows."
         )
+
+    @property
+    def briefly(self) -> str:
+        """The same for a line of a screen."""
+        if not self._is_measured:
+            return self.known
+        return (
+            "By how many points acting raises the share that orders, measured where a plan uses it "
+            f"(95%), and counted on by lists: {in_brief(self.evidence)}. The card of the effects "
+            "tells more."
+        )
+
+    @property
+    def _is_measured(self) -> bool:
+        return any(row["treated"] for row in self.evidence)
 
 
 def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> Effects:

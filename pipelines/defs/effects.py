@@ -109,7 +109,7 @@ def effects(
                 "version": version,
                 "basis": found.basis,
                 "decision": found.decision,
-                "known": found.known,
+                "known": found.briefly,
                 "dagster/partition_row_count": len(frame),
                 "dagster/column_lineage": lineage(types.names),
             },

@@ -169,7 +169,7 @@ def test_progress_counts_the_tables_that_were_delivered() -> None:
         job.execute_in_process(instance=instance, run_id=run_id)
     extracted, scored = out.getvalue().splitlines()
     assert extracted.endswith("   2 tables, 1,234 new rows; 13 rows of later days wait")
-    assert scored.endswith("   1 tables")
+    assert scored.endswith("   1 table")
 
 
 def test_an_interrupt_between_the_steps_is_one_message(
@@ -182,7 +182,7 @@ def test_an_interrupt_between_the_steps_is_one_message(
 
     assert run.command_line(command) == 130
     told = capsys.readouterr().err
-    assert "Stopped: interrupted; what was published before still stands. Run again" in told
+    assert "Stopped: interrupted; what was published before, if anything, still stands. Run" in told
     assert "Traceback" not in told
 
 

@@ -114,6 +114,7 @@ def test_a_plan_that_works_and_one_that_does_not_are_told_apart() -> None:
     assert "6," in found.known
     assert "held out" in found.known
     # What is measured stands beside what lists count on, of the same customers.
+    assert f"voucher {100 * tactic['rise']:+.1f} (" in found.briefly
     assert f"voucher where a plan uses it measured {100 * tactic['rise']:+.1f}" in found.known
     assert f"count on {100 * tactic['lists_count_on']:+.1f} for the same" in found.known
     drawn = tactic["treated"] + tactic["held_out"]
@@ -195,6 +196,8 @@ def test_an_effect_that_chance_explains_is_told_as_such() -> None:
         "reminder has too few where a plan uses it (210 treated, 2 held out), lists count on "
         "0.50 times what is assumed"
     )
+    assert evidence.in_brief([row]) == "reminder -0.7 (-3.0 to +1.6), +0.4"
+    assert evidence.in_brief([{**row, "rise": None}]) == "reminder too few"
 
 
 def test_what_was_learnt_is_kept_as_a_version_with_its_card(tmp_path: Path) -> None:
