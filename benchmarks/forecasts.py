@@ -104,13 +104,7 @@ def compare(snapshots: Snapshots, setting: Setting, serves: str) -> pd.DataFrame
     for role in stated:
         row = {name: f"{figures.figures[role][name]:.4g}" for name in SHOWN} | {"role": role}
         if role != OURS:
-            gains = {
-                "mae better by": figures.gain(OURS, role, "mae"),
-                "at equal totals": figures.gain(OURS, f"{role} =", "mae"),
-                "spearman better by": figures.gain(OURS, role, "spearman"),
-            }
-            for name, gain in gains.items():
-                row[name] = f"{gain.value:.4g} ({gain.lower:.4g} to {gain.upper:.4g})"
+            row |= _gains_over(figures, role)
         rows.append(row)
     return pd.DataFrame(rows).set_index("role").fillna("")
 
@@ -159,14 +153,20 @@ def _beside(figures: Figures) -> dict[str, str]:
         metric: f"{figures.figures[OURS][metric]:.4g} / {figures.figures[KNOWN][metric]:.4g}"
         for metric in SHOWN[:4]
     }
-    for title, rival, metric in (
-        ("mae better by", KNOWN, "mae"),
-        ("at equal totals", f"{KNOWN} =", "mae"),
-        ("spearman better by", KNOWN, "spearman"),
-    ):
-        gain = figures.gain(OURS, rival, metric)
-        row[title] = f"{gain.value:.4g} ({gain.lower:.4g} to {gain.upper:.4g})"
-    return row
+    return row | _gains_over(figures, KNOWN)
+
+
+def _gains_over(figures: Figures, rival: str) -> dict[str, str]:
+    """By how much the served one is better than a rival, also at the same total, as text."""
+    gains = {
+        "mae better by": figures.gain(OURS, rival, "mae"),
+        "at equal totals": figures.gain(OURS, f"{rival} =", "mae"),
+        "spearman better by": figures.gain(OURS, rival, "spearman"),
+    }
+    return {
+        title: f"{gain.value:.4g} ({gain.lower:.4g} to {gain.upper:.4g})"
+        for title, gain in gains.items()
+    }
 
 
 def show(figures: pd.DataFrame) -> str:
