@@ -26,6 +26,7 @@ import pandas as pd
 
 from benchmarks.forecasts import FRAME
 from models.errors import TooLittleDataError
+from models.evaluation.confidence import Z
 from models.forecasts.forecast import MIN_TRAINING_ROWS, Snapshots
 from models.frame.features import NEXT_ORDER, OVERDUE, FloatArray
 from models.purchase.view import LEAST_IN_TIME
@@ -75,7 +76,7 @@ def look_back(snapshots: Snapshots, horizon: int, *, left: bool = False) -> pd.D
         apart, more = _among_equals(came, earned[named], order, view.order_profit(matrix))
         weight = apart**2 / (apart**2).sum()
         worth = float((apart * more).sum() / (apart**2).sum())
-        error = 1.96 * float(np.sqrt((apart**2 * (more - worth * apart) ** 2).sum()))
+        error = Z * float(np.sqrt((apart**2 * (more - worth * apart) ** 2).sum()))
         rows.append(
             {
                 "as of": day,

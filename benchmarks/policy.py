@@ -39,7 +39,8 @@ import pandas as pd
 from rich.console import Console
 
 from models.effects import policy, treatment_effects
-from models.effects.trial import Prepared, Trial, Z
+from models.effects.trial import Prepared, Trial
+from models.evaluation.confidence import Z
 from models.frame.features import FloatArray
 from models.native import thread_limit
 from pipelines.defs import effects

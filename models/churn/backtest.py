@@ -16,12 +16,11 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from models.churn.fitting import Progress, silent
 from models.churn.out_of_time import judged_at
 from models.errors import TooLittleDataError
-from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.confidence import Z
 from models.evaluation.judging import (
     CHALLENGER,
     Evaluation,
@@ -154,8 +153,7 @@ class Backtest:
                 f"{each['churned']:.1%} did."
                 for each in cutoffs
                 if abs(each["expected"] - each["churned"])
-                > stats.norm.ppf((1 + CONFIDENCE) / 2)
-                * np.sqrt(each["churned"] * (1 - each["churned"]) / each["customers"])
+                > Z * np.sqrt(each["churned"] * (1 - each["churned"]) / each["customers"])
             ],
             plots=[
                 self.plot("auc", "AUC by cutoff"),

@@ -12,7 +12,8 @@ import pandas as pd
 
 from models.effects.effect_model import ASSUMPTION_DEVIATION
 from models.effects.plans import ALL, TACTIC
-from models.effects.trial import FOLDS, Prepared, Z
+from models.effects.trial import FOLDS, Prepared
+from models.evaluation.confidence import Z
 from models.frame.features import BoolArray, FloatArray, IntArray
 
 

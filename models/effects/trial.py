@@ -18,12 +18,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.effects.basis import Basis
+from models.evaluation.confidence import Z
 from models.frame.features import FloatArray, IntArray
 
 FOLDS: Final = 5
 RIDGE: Final = 5.0  # of the outcome's mean, in rows; only steadies cells that are hardly filled
 LEAST_VARIANCE: Final = 0.02  # of an outcome given the features; below it one surprise would rule
-Z: Final = 1.959963984540054  # quantile of the normal distribution: intervals hold 95%
 
 
 @dataclass(frozen=True)

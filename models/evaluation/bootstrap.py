@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.evaluation.confidence import CONFIDENCE
 from models.frame.features import FloatArray
-
-CONFIDENCE = 0.95
 
 # Resamples: enough for a 2.5% quantile, fewer where the snapshot is so large that any
 # difference worth having is many standard errors wide.

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.confidence import CONFIDENCE
 from models.evaluation.probabilities import (
     ECE_BINS,
     area_under_curve,

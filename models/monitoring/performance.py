@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from models.evaluation.bootstrap import CONFIDENCE
+from models.evaluation.confidence import CONFIDENCE, Z
 from models.evaluation.judging import evaluate
 from models.frame.features import BoolArray, FloatArray
 from models.probability.calibration import Calibration
@@ -64,13 +64,12 @@ def expected(probability: FloatArray, level_error: float = 0.0) -> pd.DataFrame:
         "brier": (float(chance.mean()), (1 - 2 * p) / n),
         SHARE: (float(p.mean()), np.full(n, 1 / n)),
     }
-    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
     rows = []
     for metric, (value, by_outcome) in figures.items():
         deviation = float(np.sqrt(chance @ by_outcome**2))
         if metric == SHARE:
             deviation = float(np.hypot(deviation, level_error * chance.mean()))
-        rows.append((metric, value, value - z * deviation, value + z * deviation))
+        rows.append((metric, value, value - Z * deviation, value + Z * deviation))
     return pd.DataFrame(rows, columns=["metric", "value", "lower", "upper"])
 
 
@@ -268,8 +267,7 @@ def outcome_alerts(
 
 def _apart(row: Mapping[Any, Any]) -> bool:
     """Whether what was stated and what was seen differ beyond the error of both."""
-    z = stats.norm.ppf((1 + CONFIDENCE) / 2)
-    errors = [(row[f"upper_{side}"] - row[f"lower_{side}"]) / 2 / z for side in ("stated", "seen")]
+    errors = [(row[f"upper_{side}"] - row[f"lower_{side}"]) / 2 / Z for side in ("stated", "seen")]
     limit = stats.norm.ppf((1 + ALERT_CONFIDENCE) / 2) * np.hypot(*errors)
     return bool(abs(row["value_seen"] - row["value_stated"]) > limit)
 
