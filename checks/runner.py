@@ -37,6 +37,7 @@ class Verdict:
         severity: what a failure means: `error` refuses the data, `warn` does not.
         observed: counts and figures, never a value of a row that speaks of a customer.
         message: what was expected, what was found, where, and what to do.
+        follows_from: name of the check whose failure explains this one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Verdict:
     severity: Severity
     observed: Mapping[str, int | float]
     message: str
+    follows_from: str | None = None
 
 
 def load_engine() -> None:
@@ -96,11 +98,14 @@ def refusal(verdicts: Iterable[Verdict]) -> str | None:
         verdicts: of all suites of a border.
 
     Returns:
-        The text, or None when nothing of severity `error` failed.
+        The text, or None when nothing of severity `error` failed. What merely follows from another
+        fault is not told as a second one.
     """
-    failed = [each for each in verdicts if not each.passed and each.severity == "error"]
-    if not failed:
+    faults = [each for each in verdicts if not each.passed and each.severity == "error"]
+    if not faults:
         return None
+    names = {each.name for each in faults}
+    failed = [each for each in faults if each.follows_from not in names]
     if len(failed) == 1:
         return failed[0].message
     reasons = "\n".join(f"  - {each.message}" for each in failed)
@@ -207,6 +212,7 @@ def _verdict(check: Check, suite: Suite, result: Any, rows: int) -> Verdict:
         severity=_SEVERITY[result.expectation_config.severity.value],
         observed=observed,
         message=message,
+        follows_from=check.follows_from,
     )
 
 

@@ -97,6 +97,8 @@ class Check:
         severity: an `error` stops the run at the border, a `warn` is shown and passed.
         where: boolean condition on the frame's columns; only such rows are looked at.
         may_be_allowed: a person may know better (a holiday, a promotion) and let it pass once.
+        follows_from: name of the check of the same border whose failure brings this one along:
+            where both fail, a refusal tells the other alone.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Check:
     severity: Severity = "error"
     where: str | None = None
     may_be_allowed: bool = False
+    follows_from: str | None = None
 
     @property
     def description(self) -> str:

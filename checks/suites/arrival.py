@@ -14,6 +14,7 @@ from checks.suite import (
     lies_between,
     matches,
 )
+from checks.suites.features import MAX_QUARANTINED_SHARE
 
 # Share of rows. A changed format breaks every row and a slip of the hand a few; between the two
 # lies nothing that was ever meant.
@@ -60,6 +61,7 @@ COLUMNS = Suite(
     place="delivered columns",
     figures=True,
     labels=("table_name", "column_name"),
+    because="unknown_codes",
     checks=(
         Check(
             "required_columns_are_given",
@@ -101,6 +103,22 @@ COLUMNS = Suite(
                 "{ sql = \"replace(replace(net_amount, '.', ''), ',', '.')\" }, "
                 "with the file's own name of the column within the brackets."
             ),
+        ),
+        # Such rows of other tables are left to quarantine: what they would switch on stays off.
+        Check(
+            "codes_of_orders_are_known",
+            lies_between("unknown_share", high=MAX_QUARANTINED_SHARE),
+            expected=(
+                f"at most {MAX_QUARANTINED_SHARE:.0%} of the day's orders to hold a code that "
+                "nothing knows"
+            ),
+            remedy=(
+                "Translate the codes in mapping.toml, under the table's columns, as in "
+                "[orders.columns]: status = { sql = \"case Status when 'paid' then 'completed' "
+                "when 'void' then 'cancelled' else Status end\" }, with the names and codes that "
+                "the file has."
+            ),
+            where="is_purchases",
         ),
         Check(
             "required_values_are_present",

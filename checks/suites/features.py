@@ -73,6 +73,7 @@ POPULATION = Suite(
                 "See `row_ledger` for orders in quarantine and `customer_lifecycle` for the "
                 "stages; if the newest orders are old, run for an earlier day (HOMING_AS_OF)."
             ),
+            follows_from="most_orders_were_accepted",
         ),
         Check(
             "one_row_a_customer",

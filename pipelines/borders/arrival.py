@@ -10,6 +10,7 @@ import duckdb
 import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
+from checks.suites.features import MAX_QUARANTINED_SHARE
 from pipelines.borders import SAMPLE_ROWS, one_in
 from pipelines.borders.reading import Reading
 from pipelines.borders.volume import History
@@ -21,6 +22,15 @@ from pipelines.sources.contract import ORDER_TABLES, Table, load_contract
 # Rows of a delivery whose values are read: a share of a million rows is as good as one of fifty,
 # and each million of order lines costs two and a half seconds.
 _PROFILED_ROWS = 1_000_000
+
+# Of unknown codes a refusal names so many, and so many of the files that they stand in.
+_CODES_TOLD = 5
+_FILES_TOLD = 3
+
+# As the table `quarantine` does (there `longest_code`, and the dbt var `code_min_customers`): a
+# longer word, one with digits or one that few customers have in common may be a person's.
+LONGEST_CODE = 20
+CODE_MIN_CUSTOMERS = 20
 
 # The columns whose product is the amount of a row that brings an order.
 _AMOUNTS = {"orders": ("net_amount",), "order_lines": ("quantity", "unit_price")}
@@ -76,6 +86,9 @@ def frames(
             missing_share=float,
             unreadable_share=float,
             decimal_comma_share=float,
+            is_purchases=bool,
+            unknown_share=float,
+            unknown_codes=str,
         ),
         "arrival_deliveries": _frame(
             deliveries,
@@ -111,6 +124,7 @@ class _Delivered:
         self._connection = connection
         self._table = table
         self._rows = manifest.rows
+        self._parts = manifest.parts
         self._relation = f"read_parquet({literal(lake.data_file(manifest))})"
         stored = {name: kind for name, kind, *_ in self._fetch(f"describe from {self._relation}")}
         self._readings = {
@@ -128,17 +142,19 @@ class _Delivered:
             given = column.name in self._readings
             if given or column.required:
                 has_shares = given and rows and is_judged
+                shares = {
+                    fault: self._counts[f"{column.name} {fault}"] / rows if has_shares else None
+                    for fault in ("missing", "unreadable", "decimal_comma", "unknown")
+                }
+                is_foreign = (shares["unknown"] or 0) > MAX_QUARANTINED_SHARE
                 yield {
                     "table_name": self._table.name,
                     "column_name": column.name,
                     "required": column.required,
                     "given": given,
-                    **{
-                        f"{fault}_share": self._counts[f"{column.name} {fault}"] / rows
-                        if has_shares
-                        else None
-                        for fault in ("missing", "unreadable", "decimal_comma")
-                    },
+                    "is_purchases": self._table.name in ORDER_TABLES,
+                    **{f"{fault}_share": share for fault, share in shares.items()},
+                    "unknown_codes": self._unknown_codes(column.name) if is_foreign else "",
                 }
 
     def figures(self, history: History, *, is_judged: bool) -> Mapping[str, Any]:
@@ -193,6 +209,7 @@ class _Delivered:
                     # told apart, since it has a remedy of its own
                     "unreadable": f"{unreadable} and not ({has_comma})",
                     "decimal_comma": has_comma,
+                    "unknown": f"is_row and {reading.is_unknown(value)}",
                 }.items()
             ]
             if name == self._table.time:
@@ -208,6 +225,57 @@ class _Delivered:
             )
             """
         )
+
+    def _unknown_codes(self, name: str) -> str:
+        """The codes that nothing knows, where they stand, and those that are known."""
+        reading = self._readings[name]
+        customer = (
+            self._readings["customer_id"].given if "customer_id" in self._readings else "null"
+        )
+        self._connection.execute(
+            f"""
+            create or replace temp view unknown as
+            select _row, code, customer_id
+            from (
+                select _row, {reading.given} as code, {customer} as customer_id
+                from {self._relation}
+                where {self._well_formed}
+            )
+            where {reading.is_unknown("code")}
+            """
+        )
+        codes = self._fetch(
+            f"""
+            select code || ' ' || format('{{:,}}', count(*))
+            from unknown
+            where length(code) <= {LONGEST_CODE} and not regexp_matches(code, '[0-9@]')
+            group by code
+            having count(distinct customer_id) >= {CODE_MIN_CUSTOMERS}
+            order by count(*) desc, code
+            limit {_CODES_TOLD}
+            """
+        )
+        told = ", ".join(code for (code,) in codes)
+        known = ", ".join(reading.column.accepted)
+        return f"{told or 'no code that many customers share'}{self._files()}; known are {known}"
+
+    def _files(self) -> str:
+        """The files that rows of the view `unknown` came in, those with most of them first."""
+        if not self._parts:
+            return ""
+        starts = ", ".join(f"({row}, {literal(label)})" for row, label in self._parts.items())
+        labels = self._fetch(
+            f"""
+            select label
+            from unknown asof join (values {starts}) as parts(first_row, label)
+                on unknown._row >= parts.first_row
+            group by label
+            order by count(*) desc, label
+            """
+        )
+        told = ", ".join(label for (label,) in labels[:_FILES_TOLD])
+        more = len(labels) - _FILES_TOLD
+        return f" in {told}" + (f" and {more} more" if more > 0 else "")
 
     def _repeated_key_share(self) -> float | None:
         """Share of the different rows that repeat the key of another; versions are told apart."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipelines.resources.warehouse import quoted
+from pipelines.resources.warehouse import literal, quoted
 from pipelines.sources.contract import EARLIEST_PLAUSIBLE, LATEST_PLAUSIBLE, Column
 
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
@@ -73,6 +73,13 @@ class Reading:
         if not self.is_number_as_text:
             return "false"
         return rf"regexp_full_match({value}, '[+-]?\d{{1,3}}([. ]?\d{{3}})*,\d{{1,2}}')"
+
+    def is_unknown(self, value: str) -> str:
+        """SQL: whether a value is none of the codes that the column may hold."""
+        if not self.column.accepted:
+            return "false"
+        codes = ", ".join(literal(code) for code in self.column.accepted)
+        return f"lower(replace(replace({value}, ' ', '_'), '-', '_')) not in ({codes})"
 
     def instant(self, value: str) -> str:
         """SQL for the time that a value names, give or take its zone, which would cost double."""

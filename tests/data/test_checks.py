@@ -24,6 +24,9 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "missing_share": [0.25, 0.0, None],
             "unreadable_share": [0.0, 0.01, None],
             "decimal_comma_share": [0.0, 0.01, None],
+            "is_purchases": [True, True, False],
+            "unknown_share": [0.0, 0.5, 1.0],
+            "unknown_codes": "",
         }
     ),
     "arrival_deliveries": pd.DataFrame(
@@ -128,6 +131,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
 SPOILT: Mapping[str, tuple[str, object]] = {
     "required_columns_are_given": ("given", False),
     "required_values_are_readable": ("unreadable_share", 0.99),
+    "codes_of_orders_are_known": ("unknown_share", 0.51),
     "numbers_have_a_decimal_point": ("decimal_comma_share", 0.9),
     "required_values_are_present": ("missing_share", 0.51),
     "keys_name_one_order": ("repeated_key_share", 0.8),
@@ -242,6 +246,13 @@ def test_names_are_unique_within_a_border() -> None:
     for border in (arrival, features, outputs):
         names = [check.name for suite in border.SUITES for check in suite.checks]
         assert len(names) == len(set(names))
+
+
+def test_a_check_follows_from_one_of_its_own_border() -> None:
+    for border in (arrival, features, outputs):
+        checks = [check for suite in border.SUITES for check in suite.checks]
+        causes = {check.follows_from for check in checks} - {None}
+        assert causes <= {check.name for check in checks if check.severity == "error"}
 
 
 def test_a_check_that_protects_customers_cannot_be_allowed() -> None:

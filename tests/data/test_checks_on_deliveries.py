@@ -9,14 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from checks.runner import Verdict, refusal, validate
 from checks.suites import arrival
 from pipelines.borders import SAMPLE_ROWS, one_in
-from pipelines.borders.arrival import frames
+from pipelines.borders.arrival import CODE_MIN_CUSTOMERS, LONGEST_CODE, frames
 from pipelines.resources.lake import Lake
 from pipelines.sources.connector import DEFECT, Delivery, Part
 from pipelines.sources.contract import load_contract
+from pipelines.tables.dbt import PROJECT_DIR
 
 AS_OF = date(2026, 6, 30)
 CANARY = "Wanda Canary"
@@ -134,6 +136,17 @@ def test_order_lines_with_guests_and_cancellations_pass(lake: Lake) -> None:
             "orders.ordered_at (99.0%)",
         ),
         (
+            {"status": ["已完成"] * 55 + ["退款"] * 25 + ["completed"] * 19 + [f"{CANARY}"]},
+            "codes_of_orders_are_known",
+            "found orders.status (81.0%: 已完成 55, 退款 25 in orders.csv; known are completed, "
+            "cancelled, returned, pending). Translate the codes in mapping.toml",
+        ),
+        (
+            {"status": [f"{CANARY} {n}" for n in range(100)]},
+            "codes_of_orders_are_known",
+            "orders.status (100.0%: no code that many customers share in orders.csv; known are",
+        ),
+        (
             {"customer_id": [""] * 60 + ["c1"] * 40},
             "required_values_are_present",
             "orders.customer_id (60.0%)",
@@ -187,6 +200,45 @@ def test_a_bad_row_of_two_is_left_to_quarantine(lake: Lake) -> None:
     tomorrow = AS_OF + timedelta(days=1)
     deliver(lake, "orders", orders(2, first=100, net_amount=["free", "9.5"]), tomorrow)
     assert failed(judge(lake, tomorrow)) == set()
+
+
+def test_codes_that_half_of_the_orders_know_are_left_to_quarantine(lake: Lake) -> None:
+    states = ["shipped"] * 50 + ["Completed", "cancelled", ""] * 16 + ["pending"] * 2
+    deliver(lake, "orders", orders(100, status=states))
+    deliver(
+        lake,
+        "tickets",
+        {
+            "ticket_id": [f"t{n}" for n in range(40)],
+            "customer_id": [f"c{n}" for n in range(40)],
+            "opened_at": ["2026-06-01"] * 40,
+            "kind": ["bug"] * 40,
+        },
+    )
+    verdicts = judge(lake)
+    assert failed(verdicts) | failed(verdicts, "warn") == set()
+
+
+def test_few_codes_and_files_are_named(lake: Lake) -> None:
+    day = orders(280, status=[f"state {'abcdefg'[n // 40]}" for n in range(280)])
+    parts = []
+    for n in range(5):
+        some = {name: values[n * 56 : n * 56 + 56] for name, values in day.items()}
+        rows = pa.table(some)
+        parts.append(Part(f"day-{n}.csv", rows.schema, rows.to_batches))
+    contract = load_contract()["orders"]
+    lake.write(contract, AS_OF, [Delivery("files", contract, tuple(parts))])
+    assert (
+        "orders.status (100.0%: state a 40, state b 40, state c 40, state d 40, state e 40 in "
+        "day-0.csv, day-1.csv, day-2.csv and 2 more; known are"
+    ) in str(refusal(judge(lake)))
+
+
+def test_a_code_is_told_here_where_quarantine_would_tell_it() -> None:
+    declared = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
+    assert declared["vars"]["code_min_customers"] == CODE_MIN_CUSTOMERS
+    quarantine = (PROJECT_DIR / "models/marts/ledger/quarantine.sql").read_text(encoding="utf-8")
+    assert f"set longest_code = {LONGEST_CODE} " in quarantine
 
 
 def test_a_first_delivery_is_judged_whatever_its_size(lake: Lake) -> None:

@@ -7,7 +7,7 @@ import logging
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
@@ -43,6 +43,9 @@ def test_a_refusal_says_expected_found_where_and_what_to_do() -> None:
             "missing_share": 0.0,
             "unreadable_share": [0.0, 0.99, 1.0],
             "decimal_comma_share": None,
+            "is_purchases": True,
+            "unknown_share": None,
+            "unknown_codes": "",
         }
     )
     message = refusal(validate(frame, arrival.COLUMNS))
@@ -64,6 +67,9 @@ def test_a_long_list_of_faults_is_cut() -> None:
             "missing_share": None,
             "unreadable_share": None,
             "decimal_comma_share": None,
+            "is_purchases": True,
+            "unknown_share": None,
+            "unknown_codes": "",
         }
     )
     [given, *_] = validate(frame, arrival.COLUMNS)
@@ -71,6 +77,19 @@ def test_a_long_list_of_faults_is_cut() -> None:
     assert given.observed == {"rows": 12, "unexpected": 12}
     assert "orders.column_4 and 7 more" in given.message
     assert "column_5" not in given.message
+
+
+def test_what_merely_follows_is_no_second_fault() -> None:
+    cause = _verdict("most_orders_were_accepted", passed=False)
+    follows = replace(_verdict("nobody", passed=False), follows_from=cause.name)
+
+    assert refusal([follows, cause]) == cause.message
+    assert refusal([follows, replace(cause, passed=True)]) == follows.message
+    assert refusal([follows, replace(cause, severity="warn")]) == follows.message
+    other = _verdict("other", passed=False)
+    assert refusal([follows, cause, other]) == (
+        f"2 checks refused the data:\n  - {cause.message}\n  - {other.message}"
+    )
 
 
 def test_nothing_is_refused_for_warnings() -> None:

@@ -47,6 +47,10 @@ TEXT_ORDERS: dict[str, tuple[dict[str, str | None], str | None]] = {
     "status empty": ({"status": ""}, None),
     "discount negative": ({"discount_amount": "-1"}, "discount_amount_below_minimum"),
     "two rules": ({"net_amount": "x", "status": "y"}, "net_amount_not_a_number"),
+    "three rules": (
+        {"ordered_at": "2024-02-30", "discount_amount": "-1", "status": "y"},
+        "ordered_at_not_a_time",
+    ),
     'quote " and ; drop table --': ({}, None),
     "emoji 🦊 \u202eRTL": ({}, None),
     "x" * 5000: ({}, None),
@@ -142,6 +146,16 @@ def test_odd_rows_of_other_tables(warehouse: duckdb.DuckDBPyConnection, table: s
 
     assert sorted(rules_of(warehouse, table).values()) == sorted(expected)
     assert warehouse.sql(f"from stg_{table}").shape[0] == fine
+
+
+def test_a_row_with_several_faults_names_them_all(warehouse: duckdb.DuckDBPyConnection) -> None:
+    several = warehouse.sql(
+        "select row_key, further_rules from quarantine where further_rules is not null"
+    ).fetchall()
+    assert dict(several) == {
+        "two rules": "status_unknown",
+        "three rules": "status_unknown, discount_amount_below_minimum",
+    }
 
 
 def test_what_is_mended_on_the_way(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -6,6 +6,7 @@
      _batch_id   identifier of the delivery       _reason     the same for people, without the value
      _part       number of its file within the delivery; of versions that came together, the latest file's counts
      _row        position within the delivery     _value      what stood in the column at fault, unless personal
+                                                  _further    further rules broken, between commas
                                                   _duplicate  an exact repeat of a fine row of its delivery
                                                   _contested  another row may be a version of it
 
@@ -83,9 +84,7 @@ judged as (
     select
         {%- for column in contract.columns %}
         {{ column.name }},
-        {%- endfor %}
-        {%- for name in shown_columns(rules) %}
-        given_{{ name }},
+        given_{{ column.name }},
         {%- endfor %}
         _defect,
         _batch,
@@ -113,7 +112,8 @@ valued as (
         _part,
         _row,
         _rule,
-        case when _rule is not null then {{ value_at_fault(rules) }} end as _value
+        case when _rule is not null then {{ value_at_fault(rules) }} end as _value,
+        case when _rule is not null then {{ further_rules(rules) }} end as _further
     from judged
 ),
 
@@ -139,6 +139,7 @@ final as (
             end
         end as _reason,
         valued._value,
+        valued._further,
         valued._rule is null and repeats._row is not null as _duplicate,
         contested.is_contested is not null as _contested
     from valued
@@ -207,6 +208,7 @@ select
     cast(null as string) as _rule,
     cast(null as string) as _reason,
     cast(null as string) as _value,
+    cast(null as string) as _further,
     cast(null as boolean) as _duplicate,
     cast(null as boolean) as _contested
 where false

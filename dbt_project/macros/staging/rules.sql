@@ -102,3 +102,13 @@
             {%- endfor %}
         end
 {%- endmacro -%}
+
+{# The rules that a row breaks beside the first one, between commas. Of a row that is none the columns say nothing. #}
+{%- macro further_rules(rules) -%}
+    nullif(concat_ws(
+            ', '
+            {%- for rule in rules %},
+            case when _rule not in ('row_malformed', '{{ rule.rule }}') and ({{ rule.breaks }}) then '{{ rule.rule }}' end
+            {%- endfor %}
+        ), '')
+{%- endmacro -%}

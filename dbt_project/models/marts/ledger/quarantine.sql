@@ -21,6 +21,7 @@ unusable_rows as (
         {{ 'customer_id' if 'customer_id' in contract.columns | map(attribute='name') else 'cast(null as string)' }} as customer_id,
         _rule as rule,
         _reason as reason,
+        _further as further_rules,
         _value as value_at_fault
     from checked_{{ table }}
     where _rule is not null
@@ -36,6 +37,7 @@ unusable_rows as (
         cast(null as string) as customer_id,
         'currency_without_rate' as rule,
         'currency: expected one with a rate on that day in the seed exchange_rates, found none' as reason,
+        cast(null as string) as further_rules,
         currency as value_at_fault
     from currency_without_rate
 ),
@@ -105,6 +107,7 @@ final as (
         unusable_rows.row_key,
         unusable_rows.rule,
         unusable_rows.reason,
+        unusable_rows.further_rules,
         {{ shape_of('unusable_rows.value_at_fault') }} as value_shape,
         codes.code,
         mended._row is not null as is_mended
