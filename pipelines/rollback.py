@@ -5,7 +5,8 @@
 Without an argument it lists what is kept. A version of the tables is shown by one swap of the link;
 a run of its day or a later one shows its own again. `--model` takes back the model that was
 promoted last, for good, and says why: that of churn, or of the kind that `--kind` names. The lists
-change with the next run. The journal knows both.
+change with the next run. The journal knows both. What acting does is no such kind: every run learns
+it anew from all campaigns, so that a wrong one is mended or left out of the deliveries.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
+from datetime import date
 from typing import Any
 
 from rich.console import Console
 
 from models.errors import StoreError
 from models.forecasts.kinds import KINDS
-from models.store import EffectStore, ForecastStore, ModelStore, VersionStore
+from models.store import ForecastStore, ModelStore, VersionStore
 from pipelines.errors import HomingError
 from pipelines.resources.journal import Journal
 from pipelines.resources.lock import RunLock
@@ -28,7 +30,11 @@ from pipelines.resources.session import open_session
 from pipelines.run import command_line
 from pipelines.settings import Settings
 
-CHURN, EFFECTS = "churn", "effects"
+CHURN = "churn"
+TRAINS_ANEW = (
+    "The next run trains anew, since none is left that can be read. From the same deliveries it "
+    "learns the same: if they were at fault, mend them first"
+)
 
 
 def rollback(settings: Settings, console: Console) -> int:
@@ -60,12 +66,15 @@ def rollback(settings: Settings, console: Console) -> int:
         actor=settings.actor,
     ) as session:
         if arguments.model is not None:
+            store = _store(settings, arguments.kind)
             try:
-                left = _store(settings, arguments.kind).rollback(arguments.model)
+                store.rollback(arguments.model)
             except StoreError as error:
                 raise HomingError(str(error)) from error
             session.done()
-            console.print(f"The next run serves {left}" if left else "The next run trains anew")
+            # That of an earlier Homing may stand in the history and cannot be read.
+            left = store.load_champion(date.max).model
+            console.print(f"The next run serves {left.version}" if left else TRAINS_ANEW)
         else:
             shown = publisher.rollback(arguments.version)
             session.published(shown.id)
@@ -76,8 +85,7 @@ def rollback(settings: Settings, console: Console) -> int:
 def _store(settings: Settings, kind: str) -> VersionStore[Any]:
     if kind == CHURN:
         return ModelStore(settings.model_store)
-    store = EffectStore if kind == EFFECTS else ForecastStore
-    return store(settings.model_store / kind)
+    return ForecastStore(settings.model_store / kind)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     wanted.add_argument("--model", metavar="WHY", help="take back a model, and why")
     parser.add_argument(
         "--kind",
-        choices=(CHURN, *KINDS, EFFECTS),
+        choices=(CHURN, *KINDS),
         default=CHURN,
         help="which model --model takes back (default: %(default)s)",
     )

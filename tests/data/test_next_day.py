@@ -10,13 +10,24 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
 
+from models.forecasts.kinds import KINDS
+from models.store import ModelStore
+from pipelines import rollback
+from pipelines.defs.forecasts import served, stores
+from pipelines.defs.tables import training_is_due
+from pipelines.settings import Settings
 from tests.conftest import copy_of, homing
 from tests.data.shop import BUYER, CANARIES, DAY, NEXT_DAY, Shop, holding
 
@@ -156,6 +167,63 @@ def test_readers_get_an_older_version_back_and_the_journal_knows(next_day: NextD
     assert current(home) == before
     assert rollback(shown).returncode == 0
     assert current(home) == shown
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[None]:
+    """Without a folder, for a while."""
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    yield
+    elsewhere.rename(folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_forecast_is_withdrawn_and_the_one_before_it_served(
+    next_day: NextDay, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    settings, today = Settings(home=next_day.home), date.fromisoformat(DAY_AFTER)
+    store = stores(settings)[kind]
+    older = store.load_champion(today).model
+    assert older is not None
+    learnt_later = replace(older, as_of=today)
+    store.promote(store.save(learnt_later))
+
+    def withdraw(reason: str, status: int = 0) -> str:
+        monkeypatch.setenv("HOMING_HOME", str(next_day.home))
+        monkeypatch.setattr(sys, "argv", ["rollback", "--model", reason, "--kind", kind])
+        assert rollback.main() == status
+        told = capsys.readouterr()
+        return told.err if status else told.out
+
+    def is_due() -> bool:
+        churn = ModelStore(settings.model_store)
+        return training_is_due(dg.DagsterRun(job_name="daily"), churn, settings, today)
+
+    assert served(settings, today)[kind].version == learnt_later.version
+    assert f"The next run serves {older.version}" in withdraw("too bold")
+    assert served(settings, today)[kind].version == older.version
+    assert "too bold" in [each.withdrawn for each in store.history()]
+    assert not is_due()
+
+    store.promote(learnt_later.version)
+    with _aside(store.versions / older.version):
+        assert "The next run trains anew" in withdraw("nothing else can be read")
+        assert is_due()
+
+    assert "The next run trains anew" in withdraw("too bold, too")
+    assert kind not in served(settings, today)
+    assert is_due()
+    assert "no champion to withdraw" in withdraw("again", status=1)
+    store.promote(older.version)
+
+
+def test_what_every_run_learns_anew_cannot_be_withdrawn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rollback", "--model", "why", "--kind", "effects"])
+    with pytest.raises(SystemExit):
+        rollback.main()
+    assert "invalid choice" in capsys.readouterr().err
 
 
 def test_a_churn_model_is_withdrawn_with_its_reason(next_day: NextDay) -> None:
