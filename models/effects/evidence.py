@@ -1,7 +1,8 @@
 """What past campaigns show of each tactic and plan, beside what is assumed and what lists count on.
 
 A tactic is measured where a plan uses it: only there something was assumed, and only there lists
-send it. Campaigns sent it to others, too; they stand on a line of their own.
+send it. Campaigns sent it to others, too; they stand on a line of their own. The customers of a
+segment are looked at over all tactics, where plans use them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy import stats
 from models.effects.factors import Factor, Factors
 from models.effects.plans import ALL, TACTIC
 from models.effects.trial import mean_with_interval
+from models.evaluation.segments import parts as parts_of
 from models.frame.features import BoolArray, FloatArray, IntArray
 
 # In the place of a sign and a goal: members of campaigns for whom no plan uses the tactic.
@@ -31,10 +33,16 @@ LESS: Final = "less than assumed"
 MORE: Final = "more than assumed"
 CHANCE: Final = "not told apart from it"
 NOTHING: Final = "nothing is assumed"
+LESS_COUNTED: Final = "less than lists count on"
+MORE_COUNTED: Final = "more than lists count on"
 COLUMNS: Final = (
     TACTIC, "goal", "plan_for", "treated", "held_out", "assumed_effect", "assumed_rise",
     "rise", "rise_lower", "rise_upper", "against_assumed", "lists_count_on",
     "factor", "factor_lower", "factor_upper",
+)  # fmt: skip
+SEGMENT_COLUMNS: Final = (
+    "division", "segment", "treated", "held_out", "assumed_rise",
+    "rise", "rise_lower", "rise_upper", "lists_count_on", "against_lists",
 )  # fmt: skip
 
 
@@ -98,7 +106,7 @@ def evidence(
     looks = sum(
         large and name[1] != NO_PLAN for large, (name, *_) in zip(enough, parts, strict=True)
     )
-    quantile = float(stats.norm.ppf(1 - FALSE_ALARM / 2 / max(looks, 1)))
+    quantile = _quantile(looks)
     customer = trials["customer_id"].to_numpy(object)
     found = []
     for large, (name, rows, assumed_effect, factor) in zip(enough, parts, strict=True):
@@ -122,14 +130,66 @@ def evidence(
             row |= dict(zip(("rise", "rise_lower", "rise_upper"), rise, strict=True))
             if name[1] != NO_PLAN:
                 more = learnt.scores[rows] - learnt.assumed[rows]
-                row["against_assumed"] = _verdict(more, customer[rows], quantile)
+                row["against_assumed"] = _verdict(more, customer[rows], quantile, LESS, MORE)
         found.append({key: _rounded(value) for key, value in row.items()})
     return found
 
 
-def _verdict(more: FloatArray, customer: npt.NDArray[np.object_], quantile: float) -> str:
+def by_segment(
+    trials: pd.DataFrame,
+    plan: IntArray,
+    divisions: Mapping[str, pd.Series[Any]],
+    learnt: Estimates,
+) -> list[dict[str, Any]]:
+    """Rows of `SEGMENT_COLUMNS`: what was measured of the customers of each segment.
+
+    Counted are draws for whom a plan uses the tactic, of all tactics together; columns mean what
+    they mean in `evidence`. Whether it was less or more than what lists count on is asked with the
+    same care, and fewer than `MIN_ARM` draws of either arm show counts alone, too.
+
+    Args:
+        trials: as for `treatment_effects.estimate`.
+        plan: place in `plans` of each row's plan; -1 where there is none.
+        divisions: of `models.evaluation.segments.divide`, rows as in `trials`.
+        learnt: what was learnt.
+    """
+    treated, customer = trials["treated"].to_numpy(bool), trials["customer_id"].to_numpy(object)
+    counted = [
+        (name, rows, int((rows & treated).sum()), int((rows & ~treated).sum()))
+        for name, everyone in parts_of(divisions, len(trials))
+        if (rows := everyone & (plan >= 0)).any()
+    ]
+    quantile = _quantile(sum(min(sent, kept) >= MIN_ARM for *_, sent, kept in counted))
+    found = []
+    for name, rows, sent, kept in counted:
+        row: dict[str, Any] = dict.fromkeys(SEGMENT_COLUMNS)
+        row |= dict(zip(SEGMENT_COLUMNS, (*name, sent, kept), strict=False))
+        row |= {
+            "assumed_rise": learnt.assumed[rows].mean(),
+            "lists_count_on": learnt.counted_on[rows].mean(),
+            "against_lists": TOO_FEW,
+        }
+        if min(sent, kept) >= MIN_ARM:
+            rise = mean_with_interval(learnt.scores[rows], customer[rows])
+            row |= dict(zip(("rise", "rise_lower", "rise_upper"), rise, strict=True))
+            more = learnt.scores[rows] - learnt.counted_on[rows]
+            row["against_lists"] = _verdict(
+                more, customer[rows], quantile, LESS_COUNTED, MORE_COUNTED
+            )
+        found.append({key: _rounded(value) for key, value in row.items()})
+    return found
+
+
+def _quantile(looks: int) -> float:
+    """Half an interval's width (standard errors), where so many are looked at together."""
+    return float(stats.norm.ppf(1 - FALSE_ALARM / 2 / max(looks, 1)))
+
+
+def _verdict(
+    more: FloatArray, customer: npt.NDArray[np.object_], quantile: float, less: str, greater: str
+) -> str:
     _, lower, upper = mean_with_interval(more, customer, quantile)
-    return LESS if upper < 0 else MORE if lower > 0 else CHANCE
+    return less if upper < 0 else greater if lower > 0 else CHANCE
 
 
 def _rounded(value: Any) -> Any:
@@ -154,6 +214,20 @@ def failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{_measured(row)}; lists count on {_points(row['lists_count_on'])}."
         for row in judged
         if row["against_assumed"] == LESS
+    ]
+
+
+def failures_by_segment(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Segments of which lists count on more than was measured, beyond chance, in words.
+
+    Args:
+        rows: of `by_segment`.
+    """
+    return [
+        f"{row['division']} {row['segment']}: lists count on {_points(row['lists_count_on'])} "
+        f"points, {_measured(row)}."
+        for row in rows
+        if row["against_lists"] == LESS_COUNTED
     ]
 
 

@@ -16,11 +16,12 @@ import pandas as pd
 
 from models.effects import policy
 from models.effects.effect_model import learn
-from models.effects.evidence import MIN_ARM, Estimates, evidence, in_brief, told
+from models.effects.evidence import MIN_ARM, Estimates, by_segment, evidence, in_brief, told
 from models.effects.factors import Factors, held_out_factor
 from models.effects.plans import TACTIC, assumed_rise, plan_of
 from models.effects.qini import held_out_curve, held_out_qini
 from models.effects.trial import Prepared, Trial, mean_with_interval
+from models.evaluation.segments import divide
 from models.frame.features import FloatArray
 
 CUSTOMER: Final = "customer_id"
@@ -49,6 +50,7 @@ class Effects:
         values: one row per outcome and policy: value per row of the trials (`kept`: customers who
             order because of it; `profit`: home currency, costs taken off).
         evidence: what is known of each tactic and plan (evidence.COLUMNS).
+        by_segment: and of the customers of each segment (evidence.SEGMENT_COLUMNS).
         figures: what the decision rests on, by name, each with its 95% interval.
         curve: of the held-out ranking (qini.held_out_curve).
         drivers: share of the differences between customers that each feature makes up, largest
@@ -62,6 +64,7 @@ class Effects:
     rises: pd.DataFrame
     values: pd.DataFrame
     evidence: Sequence[Mapping[str, Any]]
+    by_segment: Sequence[Mapping[str, Any]]
     figures: Mapping[str, tuple[float, float, float]]
     curve: pd.DataFrame
     drivers: Mapping[str, float]
@@ -98,7 +101,12 @@ class Effects:
         return any(row["treated"] for row in self.evidence)
 
 
-def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> Effects:
+def estimate(
+    trials: pd.DataFrame,
+    today: pd.DataFrame,
+    plans: pd.DataFrame,
+    groups: pd.DataFrame | None = None,
+) -> Effects:
     """Learn effects from past trials, or say that there is nothing to learn them from.
 
     Args:
@@ -106,6 +114,8 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             orders_before and profit_before, and the features of the day before.
         today: the same features, one row per customer.
         plans: goal, plan_for, tactic, assumed_effect: what a plan is assumed to do, to whom.
+        groups: campaign_id, customer_id and further columns of segments.DIVISIONS, one row per row
+            of the trials at most; nothing is learnt from them.
     """
     tactics = sorted(set(plans[TACTIC].dropna()))
     plan = plan_of(trials, trials[TACTIC].to_numpy(object), plans)
@@ -125,6 +135,7 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
             pd.DataFrame(columns=[CUSTOMER, TACTIC, "orders_anyway", "rise"]),
             nothing,
             evidence(trials, plan, plans, None),
+            [],
             {},
             pd.DataFrame(),
             {},
@@ -186,13 +197,15 @@ def estimate(trials: pd.DataFrame, today: pd.DataFrame, plans: pd.DataFrame) -> 
         "average": assumed * factors.of_rows(plan, given),
         "assumed": assumed,
     }[basis]
+    estimates = Estimates(scores, assumed, counted_on, factors)
     return Effects(
         basis,
         decision,
         _effects(today, basis, factor_of, measured),
         _long(today, anyway, rises),
         values,
-        evidence(trials, plan, plans, Estimates(scores, assumed, counted_on, factors)),
+        evidence(trials, plan, plans, estimates),
+        by_segment(trials, plan, _divisions(trials, groups), estimates),
         {"qini": qini, "average_rise": mean_with_interval(scores, kept.trial.customer)},
         held_out_curve(kept, learnt),
         learnt.model.drivers(trials, given, assumed) if basis == "individual" else {},
@@ -215,6 +228,11 @@ def _long(today: pd.DataFrame, anyway: FloatArray, rises: Mapping[str, FloatArra
         ],
         ignore_index=True,
     )
+
+
+def _divisions(trials: pd.DataFrame, groups: pd.DataFrame | None) -> Mapping[str, pd.Series[Any]]:
+    keys = ["campaign_id", CUSTOMER]
+    return divide(trials if groups is None else trials.merge(groups, "left", keys))
 
 
 def _features(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,14 @@ from typing import Any, Final
 import pandas as pd
 
 from models.effects.effect_model import ASSUMPTION_DEVIATION, WIDTHS
-from models.effects.evidence import FALSE_ALARM, MIN_ARM, TOO_FEW, failures, is_plan
+from models.effects.evidence import (
+    FALSE_ALARM,
+    MIN_ARM,
+    TOO_FEW,
+    failures,
+    failures_by_segment,
+    is_plan,
+)
 from models.effects.treatment_effects import CUSTOMER, Effects
 from models.effects.trial import FOLDS
 from models.versions import forms
@@ -118,10 +125,11 @@ def version_of_effects(
         },
         metrics=metrics,
         served_role="expected_profit" if metrics else None,
-        by_segment=found.evidence,
+        by_tactic=found.evidence,
+        by_segment=found.by_segment,
         plots=_plots(found),
         drivers=found.drivers,
-        failures=failures(found.evidence),
+        failures=[*failures(found.evidence), *failures_by_segment(found.by_segment)],
         limits=(
             *LIMITS,
             f"{len(too_few)} of {len(plans)} plans have fewer than {MIN_ARM} treated or held out "

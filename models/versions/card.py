@@ -48,10 +48,11 @@ class Card:
         windows: which days it learnt from and was judged on, by name.
         metrics: role -> metric -> value, lower, upper, out of time.
         served_role: role of `metrics` that the version serves with; None where none is meant.
+        by_tactic: of what acting does, a row per tactic and plan, all with the same columns.
         by_segment: a row per segment, or other part, all with the same columns, its names first.
         plots: out of time, too.
         drivers: share of the model that each feature makes up, largest first.
-        failures: where it is known to fail: sentences made of the figures by_segment.
+        failures: where it is known to fail: sentences made of the figures by_tactic and by_segment.
         limits: what it does not claim.
         parameters: settings, seed and threads.
         libraries: versions by name.
@@ -65,6 +66,7 @@ class Card:
     windows: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
     served_role: str | None = None
+    by_tactic: Sequence[Mapping[str, Any]] = ()
     by_segment: Sequence[Mapping[str, Any]] = ()
     plots: Sequence[Plot] = ()
     drivers: Mapping[str, float] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class Card:
     def to_json(self) -> dict[str, Any]:
         """The card as JSON holds it; NaN has no place in it."""
         stored: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
-        lists = ("by_segment", "failures", "limits", "reproduce")
+        lists = ("by_tactic", "by_segment", "failures", "limits", "reproduce")
         return {
             **stored,
             **{name: list(stored[name]) for name in lists},
@@ -115,6 +117,7 @@ class Card:
             _section("Decision", self.decision and f"<p>{escape(self.decision)}</p>"),
             _section("Data windows", _facts(self.windows)),
             _section("Figures, out of time", self._metrics()),
+            _section("By tactic", _table(self.by_tactic)),
             _section(f"By {self._part()}", _table(self.by_segment)),
             _section("Known failures", _list(self.failures) or self._no_failure()),
             _section("Plots", self._plots()),
@@ -138,7 +141,8 @@ class Card:
         return "segment" if "segment" in names else _words(names[0])
 
     def _no_failure(self) -> str:
-        return f"<p>None was found by {self._part()}.</p>" if self.by_segment else ""
+        looked_at = ["tactic"] * bool(self.by_tactic) + [self._part()] * bool(self.by_segment)
+        return f"<p>None was found by {' or '.join(looked_at)}.</p>" if looked_at else ""
 
     def _metrics(self) -> str:
         names = list(dict.fromkeys(name for each in self.metrics.values() for name in each))

@@ -15,7 +15,16 @@ from pipelines.tables.lineage import shown
 
 EFFECTS = dg.AssetKey(["feedback", "treatment_effects"])
 POLICY_VALUES = dg.AssetKey(["feedback", "policy_values"])
-TABLES = [asset_key(n) for n in ("treatment_features", "treatment_outcomes", "plan_by_reason")]
+TABLES = [
+    asset_key(name)
+    for name in (
+        "treatment_features",
+        "treatment_outcomes",
+        "plan_by_reason",
+        "lifecycle_history",
+        "tier_history",
+    )
+]
 # With matrices as small as these, two threads wait for each other longer than they work: twice the
 # processor time of one, ten times on a busy machine, and the same bytes.
 THREADS = 1
@@ -32,6 +41,18 @@ PLANS = """
     from plan_by_reason
     where tactic is not null and assumed_effect is not null
     order by goal, plan_for
+"""
+# Stage and tier of each member on the day before the assignment, which nothing is learnt from.
+GROUPS = """
+    select outcomes.campaign_id, outcomes.customer_id, stages.stage, tiers.value_tier
+    from treatment_outcomes as outcomes
+    left join lifecycle_history as stages
+        on outcomes.customer_id = stages.customer_id and outcomes.snapshot_on >= stages.valid_from
+        and (stages.valid_to is null or outcomes.snapshot_on < stages.valid_to)
+    left join tier_history as tiers
+        on outcomes.customer_id = tiers.customer_id and outcomes.snapshot_on >= tiers.valid_from
+        and (tiers.valid_to is null or outcomes.snapshot_on < tiers.valid_to)
+    order by campaign_id, customer_id
 """
 EFFECT_TYPES = pa.schema(
     [
@@ -90,7 +111,10 @@ def effects(
     trials = warehouse.frame(TRIALS)
     with thread_limit(THREADS):
         found = treatment_effects.estimate(
-            trials, warehouse.frame(TODAY, [as_of]), warehouse.frame(PLANS)
+            trials,
+            warehouse.frame(TODAY, [as_of]),
+            warehouse.frame(PLANS),
+            warehouse.frame(GROUPS),
         )
     store = store_of(settings)
     version = store.save(

@@ -220,6 +220,46 @@ def test_what_was_learnt_is_kept_as_a_version_with_its_card(tmp_path: Path) -> N
     assert learnt.card.windows["draws_by_lot"] == 4000
 
 
+def test_segments_are_told_apart_and_few_of_one_are_counted_alone() -> None:
+    """Of two stages one gains nothing; what lists count on is the mean of both."""
+    trials = past(4000, effect=0.0).assign(sign_of="price")
+    rng = np.random.default_rng(5)
+    stage = rng.choice(["watch", "churned"], len(trials))
+    stage[:40], stage[3900:] = "new", "active"
+    gained = trials["treated"] & (stage == "watch") & (rng.random(len(trials)) < 0.3)
+    trials["orders_after"] = np.maximum(trials["orders_after"], gained)
+    # The last hundred come under no plan: lists send them nothing.
+    trials["goal"] = trials["goal"].where(np.arange(len(trials)) < 3900)
+    groups = trials[["campaign_id", "customer_id"]].assign(stage=stage, value_tier="core")
+    found = treatment_effects.estimate(
+        trials, today(trials), PLANS, groups.sample(frac=1, random_state=1)
+    )
+    by = {(row["division"], row["segment"]): row for row in found.by_segment}
+
+    # One tier tells nobody apart, and those whom lists send nothing are no segment of them.
+    assert ("lifecycle stage", "active") not in by
+    assert {division for division, _ in by} == {"all", "lifecycle stage"}
+    everybody = by["all", "customers"]
+    assert everybody["treated"] + everybody["held_out"] == 3900
+    watch, churned = by["lifecycle stage", "watch"], by["lifecycle stage", "churned"]
+    assert watch["rise_lower"] < 0.3 * 0.7 < watch["rise_upper"]
+    assert churned["rise_lower"] < 0 < churned["rise_upper"]
+    assert churned["against_lists"] == evidence.LESS_COUNTED
+    assert watch["against_lists"] == evidence.MORE_COUNTED
+    assert everybody["against_lists"] == evidence.CHANCE
+    few = by["lifecycle stage", "new"]
+    assert few["treated"] + few["held_out"] == 40
+    assert few["rise"] is None
+    assert few["against_lists"] == evidence.TOO_FEW
+
+    card = version_of_effects(found, trials, as_of=date(2026, 6, 30), threads=1).card
+    assert [each for each in card.failures if each.startswith("lifecycle stage")] == [
+        each for each in card.failures if "lifecycle stage churned: lists count on +" in each
+    ]
+    page = card.page("2026-06-30.0123456789ab").decode()
+    assert page.index("By tactic") < page.index("By segment") < page.index("Known failures")
+
+
 def test_without_any_campaign_the_card_says_what_the_rank_rests_on() -> None:
     trials = past(60, effect=0.3).head(0)
     found = treatment_effects.estimate(trials, today(past(60, 0.3)), PLANS)
@@ -227,7 +267,8 @@ def test_without_any_campaign_the_card_says_what_the_rank_rests_on() -> None:
     card = version_of_effects(found, trials, as_of=date(2026, 6, 30), threads=1).card
     assert found.known in card.decision
     assert not card.metrics
-    assert [row["factor"] for row in card.by_segment] == [1.0] * 4
+    assert [row["factor"] for row in card.by_tactic] == [1.0] * 4
+    assert not card.by_segment
     # Nothing was looked at: that is not that nothing was found.
     assert card.failures[0].startswith("None could be looked for")
     assert not card.plots
