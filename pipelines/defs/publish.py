@@ -148,7 +148,6 @@ def publish(
         earlier_versions=[version["id"] for version in earlier],
     )
     version = version_id(as_of, inputs)
-    forgotten = forgotten_versions(journal, publisher)
     tables = published_tables()
     facts = {
         "source": ",".join(settings.source),
@@ -179,6 +178,7 @@ def publish(
     )
     remember_list(lake, publication.version)
     session.published(version)
+    forgotten = newly_forgotten(journal, publisher, context.run_id)
     return dg.MaterializeResult(
         metadata={
             "version": version,
@@ -192,10 +192,17 @@ def publish(
     )
 
 
-def forgotten_versions(journal: Journal, publisher: Publisher) -> list[str]:
-    """Versions that runs published and of which `published` knows nothing any more, by day."""
+def newly_forgotten(journal: Journal, publisher: Publisher, run_id: str) -> list[str]:
+    """Versions that runs published and of which `published` knows nothing any more, by day.
+
+    Each loss is told to the first run that finds it: who lets it be is not asked every day.
+    """
     known = {record["id"] for record in publisher.history()}
-    return sorted({run.version_id for run in journal.runs() if run.version_id} - known)
+    lost = sorted({run.version_id for run in journal.runs() if run.version_id} - known)
+    told = journal.missed()
+    if lost != told:
+        journal.miss(run_id, lost)
+    return [version for version in lost if version not in told]
 
 
 def forgotten_in_words(versions: Sequence[str]) -> str:
@@ -204,7 +211,8 @@ def forgotten_in_words(versions: Sequence[str]) -> str:
     return (
         f"{len(versions)} published before ({named}) are no longer in published/history.jsonl: "
         "run_log and audit_log say nothing of them from now on. If that was not meant, put the "
-        "file back from a backup and run again; what was listed then is still in the lake"
+        "file back from a backup and run again; what was listed then is still in the lake. This is "
+        "said once"
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -122,6 +122,15 @@ class Journal:
             error=one_line(error) if error else None,
             counts=dict(counts or {}),
         )
+
+    def miss(self, run_id: str, versions: Sequence[str]) -> None:
+        """Write which of the versions ever published the history has lost; none: it is whole."""
+        self._write("miss", run_id, versions=list(versions))
+
+    def missed(self) -> list[str]:
+        """The versions that were lost when a run last looked."""
+        lines = [line for line in read_lines(self.path) if line.get("event") == "miss"]
+        return list(lines[-1]["versions"]) if lines else []
 
     def runs(self) -> list[RunRecord]:
         """All runs, the first one first."""

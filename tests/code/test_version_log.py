@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.defs.publish import forgotten_in_words, forgotten_versions
+from pipelines.defs.publish import forgotten_in_words, newly_forgotten
 from pipelines.resources.journal import Journal, append_line
 from pipelines.resources.lock import RunLock
 from pipelines.resources.publisher import Publisher
@@ -111,7 +111,7 @@ def test_a_day_without_lists_has_an_empty_audit_log(warehouse: Warehouse) -> Non
     assert kinds["rows_sha256"] == "VARCHAR"
 
 
-def test_versions_that_runs_published_and_the_history_lost_are_told(tmp_path: Path) -> None:
+def test_versions_that_runs_published_and_the_history_lost_are_told_once(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "runs", RunLock(tmp_path / "run.lock"))
     publisher = Publisher(tmp_path / "published")
     versions = [f"2026-01-0{day}-0123456789ab" for day in (1, 2, 3)]
@@ -121,11 +121,25 @@ def test_versions_that_runs_published_and_the_history_lost_are_told(tmp_path: Pa
         append_line(publisher.root / "history.jsonl", {"id": version, "as_of": version[:10]})
     journal.start("failed", as_of=date(2026, 1, 4), source="files")
     journal.finish("failed", "failed", error="broken")
-    assert forgotten_versions(journal, publisher) == []
-    (publisher.root / "history.jsonl").unlink()
-    append_line(publisher.root / "history.jsonl", {"id": versions[1], "as_of": "2026-01-02"})
-    lost = forgotten_versions(journal, publisher)
+    assert newly_forgotten(journal, publisher, "5") == []
+    assert "miss" not in journal.path.read_text()
+
+    history = publisher.root / "history.jsonl"
+    whole = history.read_bytes()
+    history.unlink()
+    append_line(history, {"id": versions[1], "as_of": "2026-01-02"})
+    lost = newly_forgotten(journal, publisher, "6")
     assert lost == [versions[0], versions[2]]
+    assert newly_forgotten(journal, publisher, "7") == []
+    history.unlink()
+    assert newly_forgotten(journal, publisher, "8") == [versions[1]]
+
+    # Put back, it may be lost once more.
+    history.write_bytes(whole)
+    assert newly_forgotten(journal, publisher, "9") == []
+    history.unlink()
+    assert newly_forgotten(journal, publisher, "10") == versions
+    assert [run.run_id for run in journal.runs()] == ["0", "1", "2", "failed"]
     assert forgotten_in_words(lost).startswith(
         f"2 published before ({lost[0]} to {lost[1]}) are no"
     )
