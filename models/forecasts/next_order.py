@@ -26,7 +26,7 @@ from scipy import special, stats
 from models.evaluation import amounts
 from models.evaluation.curves import calibration_curve
 from models.evaluation.judging import CHALLENGER, judge
-from models.evaluation.probabilities import ProbabilityMetrics
+from models.evaluation.probabilities import LEVEL_ERROR, ProbabilityMetrics
 from models.evaluation.segments import (
     DECIMALS,
     FALSE_ALARM,
@@ -162,6 +162,7 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         CHALLENGER: ordered_by(judged, tested.matrix),
         BASELINE: ordered_by(replace(judged, serves=BASELINE), tested.matrix),
     }
+    within = {role: _within(curve) for role, curve in by.items()}
     named = {role: happened & (curve[:, -1] >= MIN_ORDER_PROBABILITY) for role, curve in by.items()}
     # The rule names everybody; it is set beside the trees, on the customers whom they name.
     named[RULE] = named[CHALLENGER]
@@ -177,7 +178,14 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         seed=setting.seed,
         counts={
             role: {"n": float(len(next_order)), "named": float(rows.sum())}
-            | ({"positives": float(happened.sum())} if role in by else {})
+            | (
+                {
+                    "positives": float(happened.sum()),
+                    LEVEL_ERROR: abs(float((within[role] - happened).mean())),
+                }
+                if role in by
+                else {}
+            )
             for role, rows in named.items()
         },
     )
@@ -190,7 +198,6 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         if serves == MODEL
         else replace(judged, serves=serves, view=snapshots.view(today), trees={}, names=())
     )
-    within = {role: _within(curve) for role, curve in by.items()}
     divisions = divide(tested.described())
     segments = by_segment(
         divisions,

@@ -30,7 +30,7 @@ CHUNK_ROWS = 12_500
 DECIMALS = 6
 CENTS = 2
 FIGURES: Final = {
-    returning.KIND: ("return_probability",),
+    returning.KIND: ("return_probability", "return_within_days"),
     next_order.KIND: (
         "order_probability",
         "order_within_days",
@@ -119,8 +119,9 @@ def score(
 
     Returns:
         One row per row of the frame, with the columns of `COLUMNS`: probabilities, days ahead,
-        money in home currency; NaN where a version is a rule or has nothing to say. `order_*` and
-        `next_order_*` speak of orders within `order_within_days`. `kept_profit_12m` is by how much
+        money in home currency; NaN where a version is a rule or has nothing to say.
+        `return_probability` speaks of orders within `return_within_days`, `order_*` and
+        `next_order_*` of those within `order_within_days`. `kept_profit_12m` is by how much
         who orders within the horizon is expected to earn more in 12 months than who does not.
 
     Raises:
@@ -161,15 +162,18 @@ def _figures(forecast: Forecast, frame: pd.DataFrame, horizon_days: int) -> pd.D
     if forecast.kind == returning.KIND:
         snapshots = days(frame).to_numpy() if len(frame) else np.zeros(0, "datetime64[s]")
         probability = returning.predict(forecast, matrix, snapshots)
-        return pd.DataFrame({"return_probability": np.round(probability, DECIMALS)})
+        return pd.DataFrame(
+            {
+                "return_probability": np.round(probability, DECIMALS),
+                "return_within_days": _said_for(forecast, probability),
+            }
+        )
     if forecast.kind == next_order.KIND:
         found = next_order.predict(forecast, matrix)
         return pd.DataFrame(
             {
                 "order_probability": found["order_probability"].round(DECIMALS),
-                "order_within_days": np.where(
-                    found["order_probability"].notna(), float(forecast.horizon_days), np.nan
-                ),
+                "order_within_days": _said_for(forecast, found["order_probability"].to_numpy()),
                 "next_order_days": found["days_50"],
                 "next_order_days_10": found["days_10"],
                 "next_order_days_90": found["days_90"],
@@ -183,6 +187,11 @@ def _figures(forecast: Forecast, frame: pd.DataFrame, horizon_days: int) -> pd.D
             "kept_profit_12m": np.round(_kept(forecast, matrix, found, horizon_days), CENTS),
         }
     )
+
+
+def _said_for(forecast: Forecast, probability: FloatArray) -> FloatArray:
+    """The days that a probability speaks of; NaN where there is none."""
+    return np.where(np.isnan(probability), np.nan, float(forecast.horizon_days))
 
 
 def _kept(

@@ -1,76 +1,113 @@
-"""How good today's scores should be, how good earlier ones were, and what to do about it.
+"""How good today's scores should be, and how good earlier ones were.
 
 Before labels arrive the calibrated probabilities themselves say how good they are: a customer with
-probability p counts as p of a churner and 1 - p of a stayer (confidence-based performance
-estimation, as NannyML's documentation describes it). With N the number of customers:
+probability p counts as p of one whom it happened to and 1 - p of another (confidence-based
+performance estimation, as NannyML's documentation describes it). With N the number of customers:
 
 - log-loss: mean of -p ln p - (1 - p) ln(1 - p);  Brier: mean of p (1 - p);
 - AUC: sum of p_i (1 - p_j) [p_i > p_j, ties half] over sum of p_i (1 - p_j), all pairs i, j of
   different customers;
-- share of churners: mean of p.
+- share whom it happened to: mean of p.
 
 Their intervals hold the chance of the outcomes, with y_i drawn from p_i: the variance is
 sum p_i (1 - p_i) g_i^2, with g_i the derivative of the figure with respect to y_i (delta method).
 That of the share also holds how far the level of earlier snapshots was off when it was stated,
 since the season may change in ways a year ago did not. All of it is true only as far as the
 probabilities are; whether they were, is measured once the horizon is over.
+
+An interval of days states the share of orders that it is to hold, an amount its total: what is
+known of their errors beyond chance is how far they were off in the test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from models.evaluation import amounts
+from models.evaluation.amounts import AmountMetrics
 from models.evaluation.confidence import CONFIDENCE, Z
-from models.evaluation.judging import evaluate
+from models.evaluation.judging import evaluate, judge
 from models.frame.features import BoolArray, FloatArray
-from models.probability.calibration import Calibration
+from models.probability.calibration import EPSILON, Calibration
 
-# Both verdicts of a figure must be this sure; a month of alarms by chance in ten years.
-ALERT_CONFIDENCE: Final = 0.99
-SHARE: Final = "churned_share"
+SHARE: Final = "share"
 MONITORED: Final = ("auc", "log_loss", "brier", SHARE)
-COLUMNS: Final = (
-    "scored_on", "kind", "metric", "value", "lower", "upper", "customers", "model_version",
-    "horizon_days",
-)  # fmt: skip
-MOST_NAMED: Final = 3
+TOTAL: Final = "total"
+COLUMNS: Final = ("metric", "value", "lower", "upper", "customers")
+# What is stated in cents may be none at all, and a total is compared by its logarithm.
+LEAST_AMOUNT: Final = 0.01
 
 
 def expected(probability: FloatArray, level_error: float = 0.0) -> pd.DataFrame:
     """What the probabilities say of their own quality.
 
     Args:
-        probability: of churn, one per customer, calibrated.
-        level_error: standard error of the level in log odds, of `level_error`.
+        probability: one per customer, calibrated.
+        level_error: standard error of the level in log odds, as `level_error` has it; NaN where
+            it is not known, and then the share has no interval.
 
     Returns:
-        One row per metric of `MONITORED`: metric, value, lower, upper. No rows without customers.
+        One row per metric of `MONITORED` with the columns of `COLUMNS`. No rows without customers.
     """
     if not len(probability):
-        return pd.DataFrame(columns=["metric", "value", "lower", "upper"])
-    p = np.asarray(probability, dtype=np.float64)
+        return figures([])
+    p = certain_of_nothing(probability)
     n, logit, chance = len(p), special.logit(p), p * (1 - p)
     auc, by_auc = _expected_auc(p)
-    figures = {
+    of_p = {
         "auc": (auc, by_auc),
         "log_loss": (float(special.entr(p).mean() + special.entr(1 - p).mean()), -logit / n),
         "brier": (float(chance.mean()), (1 - 2 * p) / n),
         SHARE: (float(p.mean()), np.full(n, 1 / n)),
     }
     rows = []
-    for metric, (value, by_outcome) in figures.items():
+    for metric, (value, by_outcome) in of_p.items():
         deviation = float(np.sqrt(chance @ by_outcome**2))
         if metric == SHARE:
             deviation = float(np.hypot(deviation, level_error * chance.mean()))
-        rows.append((metric, value, value - Z * deviation, value + Z * deviation))
-    return pd.DataFrame(rows, columns=["metric", "value", "lower", "upper"])
+        rows.append((metric, value, value - Z * deviation, value + Z * deviation, n))
+    return figures(rows)
+
+
+def expected_coverage(metric: str, share: float, orders: float, error: float) -> pd.DataFrame:
+    """The share of orders that an interval is to hold.
+
+    Args:
+        metric: its name.
+        share: that it is to hold.
+        orders: that are expected, of all those named an interval.
+        error: standard error beyond the chance of so many; NaN: not known.
+
+    Returns:
+        One row with the columns of `COLUMNS`, `customers` the orders; none without any.
+    """
+    count = round(orders)
+    if not count:
+        return figures([])
+    margin = Z * float(np.hypot(np.sqrt(share * (1 - share) / count), error))
+    return figures([(metric, share, share - margin, share + margin, count)])
+
+
+def expected_total(amount: FloatArray, error: float) -> pd.DataFrame:
+    """The total of stated amounts.
+
+    Args:
+        amount: one per customer.
+        error: standard error of the total's logarithm; NaN: not known.
+
+    Returns:
+        One row of the metric `TOTAL` with the columns of `COLUMNS`; none without customers.
+    """
+    if not len(amount):
+        return figures([])
+    total = float(amount.sum())
+    margin = float(np.exp(Z * error))
+    return figures([(TOTAL, total, total / margin, total * margin, len(amount))])
 
 
 def _expected_auc(p: FloatArray) -> tuple[float, FloatArray]:
@@ -105,179 +142,67 @@ def level_error(calibration: Calibration | None) -> float:
     return float(np.sqrt(np.mean(np.square(errors)))) if errors else 0.0
 
 
-def realised(probability: FloatArray, churned: BoolArray, *, seed: int) -> pd.DataFrame:
-    """How good probabilities were, now that it is known who churned.
+def realised(probability: FloatArray, happened: BoolArray, *, seed: int) -> pd.DataFrame:
+    """How good probabilities were, now that it is known to whom it happened.
 
     Returns:
-        One row per metric of `MONITORED`: metric, value, lower, upper; NaN where a metric is not
+        One row per metric of `MONITORED` with the columns of `COLUMNS`; NaN where a metric is not
         defined. No rows without customers.
     """
-    if not len(churned):
-        return pd.DataFrame(columns=["metric", "value", "lower", "upper"])
-    table = evaluate(churned, {"served": probability}, seed=seed).table()
-    share = stats.binomtest(int(churned.sum()), len(churned)).proportion_ci(
+    if not len(happened):
+        return figures([])
+    table = evaluate(happened, {"served": certain_of_nothing(probability)}, seed=seed).table()
+    of_p = table[table["metric"].isin(MONITORED)].assign(customers=len(happened))
+    return pd.concat([of_p[list(COLUMNS)], realised_share(SHARE, happened)], ignore_index=True)
+
+
+def realised_share(metric: str, happened: BoolArray) -> pd.DataFrame:
+    """The share of rows that something happened to, with Wilson's interval; no rows, no figure."""
+    if not len(happened):
+        return figures([])
+    share = stats.binomtest(int(happened.sum()), len(happened)).proportion_ci(
         CONFIDENCE, method="wilson"
     )
-    return pd.concat(
-        [
-            table.loc[table["metric"].isin(MONITORED), ["metric", "value", "lower", "upper"]],
-            pd.DataFrame(
-                [(SHARE, churned.mean(), share.low, share.high)],
-                columns=["metric", "value", "lower", "upper"],
-            ),
-        ],
-        ignore_index=True,
+    return figures([(metric, float(happened.mean()), share.low, share.high, len(happened))])
+
+
+def realised_amounts(
+    stated: FloatArray, typical: FloatArray, came: FloatArray, *, seed: int
+) -> pd.DataFrame:
+    """How good stated amounts were, now that it is known what came.
+
+    Args:
+        stated: means, one per customer.
+        typical: what to expect of each alone; NaN where nothing says so.
+        came: one per customer.
+        seed: of the bootstrap.
+
+    Returns:
+        One row per metric with the columns of `COLUMNS`: mae, mae_of_typical, spearman, and the
+        total, whose interval is that of the mean times the customers. No rows without customers.
+    """
+    if not len(came):
+        return figures([])
+    further = {} if np.isnan(typical).any() else {"mae_of_typical": typical}
+    metrics = AmountMetrics.of(came, np.maximum(stated, LEAST_AMOUNT), **further)
+
+    def measured(weights: FloatArray) -> dict[str, FloatArray]:
+        return metrics(weights) | {TOTAL: len(came) * amounts.mean(came, weights)}
+
+    judged = judge({"served": measured}, len(came), seed=seed)
+    wanted = ("mae", *further, "spearman", TOTAL)
+    found = judged.figures["served"]
+    return figures(
+        [(name, found[name], *judged.interval("served", name), len(came)) for name in wanted]
     )
 
 
-@dataclass(frozen=True)
-class Alert:
-    """Something that a person should look at, and what to do.
-
-    Attributes:
-        alert: its name, one per subject: drift, missing_values, separation, level, ranking.
-        subject: the feature's source, or the metric.
-        observed, tolerated: the figure, and the one that it was to stay within.
-        message: both in words, beginning with what to do.
-    """
-
-    alert: str
-    subject: str
-    observed: float
-    tolerated: float
-    message: str
+def certain_of_nothing(probability: FloatArray) -> FloatArray:
+    """Probabilities within the bounds of published ones, since a certain one has no logarithm."""
+    p: FloatArray = np.clip(np.asarray(probability, dtype=np.float64), EPSILON, 1 - EPSILON)
+    return p
 
 
-def drift_alerts(drift: pd.DataFrame, sources: pd.Series[Any]) -> list[Alert]:
-    """What drifted: sources that stopped to deliver first, then customers who changed.
-
-    Args:
-        drift: of `Reference.compare`.
-        sources: the source of each of its rows, for whoever has to look there.
-    """
-    found = drift.assign(source=sources)[drift["is_drifted"].to_numpy(dtype=bool)]
-    appeared = found["missing_share"] - found["reference_missing_share"]
-    is_missing = appeared.abs() >= found["statistic"] / 2
-    alerts = []
-    for source, rows in found[is_missing].groupby("source", sort=True):
-        worst = _furthest(rows)
-        named = ", ".join(
-            f"{row.feature} is missing in {row.missing_share:.0%} of rows, "
-            f"was {row.reference_missing_share:.0%}"
-            for row in worst.head(MOST_NAMED).itertuples()
-        )
-        alerts.append(
-            Alert(
-                "missing_values",
-                str(source),
-                float(worst["missing_share"].iloc[0]),
-                float(worst["reference_missing_share"].iloc[0]),
-                f"look at source {source}: {named}{_more(rows)}",
-            )
-        )
-    if len(moved := found[~is_missing]):
-        worst = _furthest(moved)
-        named = ", ".join(
-            f"{row.feature} ({row.statistic:.2f}, up to {row.threshold:.2f} is usual)"
-            for row in worst.head(MOST_NAMED).itertuples()
-        )
-        alerts.append(
-            Alert(
-                "drift",
-                str(worst["feature"].iloc[0]),
-                float(worst["statistic"].iloc[0]),
-                float(worst["threshold"].iloc[0]),
-                f"retrain: customers have moved away from those of "
-                f"{worst['reference_on'].iloc[0]:%Y-%m-%d} further than months usually do: "
-                f"{named}{_more(moved)}",
-            )
-        )
-    return alerts
-
-
-def separation_alerts(today: pd.DataFrame, trained: pd.DataFrame) -> list[Alert]:
-    """Whether the scores of today tell customers apart as well as those of the day of training.
-
-    Both figures come from the scores themselves: what was measured in the test has another
-    customer base, and of probabilities that are too cautious more comes true than they say.
-
-    Args:
-        today: of `expected`.
-        trained: of `expected`, of the day on which the model was trained; no rows: unknown.
-    """
-    auc, then = (each.loc[each["metric"] == "auc"] for each in (today, trained))
-    if not len(auc) or not len(then):
-        return []
-    best, floor = float(auc["upper"].iloc[0]), float(then["lower"].iloc[0])
-    if best >= floor:
-        return []
-    return [
-        Alert(
-            "separation",
-            "auc",
-            float(auc["value"].iloc[0]),
-            floor,
-            f"retrain: the scores tell customers apart less than when they were learnt: AUC "
-            f"{auc['value'].iloc[0]:.3f} is expected (at most {best:.3f}), it was {floor:.3f} at "
-            "least",
-        )
-    ]
-
-
-def outcome_alerts(
-    stated: pd.DataFrame, seen: pd.DataFrame, scored_on: date, horizon_days: int
-) -> list[Alert]:
-    """Whether scores whose horizon is over came true.
-
-    Args:
-        stated: of `expected`, of the day of the scores.
-        seen: of `realised`, of the same scores.
-        scored_on: that day.
-        horizon_days: days without an order that count as churn.
-    """
-    both = stated.merge(seen, on="metric", suffixes=("_stated", "_seen"))
-    figures = {str(row["metric"]): row for row in both.to_dict("records")}
-    names = {
-        SHARE: ("level", "the share of churners is not what the scores stated", "{:.1%}"),
-        "auc": ("ranking", "the scores ranked worse than they stated (AUC)", "{:.3f}"),
-    }
-    alerts = []
-    for metric, (alert, what, form) in names.items():
-        row = figures.get(metric)
-        if row is None or not _apart(row):
-            continue
-        if alert == "ranking" and row["value_seen"] > row["value_stated"]:
-            continue
-        seen_text, stated_text, lower, upper = (
-            form.format(row[name])
-            for name in ("value_seen", "value_stated", "lower_stated", "upper_stated")
-        )
-        alerts.append(
-            Alert(
-                alert,
-                metric,
-                float(row["value_seen"]),
-                float(row["value_stated"]),
-                f"retrain: {what}: {seen_text} within {horizon_days} days of {scored_on}, "
-                f"{stated_text} was stated ({lower} to {upper})",
-            )
-        )
-    return alerts
-
-
-def _apart(row: Mapping[Any, Any]) -> bool:
-    """Whether what was stated and what was seen differ beyond the error of both."""
-    errors = [(row[f"upper_{side}"] - row[f"lower_{side}"]) / 2 / Z for side in ("stated", "seen")]
-    limit = stats.norm.ppf((1 + ALERT_CONFIDENCE) / 2) * np.hypot(*errors)
-    return bool(abs(row["value_seen"] - row["value_stated"]) > limit)
-
-
-def _furthest(rows: pd.DataFrame) -> pd.DataFrame:
-    excess = rows["statistic"] / rows["threshold"]
-    order = rows.assign(excess=excess).sort_values(["excess", "feature"], ascending=[False, True])
-    return order.drop(columns="excess")
-
-
-def _more(rows: pd.DataFrame) -> str:
-    more = len(rows) - MOST_NAMED
-    return f" and {more} more features, see model_drift" if more > 0 else ""
+def figures(rows: Sequence[tuple[str, float, float, float, int]]) -> pd.DataFrame:
+    """A table of figures with the columns of `COLUMNS`."""
+    return pd.DataFrame(rows, columns=list(COLUMNS))

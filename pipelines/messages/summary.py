@@ -195,7 +195,7 @@ def _model(console: Console, con: duckdb.DuckDBPyConnection, decision: str) -> N
 def _alerts(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     """What a person should do about the model, on one line; nothing on a day without anything."""
     messages = [m for (m,) in con.execute(
-        "select message from model_alerts order by alert, subject"
+        "select message from model_alerts order by alert, subject, model_kind"
     ).fetchall()]  # fmt: skip
     if messages:
         more = f" (and {len(messages) - 1} more: table model_alerts)" if len(messages) > 1 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,19 @@ import pyarrow as pa
 import pytest
 from scipy import special
 
+from models.churn.watched import CHURN
 from models.evaluation.judging import evaluate
-from models.monitoring.performance import (
-    MONITORED,
+from models.forecasts.watched import FORECASTS
+from models.monitoring.alerts import (
+    TOLD,
+    Outcome,
+    Serving,
     drift_alerts,
-    expected,
-    level_error,
     outcome_alerts,
-    realised,
     separation_alerts,
 )
+from models.monitoring.performance import MONITORED, SHARE, expected, level_error, realised
+from models.monitoring.predictions import Prediction
 from models.probability.calibration import Calibration, Level
 from pipelines.defs.monitoring import judgeable
 from pipelines.resources.lake import Lake
@@ -60,8 +63,12 @@ def test_the_level_s_own_error_widens_the_share_alone() -> None:
     p = _scores()
     sure, unsure = (expected(p, error).set_index("metric") for error in (0.0, 0.3))
     width = unsure["upper"] - unsure["lower"]
-    assert width["churned_share"] > 3 * (sure["upper"] - sure["lower"])["churned_share"]
+    assert width[SHARE] > 3 * (sure["upper"] - sure["lower"])[SHARE]
     assert width["auc"] == (sure["upper"] - sure["lower"])["auc"]
+    unknown = expected(p, np.nan).set_index("metric")
+    assert unknown["value"].equals(sure["value"])
+    assert np.isnan(unknown.loc[SHARE, "upper"])
+    assert unknown.loc["auc"].equals(sure.loc["auc"])
     assert not len(expected(p[:0]))
     assert not len(realised(p[:0], np.zeros(0, dtype=bool), seed=0))
 
@@ -80,22 +87,103 @@ def test_scores_that_come_true_alarm_nobody_and_others_do() -> None:
     for seed in range(60):
         p = _scores(seed, n=200)
         y = np.random.default_rng(seed + 500).random(len(p)) < p
-        alarms += bool(outcome_alerts(expected(p), _seen(p, y), DAY, 90))
+        alarms += bool(_alerts(p, _seen(p, y)))
     assert alarms <= 5  # of 60; twice 1% is aimed at, more than 5 come once in 1,000 tests
     p = _scores()
     rng = np.random.default_rng(9)
     more = rng.random(len(p)) < special.expit(special.logit(p) + 0.5)
-    [alert] = outcome_alerts(expected(p), _seen(p, more), DAY, 90)
-    assert alert.alert == "level"
-    assert alert.message.startswith("retrain: the share of churners is not what the scores stated")
-    assert alert.observed > alert.tolerated
+    [alert] = _alerts(p, _seen(p, more))
+    assert (alert.model_kind, alert.alert, alert.subject) == ("churn", "level", "churned_share")
+    assert alert.observed == more.mean() > alert.tolerated == pytest.approx(p.mean())
     shuffled = rng.permutation(more)
-    assert {a.alert for a in outcome_alerts(expected(p), _seen(p, shuffled), DAY, 90)} == {
-        "level",
-        "ranking",
-    }
-    # An error that the level is known to have is none to be told.
-    assert not outcome_alerts(expected(p, 0.5), _seen(p, more), DAY, 90)
+    level, ranking = _alerts(p, _seen(p, shuffled))
+    assert (level.alert, ranking.alert, ranking.subject) == ("level", "ranking", "auc")
+    # An error that the level is known to have is none to be told, nor one that is not known.
+    assert not _alerts(p, _seen(p, more), 0.5)
+    assert not _alerts(p, _seen(p, more), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("served", "to_do", "who"),
+    [
+        (
+            Serving("2026-03-01.old", date(2026, 3, 1), 90),
+            "retrain",
+            "version 2026-03-01.old said so and is still served",
+        ),
+        (
+            Serving("2026-06-21.new", date(2026, 6, 21), 90),
+            "wait",
+            "version 2026-03-01.old said so, version 2026-06-21.new is served now: its first "
+            "scores are judged on 2026-09-19, and if they are off as well, something happens that "
+            "no feature sees",
+        ),
+        (None, "retrain", "version 2026-03-01.old said so, none is served now"),
+    ],
+)
+def test_an_alert_says_what_came_what_to_do_and_who_speaks_now(
+    served: Serving | None, to_do: str, who: str
+) -> None:
+    stated = _figures_table("expected", ("churned_share", 0.5, 0.47, 0.53))
+    seen = _figures_table("realised", ("churned_share", 0.6, 0.57, 0.63), customers=1234)
+    outcome = Outcome("churn", DAY, 90, "2026-03-01.old", served)
+    [alert] = outcome_alerts(stated, seen.drop(columns="kind"), outcome)
+    assert alert.message == (
+        f"{to_do}: 60.0% of 1,234 customers churned within 90 days of 2026-03-31, 50.0% was stated "
+        f"(47.0% to 53.0%); {who}"
+    )
+    assert (alert.observed, alert.tolerated) == (0.6, 0.5)
+
+
+@pytest.mark.parametrize("subject", sorted(TOLD))
+def test_every_figure_that_is_told_is_told_either_way_and_within_bounds_not(subject: str) -> None:
+    [prediction] = [each for each in (CHURN, *FORECASTS) if subject in each.metrics][:1]
+    outcome = Outcome(prediction.kind, DAY, 90, "v", None)
+    stated = _figures_table("expected", (subject, 0.5, 0.45, 0.55))
+    for value, told in ((0.52, False), (0.3, True), (0.7, TOLD[subject].alert != "ranking")):
+        seen = _figures_table("realised", (subject, value, value - 0.05, value + 0.05))
+        alerts = outcome_alerts(stated, seen.drop(columns="kind"), outcome)
+        assert [each.alert for each in alerts] == [TOLD[subject].alert] * told, value
+    assert not outcome_alerts(stated, seen.drop(columns="kind")[:0], outcome)
+
+
+def test_what_scores_say_of_themselves_comes_before_what_was_tested() -> None:
+    both = pd.concat(
+        [
+            _figures_table("tested", ("auc", 0.9, 0.89, 0.91), ("spearman", 0.6, 0.58, 0.62)),
+            _figures_table("expected", ("auc", 0.7, 0.69, 0.71)),
+        ]
+    )
+    seen = _figures_table("realised", ("auc", 0.7, 0.69, 0.71), ("spearman", 0.4, 0.38, 0.42))
+    [alert] = outcome_alerts(
+        both, seen.drop(columns="kind"), Outcome("profit", DAY, 365, "v", None)
+    )
+    assert alert.subject == "spearman"
+    assert "0.600 was measured in the test (0.580 to 0.620)" in alert.message
+
+
+def test_every_kind_has_a_figure_of_its_level_and_one_of_its_order() -> None:
+    for prediction in (CHURN, *FORECASTS):
+        told = {TOLD[metric].alert for metric in prediction.metrics if metric in TOLD}
+        assert {"level", "ranking"} <= told, prediction.kind
+
+
+def _figures_table(
+    kind: str, *rows: tuple[str, float, float, float], customers: int = 100
+) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["metric", "value", "lower", "upper"])
+    return table.assign(kind=kind, customers=customers)
+
+
+def _alerts(p: np.ndarray, seen: pd.DataFrame, error: float = 0.0) -> list:
+    """Of churn scores that are the probabilities."""
+    stated, seen = (
+        table.assign(metric=table["metric"].replace(SHARE, "churned_share"))
+        for table in (expected(p, error), seen)
+    )
+    return outcome_alerts(
+        stated.assign(kind="expected"), seen, Outcome("churn", DAY, 90, "v", None)
+    )
 
 
 def _seen(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
@@ -105,7 +193,13 @@ def _seen(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     # What was seen has no error beyond that which `expected` holds already, but for sampling.
     value = pd.Series(_figures(p, y))
     return pd.DataFrame(
-        {"metric": MONITORED, "value": value, "lower": value - half, "upper": value + half}
+        {
+            "metric": MONITORED,
+            "value": value,
+            "lower": value - half,
+            "upper": value + half,
+            "customers": len(p),
+        }
     )
 
 
@@ -118,16 +212,17 @@ def test_realised_figures_are_those_of_evaluation() -> None:
     for metric in ("auc", "log_loss", "brier"):
         assert seen.loc[metric, "value"] == figures.figures["served"][metric]
         assert tuple(seen.loc[metric, ["lower", "upper"]]) == figures.interval("served", metric)
-    share = seen.loc["churned_share"]
+    share = seen.loc[SHARE]
     assert share["lower"] < share["value"] == y.mean() < share["upper"]
 
 
 def test_scores_that_tell_customers_apart_less_than_when_learnt_are_told() -> None:
     stated = expected(_scores())
-    assert not separation_alerts(stated, expected(_scores(seed=1)))
-    assert not separation_alerts(stated, stated[:0])
-    [alert] = separation_alerts(expected(np.full(3000, 0.4)), stated)
-    assert (alert.alert, alert.observed) == ("separation", 0.5)
+    assert not separation_alerts("churn", stated, expected(_scores(seed=1)))
+    assert not separation_alerts("churn", stated, stated[:0])
+    [alert] = separation_alerts("return", expected(np.full(3000, 0.4)), stated)
+    assert (alert.model_kind, alert.alert, alert.observed) == ("return", "separation", 0.5)
+    assert alert.message.startswith("retrain: the return probabilities tell customers apart less")
 
 
 def test_alerts_of_drift_say_what_to_do() -> None:
@@ -142,7 +237,9 @@ def test_alerts_of_drift_say_what_to_do() -> None:
             "reference_on": pd.Timestamp(DAY),
         }
     )
-    missing, moved = drift_alerts(drift, pd.Series(["surveys", "surveys", "orders", "orders"]))
+    missing, moved = drift_alerts(
+        "churn", drift, pd.Series(["surveys", "surveys", "orders", "orders"])
+    )
     assert missing.message == (
         "look at source surveys: a is missing in 42% of rows, was 2%, b is missing in 40% of rows, "
         "was 2%"
@@ -152,7 +249,7 @@ def test_alerts_of_drift_say_what_to_do() -> None:
         "retrain: customers have moved away from those of 2026-03-31 further than months usually "
         "do: c (0.30, up to 0.10 is usual)"
     )
-    assert not drift_alerts(drift.assign(is_drifted=False), pd.Series(["orders"] * 4))
+    assert not drift_alerts("churn", drift.assign(is_drifted=False), pd.Series(["orders"] * 4))
 
 
 @pytest.mark.parametrize(
@@ -168,13 +265,55 @@ def test_alerts_of_drift_say_what_to_do() -> None:
 def test_no_scores_are_passed_over(
     tmp_path: Path, run_before: date | None, judged: list[int]
 ) -> None:
-    lake, horizon, today = Lake(tmp_path), 30, date(2026, 6, 30)
-    rows = pa.table({"customer_id": ["C1"]})
+    lake, today = Lake(tmp_path), date(2026, 6, 30)
+    rows = pa.table({"customer_id": ["C1"], "horizon_days": pa.array([30], pa.int32())})
     for day in (date(2026, 4, 2), date(2026, 5, 2), date(2026, 5, 31), date(2026, 6, 1)):
         lake.replace("scores", day, rows)
     if run_before:
         lake.replace("monitoring", run_before, rows)
     lake.replace("monitoring", today, rows)  # of the same day, run once before
     scored = [date(2026, 4, 2), date(2026, 5, 2), date(2026, 5, 31)]
-    found = [manifest.as_of for manifest in judgeable(lake, today, horizon)]
-    assert found == [scored[n - 1] for n in judged]
+    found = [(manifest.as_of, days) for manifest, days in judgeable(lake, today, CHURN, 7)]
+    assert found == [(scored[n - 1], 30) for n in judged]
+
+
+def test_a_batch_is_judged_by_the_horizon_that_it_was_made_for(tmp_path: Path) -> None:
+    lake, returning, next_order, profit = Lake(tmp_path), *FORECASTS
+    assert (returning.kind, next_order.kind, profit.kind) == ("return", "next_order", "profit")
+    first, second, third = date(2025, 6, 30), date(2026, 3, 31), date(2026, 5, 31)
+    ids = pa.array(["C1", "C2"])
+    lake.replace("outlook", date(2024, 6, 30), pa.table({"customer_id": ids.slice(0, 0)}))
+    # a company too young for either, then two that learnt ever longer ahead
+    for day, within_return, within_order in (
+        (first, None, None),
+        (second, 60, 90),
+        (third, 90, 180),
+    ):
+        lake.replace(
+            "outlook",
+            day,
+            pa.table(
+                {
+                    "customer_id": ids,
+                    "return_within_days": pa.array([None, within_return], pa.float64()),
+                    "order_within_days": pa.array([within_order, None], pa.float64()),
+                }
+            ),
+        )
+
+    def due(as_of: date, prediction: Prediction, served_days: int | None = 365) -> list:
+        return [(m.as_of, days) for m, days in judgeable(lake, as_of, prediction, served_days)]
+
+    assert due(date(2026, 5, 29), returning) == []
+    assert due(date(2026, 5, 30), returning) == [(second, 60)]
+    assert due(date(2026, 6, 28), next_order) == []
+    assert due(date(2026, 6, 29), next_order) == [(second, 90)]
+    assert due(date(2026, 6, 29), profit) == []
+    assert due(first + timedelta(days=365), profit) == [(first, 365)]
+    # Later batches of a backfilled day's future are none of its own.
+    assert due(date(2025, 7, 1), next_order) == []
+    # From before batches said their horizon: that of the version served now, if there is one.
+    lake.replace("outlook", date(2025, 1, 31), pa.table({"customer_id": ids}))
+    assert due(date(2025, 5, 1), returning, 90) == [(date(2025, 1, 31), 90)]
+    assert due(date(2025, 5, 1), returning, 91) == []
+    assert due(date(2025, 5, 1), returning, None) == []

@@ -30,7 +30,7 @@ create table customer_churn_scores as
 create table model_evaluations (
     role varchar, metric varchar, value double, model_kind varchar default 'churn'
 );
-create table model_alerts (alert varchar, subject varchar, message varchar);
+create table model_alerts (model_kind varchar, alert varchar, subject varchar, message varchar);
 create table quarantine (
     table_name varchar, rule varchar, batch_as_of date default date '2026-06-30', code varchar,
     is_mended boolean default false
@@ -301,7 +301,7 @@ def test_a_version_that_is_not_current_is_shown_by_its_own_address(
 
 def test_what_to_do_about_the_model_is_one_line(version: PublishedVersion) -> None:
     assert "Warning" not in printed(version)
-    change(version, "insert into model_alerts values ('level', 'churned_share', 'retrain: b')")
+    change(version, "insert into model_alerts values ('churn', 'level', 'share', 'retrain: b')")
     assert "  Warning: retrain: b\n" in printed(version)
-    change(version, "insert into model_alerts values ('drift', 'region', 'retrain: a')")
+    change(version, "insert into model_alerts values ('churn', 'drift', 'region', 'retrain: a')")
     assert "  Warning: retrain: a (and 1 more: table model_alerts)\n" in printed(version)

@@ -19,19 +19,8 @@ customer_days as (
     select * from {{ ref('int_customer_days') }}
 ),
 
--- what a return takes back of the profit is lost on the day of the return
 earnings as (
-    select
-        customer_id,
-        ordered_on as happened_on,
-        profit_amount
-    from customer_days
-    union all
-    select
-        customer_id,
-        returned_on as happened_on,
-        -profit_amount as profit_amount
-    from {{ ref('int_returns') }}
+    select * from {{ ref('int_customer_earnings') }}
 ),
 
 earned as (

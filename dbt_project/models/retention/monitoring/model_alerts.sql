@@ -7,6 +7,7 @@ alerts as (
 final as (
     select
         batch_on as as_of_date,
+        model_kind,
         alert,
         subject,
         observed,

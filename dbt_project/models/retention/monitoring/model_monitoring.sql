@@ -1,42 +1,61 @@
+{#- what was said of the scores of a day, by kind of figure -#}
+{%- set kinds = ['expected', 'tested', 'realised'] -%}
+
 with
 
 monitoring as (
-    select * from {{ ref('fed_back_monitoring') }}
+    select
+        *,
+        -- before the forecasts were watched, too, no row said what it was of
+        coalesce(model_kind, 'churn') as kind_of_model
+    from {{ ref('fed_back_monitoring') }}
 ),
 
 -- a run that was repeated, or a later one that judged the same scores again, counts last
 latest as (
     select * from monitoring
-    qualify row_number() over (partition by scored_on, kind, metric order by batch_on desc) = 1
+    qualify row_number() over (partition by kind_of_model, scored_on, kind, metric order by batch_on desc) = 1
 ),
 
-expected as (
-    select * from latest
-    where kind = 'expected'
-),
-
-realised as (
-    select * from latest
-    where kind = 'realised'
+beside as (
+    select
+        kind_of_model,
+        scored_on,
+        metric,
+        {% for column in ['model_version', 'customers', 'horizon_days'] -%}
+        coalesce(
+            max({{ column }}) filter (where kind = 'expected'),
+            max({{ column }}) filter (where kind = 'tested'),
+            max({{ column }}) filter (where kind = 'realised')
+        ) as {{ column }},
+        {% endfor -%}
+        {% for kind in kinds -%}
+        {% for column in ['value', 'lower', 'upper'] -%}
+        max({{ column }}) filter (where kind = '{{ kind }}') as {{ kind }}_{{ column }},
+        {% endfor -%}
+        {% endfor -%}
+        max(customers) filter (where kind = 'realised') as judged_customers,
+        max(batch_on) filter (where kind = 'realised') as judged_on
+    from latest
+    group by kind_of_model, scored_on, metric
 ),
 
 final as (
     select
-        coalesce(expected.scored_on, realised.scored_on) as scored_on,
-        coalesce(expected.metric, realised.metric) as metric,
-        coalesce(expected.model_version, realised.model_version) as model_version,
-        coalesce(expected.customers, realised.customers) as customers,
-        {{ days_after('coalesce(expected.scored_on, realised.scored_on)', 'coalesce(expected.horizon_days, realised.horizon_days)') }}
-            as horizon_ends_on,
-        expected.value as expected_value,
-        expected.lower as expected_lower,
-        expected.upper as expected_upper,
-        realised.value as realised_value,
-        realised.lower as realised_lower,
-        realised.upper as realised_upper,
-        realised.batch_on as judged_on
-    from expected
-    full outer join realised on expected.scored_on = realised.scored_on and expected.metric = realised.metric
+        scored_on,
+        kind_of_model as model_kind,
+        metric,
+        model_version,
+        customers,
+        {{ days_after('scored_on', 'horizon_days') }} as horizon_ends_on,
+        {% for kind in kinds -%}
+        {{ kind }}_value,
+        {{ kind }}_lower,
+        {{ kind }}_upper,
+        {% endfor -%}
+        judged_customers,
+        judged_on
+    from beside
 )
 
 select * from final
