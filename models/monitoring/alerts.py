@@ -197,20 +197,25 @@ class Outcome:
 
     def to_do(self) -> str:
         """What to do where they did not come true."""
-        return "wait" if self.served and self.served.version != self.version else "retrain"
+        if self.served is None or self.served.version == self.version:
+            return "retrain"
+        return f"wait until {self._judged_first_on}" if self._judged_first_on else "wait"
 
     def who(self) -> str:
-        """Which version stated it, and whether it still speaks."""
+        """Which version stated it, and which one speaks now."""
         if self.served is None:
             return f"version {self.version} said so, none is served now"
         if self.served.version == self.version:
             return f"version {self.version} said so and is still served"
-        due = self.served.since + timedelta(days=self.served.horizon_days)
-        return (
-            f"version {self.version} said so, version {self.served.version} is served now: its "
-            f"first scores are judged on {due}, and if they are off as well, something happens "
-            "that no feature sees"
-        )
+        first = " and first judged that day" if self._judged_first_on else ""
+        return f"version {self.version} said so, {self.served.version} is served now{first}"
+
+    @property
+    def _judged_first_on(self) -> date | None:
+        """When the first scores of the version served now are; None for an older one put back."""
+        if self.served is None or self.served.since <= self.scored_on:
+            return None
+        return self.served.since + timedelta(days=self.served.horizon_days)
 
 
 def outcome_alerts(stated: pd.DataFrame, seen: pd.DataFrame, outcome: Outcome) -> list[Alert]:

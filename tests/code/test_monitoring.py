@@ -113,10 +113,14 @@ def test_scores_that_come_true_alarm_nobody_and_others_do() -> None:
         ),
         (
             Serving("2026-06-21.new", date(2026, 6, 21), 90),
+            "wait until 2026-09-19",
+            "version 2026-03-01.old said so, 2026-06-21.new is served now and first judged that "
+            "day",
+        ),
+        (  # taken back
+            Serving("2026-02-01.older", date(2026, 2, 1), 90),
             "wait",
-            "version 2026-03-01.old said so, version 2026-06-21.new is served now: its first "
-            "scores are judged on 2026-09-19, and if they are off as well, something happens that "
-            "no feature sees",
+            "version 2026-03-01.old said so, 2026-02-01.older is served now",
         ),
         (None, "retrain", "version 2026-03-01.old said so, none is served now"),
     ],

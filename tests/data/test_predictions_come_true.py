@@ -40,14 +40,17 @@ def test_the_share_that_came_is_that_of_the_orders(
         select
             count(*) filter (where (orders > 0) = {is_order}), count(*), avg(probability)
         from (
-            select customer_id, any_value({value}) as probability, count(order_id) as orders
+            select
+                stated.customer_id,
+                any_value({value}) as probability,
+                count(order_id) as orders
             from stated
             left join fct_orders on
                 stated.customer_id = fct_orders.customer_id
                 and fct_orders.status = 'completed'
                 and fct_orders.ordered_on > date '{BEFORE}'
                 and fct_orders.ordered_on <= date '{BEFORE}' + 90
-            group by customer_id
+            group by stated.customer_id
         )
         """
     ).fetchone()
@@ -82,7 +85,10 @@ def test_what_is_not_over_has_no_outcome_and_every_kind_a_promise(
 
 
 def test_outcomes_are_those_that_are_learnt_from(sample_marts: duckdb.DuckDBPyConnection) -> None:
-    day, days = date(2025, 12, 31), 90
+    days = 90
+    (day,) = sample_marts.execute(
+        "select max(snapshot_on) from purchase_outcomes where profit_next_90d is not null"
+    ).fetchone()
     learnt = sample_marts.execute(
         "select customer_id, days_to_next_order, profit_next_90d::double as profit"
         " from purchase_outcomes where snapshot_on = ? order by customer_id",
