@@ -229,7 +229,9 @@ def outcome_alerts(stated: pd.DataFrame, seen: pd.DataFrame, outcome: Outcome) -
     """
     # expected before tested
     first = stated.sort_values("kind").drop_duplicates("metric")
-    both = first.merge(seen, on="metric", suffixes=("_stated", "_seen"))
+    both = first[["kind", "metric", "value", "lower", "upper"]].merge(
+        seen, on="metric", suffixes=("_stated", "_seen")
+    )
     figures = {str(row["metric"]): row for row in both.to_dict("records")}
     alerts = []
     for metric, told in TOLD.items():
@@ -244,7 +246,7 @@ def outcome_alerts(stated: pd.DataFrame, seen: pd.DataFrame, outcome: Outcome) -
         )
         came = told.came.format(
             seen=value,
-            customers=f"{row['customers_seen']:,}",
+            customers=f"{row['customers']:,}",
             name=NAMES[outcome.model_kind],
         )
         alerts.append(

@@ -25,7 +25,7 @@ from models.monitoring.alerts import (
 from models.monitoring.performance import MONITORED, SHARE, expected, level_error, realised
 from models.monitoring.predictions import Prediction
 from models.probability.calibration import Calibration, Level
-from pipelines.defs.monitoring import judgeable
+from pipelines.defs.monitoring import judgeable, stated_on
 from pipelines.resources.lake import Lake
 
 DAY = date(2026, 3, 31)
@@ -149,6 +149,31 @@ def test_every_figure_that_is_told_is_told_either_way_and_within_bounds_not(subj
         alerts = outcome_alerts(stated, seen.drop(columns="kind"), outcome)
         assert [each.alert for each in alerts] == [TOLD[subject].alert] * told, value
     assert not outcome_alerts(stated, seen.drop(columns="kind")[:0], outcome)
+
+
+def test_an_alert_is_about_what_the_run_of_that_day_wrote_of_that_kind(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    written = pd.concat(
+        [
+            _figures_table("expected", ("auc", 0.8, 0.79, 0.81)).assign(model_kind="return"),
+            _figures_table("realised", ("auc", 0.7, 0.69, 0.71)).assign(model_kind="churn"),
+            _figures_table("tested", ("auc", 0.6, 0.59, 0.61)).assign(model_kind="churn"),
+            _figures_table("expected", ("auc", 0.7, 0.69, 0.71)).assign(model_kind="churn"),
+        ]
+    )
+    seen = _figures_table("realised", ("auc", 0.6, 0.59, 0.61)).drop(columns="kind")
+
+    def told(rows: pd.DataFrame) -> list[float]:
+        lake.replace("monitoring", DAY, pa.Table.from_pandas(rows, preserve_index=False))
+        stated = stated_on(lake, DAY, "churn", ("expected", "tested"))
+        alerts = outcome_alerts(stated, seen, Outcome("churn", DAY, 90, "v", None))
+        return [each.tolerated for each in alerts]
+
+    assert told(written) == [0.7]
+    assert told(written[written["model_kind"] == "return"]) == []
+    # Before others were watched, no row said what it was of.
+    assert told(written[-1:].drop(columns="model_kind")) == [0.7]
+    assert not len(stated_on(lake, DAY + timedelta(days=1), "churn", ("expected",)))
 
 
 def test_what_scores_say_of_themselves_comes_before_what_was_tested() -> None:
