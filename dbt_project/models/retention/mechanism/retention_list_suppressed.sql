@@ -254,20 +254,20 @@ counted_{{ round }} as (
     where records.customer_id = records.listed_as
 ),
 
--- lists take turns, or the one whose customers are worth more at a time would take it all:
--- who left long ago may be worth more than who is about to leave, but not before him
+-- Gains that were measured may be compared whatever the list: who brings more comes first. Assumed ones, and ranks that are no
+-- money, compare within a list alone, so these lists take turns: or what was assumed most boldly would take it all.
 placed_{{ round }} as (
     select
         *,
         row_number() over (
-            partition by budget_owner, list_code
+            partition by budget_owner, case when effect_basis <> 'assumed' then 'measured' else list_code end
             order by
                 -- of a budget the most is made by what brings most per unit of it (Dantzig 1957)
-                cast(case when priority is not null then priority / nullif(reserved_cost, 0) end as decimal(18, 6))
-                desc nulls last,
+                cast(priority / greatest(reserved_cost, 0.01) as decimal(18, 6)) desc nulls last,
                 rank_value desc,
+                list_code asc,
                 customer_id asc
-        ) as place_on_list
+        ) as place_in_queue
     from counted_{{ round }}
     where is_optional and not is_continued and tasks_with_this <= {{ var('contact_cap') }}
 ),
@@ -280,7 +280,12 @@ ranked_{{ round }} as (
         -- arm, or the arms could not be compared
         sum(case when placed.arm = 'treatment' then placed.reserved_cost else 0 end) over (
             partition by placed.budget_owner
-            order by placed.place_on_list asc, placed.precedence asc, placed.rank_value desc, placed.list_code asc
+            order by
+                placed.place_in_queue asc,
+                placed.precedence asc,
+                placed.rank_value desc,
+                placed.list_code asc,
+                placed.customer_id asc
             rows between unbounded preceding and current row
         ) + case when placed.arm = 'control' then placed.reserved_cost else 0 end as reserved_so_far
     from placed_{{ round }} as placed
@@ -293,7 +298,8 @@ cut_{{ round }} as (
         customer_id,
         budget_owner
     from ranked_{{ round }}
-    where reserved_so_far > left_before
+    -- what costs nothing is not kept back by money
+    where reserved_cost > 0 and reserved_so_far > left_before
     {%- if not loop.first %}
     union all
     select * from cut_{{ round - 1 }}
