@@ -34,36 +34,45 @@ class GammaGamma:
     def fit(cls, orders: FloatArray, mean_value: FloatArray) -> GammaGamma:
         """Find the parameters of greatest likelihood.
 
+        Several samples of each customer's orders, such as the first one and those after it, tell
+        how much orders differ within customers. From one mean of each, that is guessed from how the
+        means of many orders differ from those of few, and guessed wrongly where it is not the
+        number of orders alone that sets these apart.
+
         Args:
-            orders: of each customer (count); in Fader and Hardie those after the first.
-            mean_value: mean value of those orders; customers without one above 0 are left out, as
-                the model knows no loss.
+            orders: of each customer (count), or of each sample of them, shape (customers, samples);
+                in Fader and Hardie those after the first.
+            mean_value: mean value of those orders, in the same shape; samples without one above 0
+                are left out, as the model knows no loss.
 
         Raises:
             ValueError: when no customer has orders of a positive mean value.
         """
-        usable = (orders > 0) & (mean_value > 0)
+        usable = ((orders > 0) & (mean_value > 0)).reshape(len(orders), -1)
         if not usable.any():
             raise ValueError(
                 "expected at least one customer whose orders have a positive mean value"
             )
-        x, scale = orders[usable], float(mean_value[usable].mean())
-        m = mean_value[usable] / scale
+        known = usable.any(axis=1)
+        usable = usable[known]
+        x = np.where(usable, orders.reshape(len(orders), -1)[known], 1.0)
+        m = np.where(usable, mean_value.reshape(len(orders), -1)[known], 1.0)
+        scale = float(m[usable].mean())
+        m = np.where(usable, m / scale, 1.0)
+        all_orders, all_value = ((usable * each).sum(axis=1) for each in (x, x * m))
 
         def loss(log_parameters: FloatArray) -> float:
             p, q, gamma = np.exp(log_parameters)
-            px = p * x
-            return -float(
-                np.mean(
-                    special.gammaln(px + q)
-                    - special.gammaln(px)
-                    - special.gammaln(q)
-                    + q * np.log(gamma)
-                    + (px - 1) * np.log(m)
-                    + px * np.log(x)
-                    - (px + q) * np.log(gamma + x * m)
-                )
+            of_samples = usable * (
+                (p * x - 1) * np.log(m) + p * x * np.log(x) - special.gammaln(p * x)
             )
+            of_customers = (
+                special.gammaln(p * all_orders + q)
+                - special.gammaln(q)
+                + q * np.log(gamma)
+                - (p * all_orders + q) * np.log(gamma + all_value)
+            )
+            return -float(np.mean(of_customers + of_samples.sum(axis=1)))
 
         found = optimize.minimize(
             loss,

@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from models.errors import TooLittleDataError
-from models.frame.features import AVERAGE_PROFIT, ORDER_DAYS, Feature, FeatureMatrix, FloatArray
+from models.frame.features import (
+    AVERAGE_PROFIT,
+    ORDER_DAYS,
+    REPEAT_PROFIT,
+    Feature,
+    FeatureMatrix,
+    FloatArray,
+)
 from models.purchase.gamma_gamma import GammaGamma
 from models.purchase.histories import histories
 from models.purchase.pareto_nbd import ParetoNbd
@@ -58,11 +65,9 @@ class PurchaseView:
             ValueError: when there is no usable history.
         """
         few = matrix.rows(slice(None, None, max(1, -(-len(matrix) // ENOUGH_HISTORIES))))
-        orders, profit = few.column(ORDER_DAYS), few.column(AVERAGE_PROFIT)
-        has_earned = bool(np.any((orders > 0) & (profit > 0)))
-        return cls(
-            ParetoNbd.fit(*histories(few)), GammaGamma.fit(orders, profit) if has_earned else None
-        )
+        samples = _first_and_repeats(few)
+        has_earned = bool(np.any((samples[0] > 0) & (samples[1] > 0)))
+        return cls(ParetoNbd.fit(*histories(few)), GammaGamma.fit(*samples) if has_earned else None)
 
     def spending(self) -> GammaGamma:
         """The spending model.
@@ -147,3 +152,15 @@ class PurchaseView:
             ParetoNbd.from_json(stored["pareto_nbd"]),
             GammaGamma.from_json(spending) if spending else None,
         )
+
+
+def _first_and_repeats(matrix: FeatureMatrix) -> tuple[FloatArray, FloatArray]:
+    """Order days and their mean profit (home currency), each of shape (customers, 2)."""
+    days, mean = matrix.column(ORDER_DAYS), matrix.column(AVERAGE_PROFIT)
+    repeats = days - 1
+    mean_of_repeats = np.where(repeats > 0, matrix.column(REPEAT_PROFIT), 0.0)
+    first = days * mean - repeats * mean_of_repeats
+    return (
+        np.column_stack([np.minimum(days, 1), repeats]),
+        np.column_stack([first, mean_of_repeats]),
+    )

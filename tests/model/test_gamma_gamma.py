@@ -48,3 +48,22 @@ def test_the_more_orders_the_more_a_customers_own_mean_counts():
 def test_no_orders_of_value_are_said():
     with pytest.raises(ValueError, match="orders have a positive mean value"):
         GammaGamma.fit(np.array([0.0, 2.0]), np.array([np.nan, -1.0]))
+
+
+def test_two_samples_of_each_customer_tell_how_much_orders_differ_within_him():
+    rng = np.random.default_rng(0)
+    orders, p = 1 + rng.poisson(rng.gamma(0.5, 2.0, 4_000)).astype(float), 3.0
+    # Who orders more often orders less at a time, which the model does not know.
+    mean = 20 * np.exp(0.4 * rng.normal(size=len(orders))) * orders**-0.8
+    first, repeats = rng.gamma(p, mean / p), orders - 1
+    later = rng.gamma(p * np.maximum(repeats, 1), mean / p) / np.maximum(repeats, 1)
+    both = (first + repeats * later) / orders
+
+    alone = GammaGamma.fit(orders, both)
+    apart = GammaGamma.fit(
+        np.column_stack([np.ones_like(orders), repeats]), np.column_stack([first, later])
+    )
+
+    assert apart.p == pytest.approx(p, rel=0.2)
+    assert alone.p > 1.5 * p
+    assert GammaGamma.fit(orders[:, None], both[:, None]) == alone
