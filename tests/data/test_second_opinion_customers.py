@@ -129,8 +129,12 @@ def test_value_scores_tiers_and_dependency_on_discounts(company: Company) -> Non
         same(np.minimum(1 + np.floor(5 * percent_rank(figures)), 5), theirs[column].dropna())
     back = company.returns.groupby("customer_id").lost.sum()
     earned = of.profit.sum() - back.reindex(ours.index, fill_value=0)
-    typical, weight = purchases.profit.sum() / len(purchases), VARS["value_shrinkage_orders"]
-    drawn = (earned + weight * typical) / (of.size() + weight)
+    of_first_days = purchases[purchases.ordered_on == of.ordered_on.transform("min")]
+    first, weight = (
+        of_first_days.groupby("customer_id").profit.mean().mean(),
+        VARS["value_shrinkage_orders"],
+    )
+    drawn = (earned + weight * first) / (of.size() + weight)
     assert np.allclose(drawn / 100, theirs.average_order_profit.loc[drawn.index], atol=0.0051)
     never = company.read("select * from customer_value where orders_total = 0")
     assert (

@@ -1,5 +1,3 @@
-{#- an average order of few is drawn towards everybody's, or one lucky order would make a customer worth any treatment -#}
-{%- set shrinkage = var('value_shrinkage_orders') -%}
 with
 
 members as (
@@ -50,9 +48,18 @@ customers as (
     select * from {{ ref('stg_customers') }}
 ),
 
-everybody as (
-    select sum(profit_amount) / cast(sum(orders) as double) as average_order_profit
-    from customer_days
+snapshots as (
+    select distinct snapshot_on from points
+),
+
+first_orders as (
+    select
+        snapshots.snapshot_on,
+        {{ exact_avg('cast(customer_days.profit_amount as double) / customer_days.orders') }} as profit_amount
+    from snapshots
+    inner join customer_days
+        on snapshots.snapshot_on >= customer_days.ordered_on and customer_days.order_day_number = 1
+    group by snapshots.snapshot_on
 ),
 
 -- the last order day by then knows what came before it
@@ -155,9 +162,7 @@ final as (
         coalesce(bought.orders_365d, 0) as orders_365d,
         coalesce(bought.profit_365d, 0) as profit_365d,
         round(
-            (cast(stood.profit as double) + {{ shrinkage }} * everybody.average_order_profit)
-            / (stood.orders + {{ shrinkage }}),
-            2
+            {{ expected_order_profit('stood.profit', 'stood.orders', 'first_orders.profit_amount') }}, 2
         ) as average_order_profit,
         round(
             stood.recency_days * (stood.order_days - 1 + {{ var('interval_shrinkage') }})
@@ -175,7 +180,7 @@ final as (
         coalesce(complained.open_complaints, 0) as open_complaints,
         coalesce(likeliest.reason_code, 'unknown') as sign_of
     from stood
-    cross join everybody
+    inner join first_orders on stood.snapshot_on = first_orders.snapshot_on
     left join customers on stood.customer_id = customers.customer_id
     left join bought on stood.customer_id = bought.customer_id and stood.snapshot_on = bought.snapshot_on
     left join complained on stood.customer_id = complained.customer_id and stood.snapshot_on = complained.snapshot_on

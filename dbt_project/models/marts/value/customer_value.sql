@@ -4,9 +4,8 @@ customers as (
     select * from {{ ref('int_customers') }}
 ),
 
-last_days as (
+customer_days as (
     select * from {{ ref('int_customer_days') }}
-    where next_ordered_on is null
 ),
 
 purchases as (
@@ -53,10 +52,15 @@ last_year as (
     group by customer_id
 ),
 
--- What an order of an unknown customer earns: towards it, customers with few orders are drawn.
-typical_order as (
-    select cast(sum(profit_amount_so_far) as double) / nullif(sum(orders_so_far), 0) as profit_amount
-    from last_days
+last_days as (
+    select * from customer_days
+    where next_ordered_on is null
+),
+
+first_orders as (
+    select {{ exact_avg('cast(profit_amount as double) / orders') }} as profit_amount
+    from customer_days
+    where order_day_number = 1
 ),
 
 returned as (
@@ -82,9 +86,9 @@ measured as (
         coalesce(last_days.profit_amount_so_far, 0) - coalesce(returns.lost_profit, 0) as gross_profit_total,
         coalesce(last_year.is_profit_estimated, false) as is_profit_estimated,
         last_days.ordered_on as last_order_on,
-        typical_order.profit_amount as typical_order_profit
+        first_orders.profit_amount as first_order_profit
     from customers
-    cross join typical_order
+    cross join first_orders
     cross join supplied
     cross join returned
     left join last_days on customers.customer_id = last_days.customer_id
@@ -150,10 +154,8 @@ final as (
         cast(tiered.monetary_total as decimal(18, 2)) as monetary_total,
         cast(tiered.gross_profit_total as decimal(18, 2)) as gross_profit_total,
         cast(
-            (
-                cast(tiered.gross_profit_total as double)
-                + {{ var('value_shrinkage_orders') }} * tiered.typical_order_profit
-            ) / (tiered.orders_total + {{ var('value_shrinkage_orders') }}) as decimal(18, 2)
+            {{ expected_order_profit('tiered.gross_profit_total', 'tiered.orders_total', 'tiered.first_order_profit') }}
+            as decimal(18, 2)
         ) as average_order_profit,
         tiered.is_profit_estimated,
         cast(tiered.discounted_orders_12m as integer) as discounted_orders_12m,
