@@ -18,7 +18,7 @@ from models.forecasts import next_order, profit, returning
 from models.forecasts import training as forecast_training
 from models.forecasts.forecast import MODEL, Forecast, Snapshots
 from models.forecasts.training import Setting
-from models.frame.features import CUSTOMER, FeatureMatrix, FloatArray, days
+from models.frame.features import CUSTOMER, FloatArray, days
 
 MODULES: Final = (returning, next_order, profit)
 KINDS: Final = tuple(module.KIND for module in MODULES)
@@ -180,11 +180,18 @@ def _figures(forecast: Forecast, frame: pd.DataFrame, horizon_days: int) -> pd.D
             }
         )
     found = profit.predict(forecast, matrix)
+    # The purchase model's own: by what its profit is corrected, that is of customers who hardly
+    # ever order again a matter of how many do, not of what those bring who do (docs/adr/0021).
+    kept = (
+        forecast.view.profit_of_keeping(matrix, horizon_days, profit.YEAR_DAYS)
+        if forecast.view
+        else np.full(len(matrix), np.nan)
+    )
     return pd.DataFrame(
         {
             "expected_profit_12m": found["expected_profit"].round(CENTS),
             "typical_profit_12m": found["typical_profit"].round(CENTS),
-            "kept_profit_12m": np.round(_kept(forecast, matrix, found, horizon_days), CENTS),
+            "kept_profit_12m": np.round(kept, CENTS),
         }
     )
 
@@ -192,25 +199,6 @@ def _figures(forecast: Forecast, frame: pd.DataFrame, horizon_days: int) -> pd.D
 def _said_for(forecast: Forecast, probability: FloatArray) -> FloatArray:
     """The days that a probability speaks of; NaN where there is none."""
     return np.where(np.isnan(probability), np.nan, float(forecast.horizon_days))
-
-
-def _kept(
-    forecast: Forecast, matrix: FeatureMatrix, found: pd.DataFrame, horizon_days: int
-) -> FloatArray:
-    """The purchase model's profit of keeping, in the measure in which its profit was corrected.
-
-    Its own shares go together: that of who orders in time and the two profits are of one model.
-    Divided by another model's probability they err more (docs/adr/0021).
-    """
-    if forecast.view is None:
-        return np.full(len(matrix), np.nan)
-    corrected = found["expected_profit"].to_numpy(np.float64)
-    kept: FloatArray = (
-        forecast.view.profit_of_keeping(matrix, horizon_days, profit.YEAR_DAYS)
-        * corrected
-        / forecast.view.profit(matrix, profit.YEAR_DAYS)
-    )
-    return kept
 
 
 def made_of(forecast: Forecast) -> dict[str, tuple[str, ...]]:

@@ -122,7 +122,8 @@ return_chances as (
         coalesce(outlook.return_probability, return_rates.return_probability) as return_probability,
         coalesce(outlook.return_score_kind, 'rate') as score_kind,
         coalesce(outlook.return_model_version, 'return_rates') as model_version,
-        return_rates.orders_12m_after_return
+        return_rates.orders_12m_after_return,
+        outlook.kept_profit_12m
     from away
     left join outlook on away.customer_id = outlook.customer_id
     inner join return_rates
@@ -231,8 +232,12 @@ final as (
         scores.kept_profit_12m,
         return_chances.return_probability,
         return_chances.orders_12m_after_return as return_orders_12m,
+        -- some of those who do not return within the horizon return later: what they bring is no gain of a return
         cast(
-            return_chances.orders_12m_after_return * customer_value.average_order_profit as decimal(18, 2)
+            coalesce(
+                return_chances.kept_profit_12m,
+                return_chances.orders_12m_after_return * customer_value.average_order_profit
+            ) as decimal(18, 2)
         ) as return_profit_12m,
         -- the one figure about the customer: who has left cannot leave
         coalesce(return_chances.return_probability, scores.churn_probability) as churn_or_return_probability,
