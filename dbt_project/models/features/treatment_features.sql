@@ -55,11 +55,14 @@ snapshots as (
 first_orders as (
     select
         snapshots.snapshot_on,
-        {{ exact_avg('cast(customer_days.profit_amount as double) / customer_days.orders') }} as profit_amount
+        cast(customer_days.profit_amount as double) / customer_days.orders as profit_amount
     from snapshots
     inner join customer_days
         on snapshots.snapshot_on >= customer_days.ordered_on and customer_days.order_day_number = 1
-    group by snapshots.snapshot_on
+),
+
+average_first_order as (
+    {{ average_first_order('first_orders') }}
 ),
 
 -- the last order day by then knows what came before it
@@ -162,7 +165,7 @@ final as (
         coalesce(bought.orders_365d, 0) as orders_365d,
         coalesce(bought.profit_365d, 0) as profit_365d,
         round(
-            {{ expected_order_profit('stood.profit', 'stood.orders', 'first_orders.profit_amount') }}, 2
+            {{ expected_order_profit('stood.profit', 'stood.orders', 'average_first_order.profit_amount') }}, 2
         ) as average_order_profit,
         round(
             stood.recency_days * (stood.order_days - 1 + {{ var('interval_shrinkage') }})
@@ -180,7 +183,7 @@ final as (
         coalesce(complained.open_complaints, 0) as open_complaints,
         coalesce(likeliest.reason_code, 'unknown') as sign_of
     from stood
-    inner join first_orders on stood.snapshot_on = first_orders.snapshot_on
+    inner join average_first_order on stood.snapshot_on = average_first_order.snapshot_on
     left join customers on stood.customer_id = customers.customer_id
     left join bought on stood.customer_id = bought.customer_id and stood.snapshot_on = bought.snapshot_on
     left join complained on stood.customer_id = complained.customer_id and stood.snapshot_on = complained.snapshot_on

@@ -58,9 +58,15 @@ last_days as (
 ),
 
 first_orders as (
-    select {{ exact_avg('cast(profit_amount as double) / orders') }} as profit_amount
+    select
+        {{ as_of() }} as snapshot_on,
+        cast(profit_amount as double) / orders as profit_amount
     from customer_days
     where order_day_number = 1
+),
+
+average_first_order as (
+    {{ average_first_order('first_orders') }}
 ),
 
 returned as (
@@ -86,14 +92,14 @@ measured as (
         coalesce(last_days.profit_amount_so_far, 0) - coalesce(returns.lost_profit, 0) as gross_profit_total,
         coalesce(last_year.is_profit_estimated, false) as is_profit_estimated,
         last_days.ordered_on as last_order_on,
-        first_orders.profit_amount as first_order_profit
+        average_first_order.profit_amount as first_order_profit
     from customers
-    cross join first_orders
     cross join supplied
     cross join returned
     left join last_days on customers.customer_id = last_days.customer_id
     left join last_year on customers.customer_id = last_year.customer_id
     left join returns on customers.customer_id = returns.customer_id
+    left join average_first_order on average_first_order.snapshot_on = {{ as_of() }}
 ),
 
 -- sums of his own orders are kept of everybody; who objected to profiling is compared with nobody, and nobody with him
