@@ -13,7 +13,7 @@ from scipy import stats
 
 from models.evaluation.confidence import Z
 
-# Both verdicts of a figure must be this sure; a month of alarms by chance in ten years.
+# One right figure in a hundred may be called wrong.
 ALERT_CONFIDENCE: Final = 0.99
 MOST_NAMED: Final = 3
 LEVEL: Final = "level"
@@ -37,18 +37,23 @@ class Told:
         alert: its name.
         came: what came, of {seen}, {customers} and the {name} of the kind.
         form: of its figures.
+        foresees_chance: whether the interval that scores state of it holds the chance of outcomes.
     """
 
     alert: str
     came: str
     form: str
+    foresees_chance: bool = True
 
 
 TOLD: Final = {
     "churned_share": Told(LEVEL, "{seen} of {customers} customers churned", ".1%"),
     "returned_share": Told(LEVEL, "{seen} of {customers} churned customers returned", ".1%"),
     "ordered_share": Told(LEVEL, "{seen} of {customers} customers ordered", ".1%"),
-    "profit_total": Told(LEVEL, "{customers} customers earned {seen} in all", ",.0f"),
+    # Probabilities say how they may turn out, a total of means does not.
+    "profit_total": Told(
+        LEVEL, "{customers} customers earned {seen} in all", ",.0f", foresees_chance=False
+    ),
     "coverage_80": Told(
         COVERAGE, "{seen} of {customers} next orders came on a day of their 80% interval", ".1%"
     ),
@@ -236,7 +241,7 @@ def outcome_alerts(stated: pd.DataFrame, seen: pd.DataFrame, outcome: Outcome) -
     alerts = []
     for metric, told in TOLD.items():
         row = figures.get(metric)
-        if row is None or not _apart(row):
+        if row is None or not _apart(row, told):
             continue
         if told.alert == RANKING and row["value_seen"] > row["value_stated"]:
             continue
@@ -264,10 +269,18 @@ def outcome_alerts(stated: pd.DataFrame, seen: pd.DataFrame, outcome: Outcome) -
     return alerts
 
 
-def _apart(row: Mapping[Any, Any]) -> bool:
-    """Whether what was stated and what was seen differ beyond the error of both; unknown: no."""
-    errors = [(row[f"upper_{side}"] - row[f"lower_{side}"]) / 2 / Z for side in ("stated", "seen")]
-    limit = stats.norm.ppf((1 + ALERT_CONFIDENCE) / 2) * np.hypot(*errors)
+def _apart(row: Mapping[Any, Any], told: Told) -> bool:
+    """Whether what was stated and what was seen differ beyond error; an unknown error: no.
+
+    Where the stated interval holds the chance of outcomes, that of what was seen is the same chance
+    once more. What was tested, on other customers, has its own, and so has what came.
+    """
+    stated, seen = (
+        (row[f"upper_{side}"] - row[f"lower_{side}"]) / 2 / Z for side in ("stated", "seen")
+    )
+    foreseen = told.foresees_chance and row["kind"] == "expected"
+    error = stated if foreseen else np.hypot(stated, seen)
+    limit = stats.norm.ppf((1 + ALERT_CONFIDENCE) / 2) * error
     return bool(abs(row["value_seen"] - row["value_stated"]) > limit)
 
 
