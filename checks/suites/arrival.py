@@ -233,12 +233,13 @@ PURCHASES = Suite(
             "orders_are_recent",
             lies_between("days_too_old", high=0),
             expected=(
-                "the newest order to be older than the run by at most HOMING_ORDERS_MAX_AGE_DAYS"
+                "the newest order to be no day older than HOMING_ORDERS_MAX_AGE_DAYS (31 unless "
+                "set), as seen from the day of the run"
             ),
             remedy=(
                 "On old orders everybody looks like leaving: deliver newer ones, or run for an "
                 "earlier day (HOMING_AS_OF). If so long a pause is usual, raise "
-                "HOMING_ORDERS_MAX_AGE_DAYS (31 unless set)."
+                "HOMING_ORDERS_MAX_AGE_DAYS by the days found."
             ),
             may_be_allowed=True,
         ),

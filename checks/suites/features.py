@@ -20,6 +20,8 @@ from checks.suite import (
 # second, what is left is not the shop any more.
 UNUSUAL_QUARANTINED_SHARE = 0.05
 MAX_QUARANTINED_SHARE = 0.50
+# Of the newest days with orders: who seems to have left may have ordered in what could not be read.
+RECENT_DAYS = 31
 
 # The source is at fault, so the remedy names where its rows went.
 _SEE_QUARANTINE = (
@@ -48,6 +50,17 @@ LEDGER = Suite(
             expected=f"at most {MAX_QUARANTINED_SHARE:.0%} of the day's orders in quarantine",
             remedy=_SEE_QUARANTINE,
             where="is_purchases",
+        ),
+        Check(
+            "recent_orders_were_accepted",
+            lies_between("recent_quarantined_share", high=MAX_QUARANTINED_SHARE),
+            expected=(
+                f"at most {MAX_QUARANTINED_SHARE:.0%} of the orders of the newest {RECENT_DAYS} "
+                "days with orders in quarantine, since everybody would look like leaving"
+            ),
+            remedy=_SEE_QUARANTINE,
+            where="is_purchases",
+            follows_from="most_orders_were_accepted",
         ),
         Check(
             "few_rows_were_quarantined",

@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
-from checks.suites.features import UNUSUAL_QUARANTINED_SHARE
+from checks.suites.features import RECENT_DAYS, UNUSUAL_QUARANTINED_SHARE
 from pipelines.borders import SAMPLE_ROWS, one_in
 from pipelines.resources.warehouse import Warehouse, literal, quoted
 from pipelines.sources.contract import ORDER_TABLES
@@ -44,11 +44,10 @@ def frames(warehouse: Warehouse, as_of: date) -> dict[str, pd.DataFrame]:
 
 def _ledger(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
     figures = _shares(connection, as_of)
+    worst = figures[["quarantined_share", "recent_quarantined_share"]].max(axis=1)
     figures["main_rules"] = [
-        _main_rules(connection, row.table_name, as_of)
-        if row.quarantined_share > UNUSUAL_QUARANTINED_SHARE
-        else ""
-        for row in figures.itertuples()
+        _main_rules(connection, table, as_of) if share > UNUSUAL_QUARANTINED_SHARE else ""
+        for table, share in zip(figures["table_name"], worst, strict=True)
     ]
     return figures
 
@@ -99,20 +98,57 @@ def _unknown_codes(
 
 def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
     purchases = ", ".join(literal(name) for name in ORDER_TABLES)
+    recent = " union all ".join(
+        f"""
+        select
+            {literal(name)} as table_name,
+            checked._rule is not null or currency_without_rate._row is not null as is_quarantined,
+            checked.ordered_on
+        from checked_{name} as checked
+        left join currency_without_rate
+            on currency_without_rate.table_name = {literal(name)}
+            and checked._batch_id = currency_without_rate._batch_id
+            and checked._row = currency_without_rate._row
+        where checked.ordered_on <= date '{as_of}'
+        """
+        for name in ORDER_TABLES
+    )
     # One bad row of two is a bad row, not a bad delivery: few rows have no share.
     return connection.sql(
         f"""
+        with dated as ({recent}),
+
+        newest as (
+            select table_name, max(ordered_on) as ordered_on
+            from dated
+            group by table_name
+        ),
+
+        recent as (
+            select
+                table_name,
+                count(*) filter (where is_quarantined) / count(*)::double as quarantined_share
+            from dated
+            inner join newest using (table_name)
+            where dated.ordered_on > newest.ordered_on - {RECENT_DAYS}
+            group by table_name
+            having count(*) >= {MIN_ROWS_FOR_SHARES}
+        )
+
         select
-            table_name,
-            table_name || ' of ' || as_of::varchar as delivery,
-            table_name in ({purchases}) as is_purchases,
+            row_ledger.table_name,
+            row_ledger.table_name || ' of ' || as_of::varchar as delivery,
+            row_ledger.table_name in ({purchases}) as is_purchases,
             extracted - accepted - quarantined - duplicate as rows_unaccounted_for,
             case
                 when as_of = date '{as_of}' and extracted >= {MIN_ROWS_FOR_SHARES}
                     then quarantined / extracted::double
-            end as quarantined_share
+            end as quarantined_share,
+            case when as_of = date '{as_of}' then recent.quarantined_share end
+                as recent_quarantined_share
         from row_ledger
-        order by table_name, as_of
+        left join recent on row_ledger.table_name = recent.table_name
+        order by row_ledger.table_name, as_of
         """
     ).df()
 

@@ -62,7 +62,11 @@ def purchase_frame(warehouse: Warehouse, as_of: date) -> "pd.DataFrame":
     specs=[
         dg.AssetSpec(
             FORECASTS,
-            deps=[asset_key("purchase_features"), asset_key("purchase_outcomes")],
+            deps=[
+                asset_key("purchase_features"),
+                asset_key("purchase_outcomes"),
+                asset_key("row_ledger"),  # nothing is learnt from what its border refused
+            ],
             description="What speaks of return, next order and profit: model, baseline or rule.",
             group_name="models",
             kinds={"python", "xgboost"},

@@ -179,6 +179,13 @@ def test_every_check_hangs_on_its_asset(
     assert [spec.name for spec in of_dbt if not spec.description] == []
 
 
+def test_nothing_is_learnt_from_what_the_second_border_refuses(graph: dg.Definitions) -> None:
+    [border] = [each for each in graph.asset_checks if each.node_def.name == "features"]
+    judged = {spec.asset_key for spec in border.check_specs if spec.blocking}
+    for step in ("train", "train_forecasts", "effects"):
+        assert definitions(graph)[step].dependency_keys & judged, step
+
+
 def test_loading_takes_seconds_and_nothing_heavy() -> None:
     heavy = ["xgboost", "great_expectations", "sklearn", "matplotlib", "dbt.cli.main"]
     code = (

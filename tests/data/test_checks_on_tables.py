@@ -55,6 +55,18 @@ TABLES = """
         table_name varchar, batch_as_of date, rule varchar, reason varchar, code varchar
     );
 
+    -- an order a day and customer; lines of orders are not delivered
+    create table checked_orders as
+    select
+        'b' as _batch_id,
+        i as _row,
+        date '2026-06-30' - (i % 60)::integer as ordered_on,
+        case when i % 50 = 0 then 'status_unknown' end as _rule
+    from range(600) t(i);
+    create table checked_order_lines as from checked_orders where false;
+    create table currency_without_rate as
+    select 'orders' as table_name, _batch_id, _row from checked_orders where false;
+
     create table dim_customer as select 'c' || i as customer_id from range(320) t(i);
 
     create table customer_churn_scores as
@@ -216,6 +228,13 @@ def test_good_features_pass_and_an_unknown_one_is_shown(good_frames: Frames) -> 
          {"ledger_balances"}),
         ("update row_ledger set accepted = 1, quarantined = 98 where extracted = 100",
          {"most_orders_were_accepted"}),
+        # a new currency without a rate: few rows of all, most of the newest
+        ("insert into currency_without_rate select 'orders', _batch_id, _row from checked_orders"
+         " where ordered_on > date '2026-06-12'", {"recent_orders_were_accepted"}),
+        ("insert into currency_without_rate select 'orders', _batch_id, _row from checked_orders"
+         " where ordered_on > date '2026-06-18'", set()),
+        ("update checked_orders set _rule = 'customer_id_missing'"
+         " where ordered_on > date '2026-06-12'", {"recent_orders_were_accepted"}),
     ],
 )  # fmt: skip
 def test_bad_features_are_refused(
