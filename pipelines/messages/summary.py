@@ -126,7 +126,16 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchall()
     if not counts:
-        console.print("No customer qualifies for a list\n")
+        [(held,)] = con.execute(
+            "select count(distinct customer_id)::bigint from retention_list_suppressed"
+            " where list_code <> 'all'"
+        ).fetchall()
+        console.print(
+            f"Nobody is on a list: all {_text(held)} who qualify for one are held back, "
+            "retention_list_suppressed says why\n"
+            if held
+            else "No customer qualifies for a list\n"
+        )
         return
     told = ", ".join(
         f"{code} {_text(treated)}" + (f" + {_text(held_out)}" if held_out else "")

@@ -22,6 +22,7 @@ create table retention_list (
     churn_or_return_probability double, priority decimal(18, 2), reason_code varchar,
     plan_code varchar, arm varchar
 );
+create table retention_list_suppressed (list_code varchar, customer_id varchar);
 create table list_needs (
     list_code varchar, need_no integer, table_name varchar, column_name varchar, is_met boolean
 );
@@ -94,6 +95,16 @@ def test_a_small_version_is_told_in_full(version: PublishedVersion, tmp_path: Pa
     assert str(tmp_path / "published" / "homing.duckdb") in text
     for silent in ("Quarantined", "repeats", "Switched off", "read by no table", "Warning"):
         assert silent not in text
+
+
+def test_nobody_on_a_list_is_told_apart_from_nobody_who_qualifies(
+    version: PublishedVersion,
+) -> None:
+    change(
+        version,
+        "insert into retention_list_suppressed values ('save', 'a'), ('win_back', 'a'), ('all', 't')",
+    )
+    assert "Nobody is on a list: all 1 who qualify for one are held back" in printed(version)
 
 
 def test_a_list_is_headed_by_whom_to_contact_first_not_by_a_control_row(

@@ -319,11 +319,15 @@ frequency_cap as (
 
 budget as (
     select
-        list_code,
-        customer_id,
+        cut.list_code,
+        cut.customer_id,
         'budget' as rule,
-        'the month''s budget of ' || budget_owner || ' is used up' as held_because
-    from cut_{{ round }}
+        case
+            when budgets.monthly_budget > 0 then 'the month''s budget of ' || cut.budget_owner || ' is used up'
+            else cut.budget_owner || ' has no budget this month'
+        end as held_because
+    from cut_{{ round }} as cut
+    inner join budgets on cut.budget_owner = budgets.budget_owner
 ),
 {%- endif %}
 {%- endfor %}
