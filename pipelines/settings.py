@@ -32,10 +32,6 @@ _TELEMETRY_OFF = {
     "GX_ANALYTICS_ENABLED": "false",
 }
 
-
-# What `export` sets for this program's own processes, which read the settings again.
-_EVENT_LOG = "HOMING_EVENT_LOG"
-
 # What pydantic finds, in plain words; its own are about Python.
 _PLAINLY = {
     "int_parsing": "expected a whole number",
@@ -175,7 +171,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def _refuse_unknown(cls) -> None:
-        known = [*(name.upper() for name in cls.model_fields), _EVENT_LOG.removeprefix("HOMING_")]
+        known = [name.upper() for name in cls.model_fields]
         for variable in sorted(os.environ):
             name = variable.upper().removeprefix("HOMING_")
             if name != variable.upper() and name not in known:
@@ -193,7 +189,6 @@ class Settings(BaseSettings):
         os.environ["HOMING_HOME"] = str(self.home)
         os.environ["HOMING_MEMORY_LIMIT"] = self.memory_limit
         os.environ["DAGSTER_HOME"] = str(self.dagster_home)
-        os.environ[_EVENT_LOG] = str(self.dagster_home / "history" / "runs")
 
     @property
     def zone(self) -> ZoneInfo:

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
+from dagster import StringSource
+from dagster._config.config_schema import UserConfigSchema
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._serdes import ConfigurableClassData
@@ -36,9 +39,15 @@ class EventLog(SqliteEventLogStorage):
         super().__init__(base_dir, inst_data)
 
     @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Dagster's folder, which every process of Dagster's knows, whoever started it."""
+        return {"dagster_home": StringSource}
+
+    @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Self:
-        """Build the storage that `dagster.yaml` describes."""
-        return cls(inst_data=inst_data, **config_value)
+        """Build the storage that `dagster.yaml` describes, where Dagster's own would be."""
+        history = Path(config_value["dagster_home"]) / "history" / "runs"
+        return cls(inst_data=inst_data, base_dir=str(history))
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

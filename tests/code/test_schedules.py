@@ -207,7 +207,7 @@ def test_a_run_that_failed_writes_why_and_its_log_whoever_started_it(
 def test_a_run_without_a_day_says_so_and_is_not_tried_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("HOMING_EVENT_LOG", str(tmp_path / "events"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     with open_instance(Settings(home=tmp_path)) as instance:
         assert instance.run_retries_enabled
         run = (

@@ -26,7 +26,7 @@ def metadata(
     storage = tmp_path_factory.mktemp("dagster") / "dagster"
     shutil.copytree(sample_home / "dagster", storage)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("HOMING_EVENT_LOG", str(storage / "history" / "runs"))
+        patched.setenv("DAGSTER_HOME", str(storage))
         with dg.DagsterInstance.from_config(str(storage)) as instance:
             [run] = instance.get_runs(
                 dg.RunsFilter(tags={"dagster/partition": SAMPLE_DAYS[-1]}), limit=2

@@ -238,3 +238,27 @@ def test_a_row_that_came_again_in_order_is_mended(new_company: Callable[..., Any
         ("mended", "2024-05-01", True),
         ("still", "2024-05-01", False),
     ]
+
+
+def test_what_the_ledger_accepts_is_an_order_or_a_return_of_a_known_customer(company: Any) -> None:
+    told = [("1", "buyer", "9", "completed"), ("2", "buyer", "-4", "completed")]
+    told += [("3", "returner", "-4", "returned"), ("4", "undecided", "-4", "pending")]
+    company.deliver(
+        "orders",
+        [
+            ORDERS[0] | {"order_id": order, "customer_id": customer, "net_amount": amount,
+                         "status": status}
+            for order, customer, amount, status in told
+        ],
+    )  # fmt: skip
+    tables = "row_ledger fct_orders fct_returns dim_customer"
+    with company.build(select=tables, tested=True) as warehouse:
+        [(accepted,)] = warehouse.sql("select accepted - superseded from row_ledger").fetchall()
+        facts = warehouse.sql("""
+            select order_id, customer_id from fct_orders union all
+            select order_id, customer_id from fct_returns order by 1
+        """).fetchall()
+        known = warehouse.sql("select customer_id from dim_customer order by 1").fetchall()
+    assert facts == [(order, customer) for order, customer, *_ in told]
+    assert len(facts) == accepted
+    assert known == [("buyer",), ("returner",), ("undecided",)]

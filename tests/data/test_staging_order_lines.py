@@ -63,6 +63,8 @@ def test_lines_become_orders(warehouse: duckdb.DuckDBPyConnection) -> None:
     assert found == [
         ("1", "13085", "completed", Decimal("3.50"), Decimal("3.50"), None, "France"),
         ("CO4", "13085", "completed", Decimal("5.00"), Decimal("5.00"), None, None),
+        # what was cancelled took nothing back, and does not vanish
+        ("never taken back", "13085", "cancelled", Decimal(-10), Decimal(-10), None, None),
     ]
 
 
@@ -266,8 +268,9 @@ def test_orders_items_and_returns_beside_lines(company: Any) -> None:
         returns = warehouse.sql(
             "select return_id, order_id, customer_id, amount, quantity from stg_returns order by 1"
         ).fetchall()
-    # where both tell of an order, the table orders counts; a negative order is a return
-    assert orders == [("1", Decimal(9)), ("2", Decimal("2.50"))]
+    # where both tell of an order, the table orders counts; a negative order is a return unless
+    # it was cancelled
+    assert orders == [("1", Decimal(9)), ("2", Decimal("2.50")), ("4", Decimal(-5))]
     assert returns == [
         ("order 3", "3", "c", Decimal(4), None),
         ("r", "1", "c", Decimal(3), Decimal(1)),

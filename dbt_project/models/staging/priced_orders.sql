@@ -14,7 +14,7 @@ rated as (
     {{ rated_rows('delivered_orders') }}
 ),
 
-final as (
+all_orders as (
     select
         order_id,
         customer_id,
@@ -67,6 +67,13 @@ final as (
         cast(1 as decimal(18, 9)) as home_rate
     from line_orders
     anti join delivered_orders using (order_id)
+),
+
+final as (
+    select
+        *,
+        net_amount < 0 and {{ took_place() }} as is_return
+    from all_orders
 )
 
 select * from final

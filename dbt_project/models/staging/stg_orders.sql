@@ -32,7 +32,7 @@ final as (
         home_rate
     from priced_orders
     anti join test_accounts using (customer_id)
-    where net_amount >= 0
+    where not is_return
 )
 
 select * from final

@@ -44,7 +44,7 @@ from_negative_orders as (
         'negative order' as reason,
         1 as home_rate
     from priced_orders
-    where net_amount < 0 and status in ('completed', 'returned')
+    where is_return
 ),
 
 from_lines as (
@@ -63,7 +63,7 @@ from_lines as (
         'taken back in order lines' as reason,
         1 as home_rate
     from priced_lines
-    where is_return and status in ('completed', 'returned')
+    where is_return
 ),
 
 all_returns as (

@@ -8,6 +8,11 @@ orders as (
     select * from {{ ref('int_orders') }}
 ),
 
+returns as (
+    select * from {{ ref('stg_returns') }}
+    where customer_id is not null
+),
+
 sightings as (
     select
         customer_id,
@@ -20,6 +25,13 @@ sightings as (
         min(ordered_on) as seen_on,
         false as is_recorded
     from orders
+    group by customer_id
+    union all
+    select
+        customer_id,
+        min(returned_on) as seen_on,
+        false as is_recorded
+    from returns
     group by customer_id
 ),
 
