@@ -102,7 +102,8 @@ def test_nobody_on_a_list_is_told_apart_from_nobody_who_qualifies(
 ) -> None:
     change(
         version,
-        "insert into retention_list_suppressed values ('save', 'a'), ('win_back', 'a'), ('all', 't')",
+        "insert into retention_list_suppressed values ('save', 'a'), ('win_back', 'a'), "
+        "('all', 't')",
     )
     assert "Nobody is on a list: all 1 who qualify for one are held back" in printed(version)
 
