@@ -71,7 +71,7 @@ def rivals(snapshots: Snapshots, windows: Windows) -> dict[str, FloatArray]:
     def stated(day: date) -> dict[str, FloatArray]:
         view, matrix = snapshots.view(day), snapshots.of_days([day]).matrix
         return {
-            KNOWN: profit.known(matrix, windows.horizon_days),
+            KNOWN: profit.known(profit.fit_known(matrix), matrix, windows.horizon_days),
             "pareto_nbd + gamma_gamma": view.profit(matrix, windows.horizon_days),
         }
 
@@ -132,7 +132,7 @@ def look_back(frame: pd.DataFrame, days_ahead: int) -> pd.DataFrame:
         today = snapshots.of_days([day]).matrix
         earned = whole.of_days([day]).outcome(f"profit_next_{days_ahead}d")
         served = profit.predict(forecast, today, days_ahead)["expected_profit"].to_numpy()
-        known = profit.known(today, days_ahead)
+        known = profit.known(profit.fit_known(today), today, days_ahead)
         stated = {OURS: served, KNOWN: known, f"{KNOWN} =": known * served.sum() / known.sum()}
         figures = judge(
             {role: AmountMetrics.of(earned, each) for role, each in stated.items()},

@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from models.churn.fitting import Progress, silent
 from models.churn.out_of_time import judged_at
 from models.errors import TooLittleDataError
-from models.evaluation.confidence import Z
+from models.evaluation.confidence import CONFIDENCE
 from models.evaluation.judging import (
     CHALLENGER,
     Evaluation,
@@ -116,8 +117,8 @@ class Backtest:
             over = self.best_baseline(metric)
             gain = self.mean.gain(CHALLENGER, over, metric)
             said.append(
-                f"{metric} {self.mean.figures[CHALLENGER][metric]:.4f}, better than {over} by "
-                f"{gain.value:+.4f} (95% from {gain.lower:+.4f} to {gain.upper:+.4f})"
+                f"{metric} {self.mean.figures[CHALLENGER][metric]:.4f}, beside {over} "
+                f"{gain.in_words()}"
             )
         return f"Mean of {len(self.cutoffs)} cutoffs: {'; '.join(said)}."
 
@@ -131,7 +132,12 @@ class Backtest:
         return Plot(title, "Cutoff", metric, lines)
 
     def card(self) -> Card:
-        """All of it as a page holds it: the means, each cutoff, pictures, what was left out."""
+        """All of it as a page holds it: the means, each cutoff, pictures, what was left out.
+
+        Cutoffs named as failures are so beyond chance, their number taken into account
+        (Bonferroni).
+        """
+        sure = float(special.ndtri(1 - (1 - CONFIDENCE) / 2 / len(self.cutoffs)))
         cutoffs = [
             self._told(day, evaluation)
             for day, evaluation in zip(self.cutoffs, self.evaluations, strict=True)
@@ -153,7 +159,7 @@ class Backtest:
                 f"{each['churned']:.1%} did."
                 for each in cutoffs
                 if abs(each["expected"] - each["churned"])
-                > Z * np.sqrt(each["churned"] * (1 - each["churned"]) / each["customers"])
+                > sure * np.sqrt(each["expected"] * (1 - each["expected"]) / each["customers"])
             ],
             plots=[
                 self.plot("auc", "AUC by cutoff"),

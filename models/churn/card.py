@@ -36,9 +36,11 @@ REPRODUCE = (
     "version name.",
     "In the home that trained it: HOMING_AS_OF={as_of} make run, in a copy of the home without "
     "its folder `models` from that day on.",
-    "In Python: models.churn.training.train(frame, as_of=date({as_of!r}), horizon_days={horizon}, "
-    "seed={seed}, threads={threads}), the frame being customer_features joined with "
-    "customer_labels; sha256 of its encoded rows: {data}.",
+    "In Python, with the home's warehouse of that day and the champion of before, if any: "
+    "models.churn.training.train(frame, as_of=date.fromisoformat({as_of!r}), "
+    "horizon_days={horizon}, seed={seed}, threads={threads}, groups=groups, champion=champion), "
+    "frame and groups being training_frame(warehouse) and warehouse.frame(TIERS_AT_TEST) of "
+    "pipelines.defs.training; sha256 of the encoded rows: {data}.",
 )
 
 
@@ -54,12 +56,13 @@ def trained_card(
     tested: pd.DataFrame,
     groups: pd.DataFrame | None,
     data_sha256: str,
+    drivers: Mapping[str, float],
 ) -> Card:
     """The card of a version that was learnt and judged.
 
     Args:
-        facts: windows, rows, parameters, seed, threads, importance, libraries, limits,
-            features_without_information.
+        facts: windows, rows, parameters, seed, threads, importance (of the trees), libraries,
+            limits, features_without_information.
         as_of: day of the training.
         horizon_days: days without an order that count as churn.
         decision: the gate's sentence.
@@ -69,6 +72,7 @@ def trained_card(
         tested: features of the test snapshot, rows as in the evaluation.
         groups: customer_id and further columns that divide the same customers.
         data_sha256: of the rows learnt from.
+        drivers: share of what is served that each feature makes up, largest first.
     """
     divided = tested
     if groups is not None:
@@ -101,7 +105,7 @@ def trained_card(
             plots.calibration(calibration_curve(evaluation.happened, evaluation.probabilities)),
             plots.lift(lift_curve(evaluation.happened, evaluation.probabilities)),
         ],
-        drivers=facts["importance"],
+        drivers=drivers,
         failures=[sentence for each in segments for sentence in each.failures()],
         limits=facts["limits"],
         parameters={**facts["parameters"], "seed": facts["seed"], "threads": facts["threads"]},

@@ -30,7 +30,7 @@ from models.frame.features import CUSTOMER, SNAPSHOT, labelled
 from models.frame.splits import latest_finished, require_enough
 from models.monitoring.drift import Reference
 from models.native import thread_limit
-from models.probability.predictors import Predictor
+from models.probability.predictors import Predictor, importance
 from models.purchase.bg_nbd import BgNbd
 from models.purchase.histories import are_enough
 from models.purchase.pareto_nbd import ParetoNbd
@@ -180,6 +180,10 @@ def train(
         tested=test_frame,
         groups=groups,
         data_sha256=sha256(np.ascontiguousarray(history.matrix.values).tobytes()),
+        # The gain of trees that are not served would explain nobody's score.
+        drivers=model.card["importance"]
+        if serves == ChurnTrees.role
+        else importance(model.predictors[serves].explained(tested.matrix)[1]),
     )
     model = replace(
         model,

@@ -10,7 +10,6 @@ customers do not differ; how wide the priors are, the marginal likelihood decide
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -94,20 +93,6 @@ class EffectModel:
             "coefficients": [float(each) for each in self.coefficients],
             "widths": list(self.widths),
         }
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> EffectModel:
-        """Read it back."""
-        main, shared, own = map(float, stored["widths"])
-        return cls(
-            Basis(
-                {name: tuple(map(float, edges)) for name, edges in stored["edges"].items()},
-                {name: tuple(map(str, levels)) for name, levels in stored["levels"].items()},
-            ),
-            tuple(map(str, stored["treatments"])),
-            np.array(stored["coefficients"], np.float64),
-            (main, shared, own),
-        )
 
 
 @dataclass(frozen=True)

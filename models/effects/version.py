@@ -31,7 +31,8 @@ TITLE: Final = "What acting does"
 PURPOSE: Final = (
     "By how much a tactic raises the probability that a customer orders within the window, learnt "
     "from past campaigns that held out customers by lot. Lists about money rank by it times what "
-    "the customer is worth, per unit of what acting costs."
+    "the customer is worth, less what acting costs; where a budget does not reach for all, it goes "
+    "to those who bring most per unit of it."
 )
 LIMITS: Final = (
     "Learnt from the customers whom past campaigns were open to; of others it is carried over.",

@@ -49,12 +49,12 @@ def joint_resamples(
         yield [weights[:, member] for member in members]
 
 
-def interval_of(values: FloatArray) -> tuple[float, float]:
-    """The 95% interval of resampled figures; NaN where none is defined."""
+def interval_of(values: FloatArray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The interval of resampled figures, by default of 95%; NaN where none is defined."""
     defined = values[np.isfinite(values)]
     if not len(defined):
         return np.nan, np.nan
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     lower, upper = np.quantile(defined, [tail, 1 - tail])
     return float(lower), float(upper)
 

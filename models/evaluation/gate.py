@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.evaluation.confidence import CONFIDENCE
 from models.evaluation.judging import CHALLENGER, Evaluation, Figures, mean_of
 from models.evaluation.probabilities import LEVEL_ERROR
 
@@ -15,6 +16,10 @@ CHAMPION: Final = "champion"
 # churned. What one training fits expects one share; a champion expects what it knew when it was
 # trained, and forecasts of the level are off by 4 points in a first year (benchmarks/levels.py).
 LEVEL_TOLERANCE: Final = 0.1
+# A training may look twice: at the latest window, and where that cannot tell at earlier ones with
+# it. Each look takes half of the chance that a challenger no better is served (Bonferroni).
+LOOKS: Final = 2
+SURE: Final = 1 - (1 - CONFIDENCE) / LOOKS
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,14 @@ def gate(
 ) -> Verdict:
     """Decide what is served: challenger, champion, or the best baseline.
 
-    One candidate beats another if the 95% interval of its gain in log-loss, both at the level of
-    the judged customers, lies above zero, its AUC is not lower, and its own level is not further
-    off than the other's by more than `LEVEL_TOLERANCE`. The challenger is served if it beats the
-    best baseline and the champion, unless that does not beat the baseline itself; else the champion
-    if it beats the baseline; else the baseline, fitted today.
+    One candidate beats another if the 97.5% interval (`SURE`) of its gain in log-loss, both at the
+    level of the judged customers, lies above zero, its AUC is not lower, and its own level is not
+    further off than the other's by more than `LEVEL_TOLERANCE`. Over both looks a challenger that
+    is no better than the best baseline is so served in 2.5% of trainings at most.
+
+    The challenger is served if it beats the best baseline and the champion, unless that does not
+    beat the baseline itself; else the champion if it beats the baseline; else the baseline, fitted
+    today.
 
     Args:
         evaluation: on the latest snapshot.
@@ -70,13 +78,13 @@ def gate(
 
 def cannot_tell(evaluation: Evaluation, baselines: Sequence[str]) -> bool:
     """Whether chance alone leaves open if the challenger or the best baseline is the better one."""
-    gain = evaluation.gain(CHALLENGER, evaluation.best(baselines))
+    gain = evaluation.gain(CHALLENGER, evaluation.best(baselines), confidence=SURE)
     return gain.lower <= 0 <= gain.upper
 
 
 def _falls_short(figures: Figures, role: str, of: str) -> str:
     """Why a candidate does not beat another one; empty where it does."""
-    gain = figures.gain(role, of)
+    gain = figures.gain(role, of, confidence=SURE)
     if gain.lower <= 0 or figures.gain(role, of, "auc").value < 0:
         tie = gain.lower <= 0 <= gain.upper and of != CHAMPION
         simpler = ", and of two that chance cannot tell apart the simpler is served" if tie else ""
@@ -95,7 +103,7 @@ def _named(role: str) -> str:
 
 
 def _gained(figures: Figures, role: str, over: str, windows: int) -> str:
-    gain, auc = figures.gain(role, over), figures.gain(role, over, "auc")
+    gain, auc = figures.gain(role, over, confidence=SURE), figures.gain(role, over, "auc")
     return (
         f"log-loss at equal level {gain.in_words()}, AUC {auc.value:+.4f}"
         f"{f', mean of {windows} windows' if windows > 1 else ''}"

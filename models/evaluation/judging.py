@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.evaluation.bootstrap import interval_of, joint_resamples, resamples
+from models.evaluation.confidence import CONFIDENCE
 from models.evaluation.probabilities import (
     LEVEL_ERROR,
     METRICS,
@@ -71,6 +72,7 @@ class Difference:
     value: float
     lower: float
     upper: float
+    confidence: float = CONFIDENCE
 
     def in_words(self, digits: str = ".4f") -> str:
         """As people read it: better by 0.0100 (95% from 0.0020 to 0.0180).
@@ -83,7 +85,10 @@ class Difference:
         word, low, high = "better", self.lower, self.upper
         if self.value < 0:
             word, low, high = "worse", -self.upper, -self.lower
-        return f"{word} by {abs(self.value):{digits}} (95% from {low:{digits}} to {high:{digits}})"
+        sure = f"{100 * self.confidence:.3g}%"
+        return (
+            f"{word} by {abs(self.value):{digits}} ({sure} from {low:{digits}} to {high:{digits}})"
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,9 @@ class Figures:
         sign = 1 if metric in LOSSES else -1
         return min(roles, key=lambda role: sign * self.figures[role][metric])
 
-    def gain(self, role: str, over: str, metric: str = PRIMARY) -> Difference:
+    def gain(
+        self, role: str, over: str, metric: str = PRIMARY, confidence: float = CONFIDENCE
+    ) -> Difference:
         """By how much `role` is better than `over`, resampled pair by pair.
 
         Without an interval, both bounds NaN, where the metric is not resampled.
@@ -132,7 +139,7 @@ class Figures:
         if metric not in self.resampled[role]:
             return Difference(value, np.nan, np.nan)
         paired = sign * (self.resampled[role][metric] - self.resampled[over][metric])
-        return Difference(value, *interval_of(paired))
+        return Difference(value, *interval_of(paired, confidence), confidence)
 
 
 def judge(

@@ -88,6 +88,8 @@ ROUNDS = 60
 # absolute error at the same total, nor in rank correlation, as either kind of trees alone was.
 # Against Pareto/NBD it is even on CDNOW, by luck of the draw on either side, and ahead elsewhere.
 WEIGHTS = {"view": 0.25, MODEL: 0.5, "root": 0.25}
+# Share of customers, those of whom most is expected, that the typical profit does not learn from.
+LARGEST = 0.01
 # Snapshots by which the total is judged: more of a past would be the same windows again.
 LEVEL_SNAPSHOTS = 4
 MIN_LEVEL_SNAPSHOTS = 2
@@ -162,7 +164,7 @@ def fit(
     numbers = {
         "scale": scale,
         "level": total / float(_blend(forecast, there).sum()),
-        TYPICAL: _typical_given(viewed / scale, profit / scale),
+        TYPICAL: typical_given(viewed / scale, profit / scale),
     }
     return replace(forecast, numbers=numbers)
 
@@ -179,17 +181,11 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     stated = {
         CHALLENGER: expected(judged, tested.matrix),
         BASELINE: view.profit(tested.matrix, horizon),
-        KNOWN: known(tested.matrix, horizon),
-    }
-    typical = {
-        CHALLENGER: _typical(judged, stated[CHALLENGER], horizon),
-        BASELINE: _typical(replace(judged, serves=BASELINE), stated[BASELINE], horizon),
+        KNOWN: known(fit_known(tested.matrix), tested.matrix, horizon),
     }
     figures = judge(
         {
-            role: AmountMetrics.of(
-                earned, each, **({"mae_of_typical": typical[role]} if role in typical else {})
-            )
+            role: AmountMetrics.of(earned, each, mae_of_typical=_typical(judged, each, horizon))
             for role, each in stated.items()
         },
         len(earned),
@@ -201,7 +197,7 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
     )
     serves, decision = decide(
         figures,
-        [BASELINE],
+        [BASELINE, KNOWN],
         what="the blend with trees",
         losses=["poisson_deviance", "mae"],
         ranking="spearman",
@@ -212,12 +208,16 @@ def _learn(snapshots: Snapshots, setting: Setting) -> Learnt:
         if serves == MODEL
         else replace(judged, serves=serves, view=snapshots.view(today), trees={}, names=())
     )
+    if serves == KNOWN:
+        there = fit_known(snapshots.of_days([today]).matrix)
+        served = replace(served, numbers={**served.numbers, KNOWN: there})
     segments = amounts_by_segment(
         divide(tested.described()),
         earned,
         stated,
         served=role_of(served),
         baselines=[role for role in stated if role != role_of(served)],
+        seed=setting.seed,
     )
     return Learnt(
         served,
@@ -305,6 +305,8 @@ def expected(forecast: Forecast, matrix: FeatureMatrix) -> FloatArray:
     """
     if forecast.view is None:
         raise ValueError("a rule expects nothing")
+    if forecast.serves == KNOWN:
+        return known(forecast.numbers[KNOWN], matrix, forecast.horizon_days)
     if forecast.serves != MODEL:
         return forecast.view.profit(matrix, forecast.horizon_days)
     blend = _blend(forecast, forecast.view.widen(matrix, forecast.horizon_days))
@@ -324,19 +326,26 @@ def _typical(forecast: Forecast, mean: FloatArray, days: int) -> FloatArray:
     return below
 
 
-def known(matrix: FeatureMatrix, horizon: float) -> FloatArray:
-    """What BG/NBD and Gamma-Gamma expect, fitted on these customers as their authors do.
+def fit_known(matrix: FeatureMatrix) -> dict[str, Any]:
+    """Parameters of BG/NBD and Gamma-Gamma, fitted on these customers as their authors do.
 
     Raises:
         TooLittleDataError: when nobody's repeat orders earned anything.
     """
-    history = histories(matrix)
     repeats, profit = matrix.column(ORDER_DAYS) - 1, matrix.column(REPEAT_PROFIT)
     try:
         spending = GammaGamma.fit(repeats, profit)
     except ValueError as error:
         raise TooLittleDataError(f"nothing to judge by: {error}") from error
-    orders = BgNbd.fit(*history).expected_orders(*history, horizon)
+    purchases = BgNbd.fit(*histories(matrix))
+    return {"bg_nbd": purchases.to_json(), "gamma_gamma": spending.to_json()}
+
+
+def known(fitted: Mapping[str, Any], matrix: FeatureMatrix, horizon: float) -> FloatArray:
+    """Profit that they expect of the next `horizon` days (home currency), above 0."""
+    orders = BgNbd.from_json(fitted["bg_nbd"]).expected_orders(*histories(matrix), horizon)
+    spending = GammaGamma.from_json(fitted["gamma_gamma"])
+    repeats, profit = matrix.column(ORDER_DAYS) - 1, matrix.column(REPEAT_PROFIT)
     return np.maximum(orders * spending.expected_value(repeats, profit), LEAST_PROFIT)
 
 
@@ -370,21 +379,28 @@ def _at_own_total(
     return np.maximum(moved, LEAST_PROFIT)
 
 
-def _typical_given(mean: FloatArray, profit: FloatArray) -> dict[str, float]:
+def typical_given(mean: FloatArray, profit: FloatArray) -> dict[str, float]:
     """The factor (its logarithm) and power of the mean with the smallest mean absolute error.
+
+    A customer counts by what is expected of them, and a single large one would bend the curve for
+    all: it is fitted without the hundredth (`LARGEST`) of whom most is expected, in the others'
+    own unit.
 
     Args:
         mean: expected profit, above 0.
         profit: what was earned, in the same unit.
     """
-    x = np.log(mean)
+    few = mean <= np.quantile(mean, 1 - LARGEST, method="lower")
+    unit = float(mean[few].mean())
+    x, profit = np.log(mean[few] / unit), profit[few] / unit
     found = optimize.minimize(
         lambda each: float(np.abs(np.exp(np.clip(each[0] + each[1] * x, -30, 30)) - profit).mean()),
         np.array([0.0, 1.0]),
         method="Nelder-Mead",
         options={"xatol": 1e-3, "fatol": 1e-6, "maxfev": 400},
     )
-    return {"intercept": float(found.x[0]), "power": float(found.x[1])}
+    intercept, power = map(float, found.x)
+    return {"intercept": intercept + (1 - power) * float(np.log(unit)), "power": power}
 
 
 def _by_tenth(earned: FloatArray, expected: Mapping[str, FloatArray]) -> Plot:

@@ -75,8 +75,8 @@ LIMITS = (
     "Where many are long gone, recency alone may rank them better; the decision says so where it "
     "did in the test.",
     "How likely a return is with the care that was usual, not what another call would change.",
-    "The level follows the season of a year earlier; without a year of history it is the level of "
-    "the latest finished window.",
+    "The level is a forecast from all finished windows: what lasts, what recurs after a year, and "
+    "less of either the longer ago it was; without a year of history no season is known to it.",
 )
 
 

@@ -28,6 +28,22 @@ class Contributions:
     values: FloatArray
 
 
+def importance(contributions: Contributions) -> dict[str, float]:
+    """Share of the differences between customers that each feature makes up, largest first.
+
+    A feature makes up the standard deviation of what it adds; one that adds alike to all is left
+    out.
+    """
+    spread = contributions.values.std(axis=0, dtype=np.float64)
+    total = float(spread.sum()) or 1.0
+    shares = {
+        name: round(float(each) / total, 6)
+        for name, each in zip(contributions.names, spread, strict=True)
+    }
+    ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return {name: share for name, share in ranked if share > 0}
+
+
 class Predictor(Protocol):
     """A fitted predictor of churn."""
 

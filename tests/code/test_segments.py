@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from models.evaluation.segments import SegmentFigures, by_segment, divide
+from models.evaluation.segments import (
+    AmountFigures,
+    SegmentFigures,
+    amounts_by_segment,
+    by_segment,
+    divide,
+)
 
 REGIONS = ["north", "south", "west", "east"]
 
@@ -84,3 +90,59 @@ def test_small_segments_say_nothing():
     frame, margin, churned = _world(3)
     frame.loc[:40, "region"] = "tiny"
     assert "tiny" not in {each.segment for each in _figures(frame, churned, margin, margin)}
+
+
+def _amounts(
+    seed: int, off: float = 1.0, baselines: int = 1
+) -> dict[tuple[str, str], AmountFigures]:
+    """Profit as it is: most earn nothing, a few most of it; what is stated is right on average.
+
+    Args:
+        seed: of everything.
+        off: what is stated to the east, as a multiple of what is right.
+        baselines: how many, all the same.
+    """
+    rng = np.random.default_rng(seed)
+    n = 1_500
+    right = np.exp(rng.normal(0, 1, n))
+    came = np.where(rng.random(n) < 0.4, right / 0.4 * np.exp(rng.normal(-0.72, 1.2, n)), 0.0)
+    region = pd.Series(rng.choice(REGIONS, n))
+    stage = pd.Series(rng.integers(0, 5, n).astype(str))
+    stated = {"trees": np.where(region == "east", off * right, right)}
+    others = {f"b{each}": right * np.exp(rng.normal(0, 0.05, n)) for each in range(baselines)}
+    figures = amounts_by_segment(
+        {"region": region, "stage": stage},
+        came,
+        stated | dict.fromkeys(others, others["b0"]),
+        served="trees",
+        baselines=list(others),
+        seed=seed,
+    )
+    return {(each.division, each.segment): each for each in figures}
+
+
+def _is_off(each: AmountFigures) -> bool:
+    return any("were stated on average" in said for said in each.failures())
+
+
+def test_a_few_large_customers_accuse_no_right_amount():
+    blamed = sum(any(_is_off(x) for x in _amounts(seed).values()) for seed in range(40))
+    assert blamed <= 5  # of 40 cards; 2 are expected, by normal intervals 13
+
+
+@pytest.mark.parametrize(("off", "said"), [(0.4, "more than chance"), (2.5, "less than chance")])
+def test_amounts_that_are_off_are_found_where_they_are(off: float, said: str):
+    found, elsewhere = 0, 0
+    for seed in range(8):
+        figures = _amounts(seed, off)
+        east = figures.pop(("region", "east"))
+        found += any(said in each for each in east.failures())
+        elsewhere += any(_is_off(each) for each in figures.values() if each.division != "all")
+    assert found >= 5
+    assert elsewhere <= 2
+
+
+def test_the_best_of_many_baselines_may_be_it_by_chance():
+    one, four = (_amounts(3, baselines=each)["all", "customers"] for each in (1, 4))
+    assert (one.best_baseline, one.gain) == (four.best_baseline, four.gain)
+    assert four.gain_upper - four.gain_lower > 1.1 * (one.gain_upper - one.gain_lower)

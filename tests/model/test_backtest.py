@@ -7,11 +7,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from models.churn.backtest import CHALLENGER, COLUMNS, Backtest, backtest, possible_cutoffs, spread
 from models.churn.fitting import fit
 from models.errors import TooLittleDataError
-from models.evaluation.judging import Sample, evaluate_jointly
+from models.evaluation.judging import Evaluation, Sample, evaluate_jointly
 from tests.model.conftest import AS_OF, HORIZON, World
 
 
@@ -103,3 +104,33 @@ def test_resamples_are_the_same_draw_of_customers_at_every_cutoff() -> None:
 def test_too_little_to_judge_is_said(small: pd.DataFrame) -> None:
     with pytest.raises(TooLittleDataError, match="no month-end has a finished horizon"):
         backtest(small, as_of=date(2022, 3, 31), horizon_days=HORIZON)
+
+
+def _foretold(rng: np.random.Generator, gain: float = 0.01) -> Evaluation:
+    """A cutoff at which 2,000 customers churn as probably as was stated."""
+    stated = special.expit(rng.normal(-0.5, 1, 2_000))
+    churned = rng.random(2_000) < stated
+    values = {CHALLENGER: 0.7 + gain, "logistic": 0.7}
+    figures = {
+        role: {"auc": each, "log_loss": 1 - each, "ece": 0.0, "lift_at_10_cap": 1.0}
+        for role, each in values.items()
+    }
+    resampled = {
+        role: {"auc": np.full(9, each), "log_loss": np.full(9, 1 - each)}
+        for role, each in values.items()
+    }
+    return Evaluation(figures, resampled, dict.fromkeys(values, stated), churned)
+
+
+def test_a_page_of_right_probabilities_names_no_failure_but_one_in_twenty() -> None:
+    rng = np.random.default_rng(0)
+    days = tuple(pd.date_range("2022-01-31", periods=6, freq="ME").date)
+    pages = [Backtest(days, tuple(_foretold(rng) for _ in days), HORIZON) for _ in range(100)]
+    assert sum(bool(page.card().failures) for page in pages) <= 10  # at 1.96 per cutoff 20
+
+
+def test_what_is_worse_is_not_called_better() -> None:
+    evaluation = _foretold(np.random.default_rng(0), gain=-0.05)
+    said = Backtest((AS_OF,), (evaluation,), HORIZON).summary()
+    assert "beside logistic worse by 0.0500" in said
+    assert "better" not in said

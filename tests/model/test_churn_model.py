@@ -12,6 +12,7 @@ import pytest
 from models.churn.fitting import BASELINE_ROLES, fit
 from models.churn.scoring import score
 from models.churn.training import TrainingResult, train
+from models.probability.predictors import importance
 from tests.model.conftest import AS_OF, HORIZON, World
 
 
@@ -91,6 +92,11 @@ def test_permuted_labels_give_chance_and_the_baseline(world: World):
         f"The baseline {result.served_role} is served: the challenger does not beat"
         in result.decision
     )
+    # Trees that score nobody explain nobody: the drivers are the served baseline's own.
+    model = result.model
+    tested = frame[frame["snapshot_on"] == pd.Timestamp(model.card["windows"]["test"])]
+    _, contributions = model.predictors[result.served_role].explained(model.schema.encode(tested))
+    assert dict(model.card["drivers"]) == pytest.approx(importance(contributions))
 
 
 def test_a_fit_as_of_a_day_knows_nothing_later(frame: pd.DataFrame):

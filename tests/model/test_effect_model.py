@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from models.effects import policy
-from models.effects.effect_model import EffectModel, learn
+from models.effects.effect_model import learn
 from models.effects.qini import held_out_qini
 from models.effects.trial import Prepared, Trial, mean_with_interval
 
@@ -91,19 +91,9 @@ def test_rows_of_one_customer_are_one_piece_of_evidence() -> None:
     assert together[2] - together[1] == pytest.approx(3 * (apart[2] - apart[1]))
 
 
-def test_a_model_is_the_same_after_a_round_trip_and_from_the_same_rows(
-    differing: Prepared,
-) -> None:
-    model = learn(differing).model
-    text = json.dumps(model.to_json(), sort_keys=True)
-    again = EffectModel.from_json(json.loads(text))
-    assert json.dumps(again.to_json(), sort_keys=True) == text
-    assert json.dumps(learn(differing).model.to_json(), sort_keys=True) == text
-    rows = differing.trial.features.head(50)
-    treatment, assumed = np.full(50, "all", object), np.zeros(50)
-    np.testing.assert_array_equal(
-        again.effect(rows, treatment, assumed), model.effect(rows, treatment, assumed)
-    )
+def test_a_model_is_the_same_from_the_same_rows(differing: Prepared) -> None:
+    one, other = (json.dumps(learn(differing).model.to_json(), sort_keys=True) for _ in range(2))
+    assert one == other
 
 
 def test_a_share_of_treated_that_leaves_no_comparison_is_refused() -> None:

@@ -522,3 +522,38 @@ def test_a_backtest_takes_a_shorter_horizon_for_more_cutoffs(frame: pd.DataFrame
     assert len(result.cutoffs) == 3
     with pytest.raises(TooLittleDataError, match="no month-end has a finished horizon"):
         backtests.backtest(profit.TRAINING, Snapshots.of(little(frame, 250)), setting)
+
+
+def test_one_large_customer_does_not_move_what_is_typical_of_the_others():
+    rng = np.random.default_rng(0)
+    mean = np.exp(rng.normal(0, 1, 1_500))
+    earned = np.where(rng.random(1_500) < 0.8, mean * np.exp(rng.normal(0, 1, 1_500)), 0.0)
+
+    def typical(largest: float) -> np.ndarray:
+        given = profit.typical_given(np.append(mean, largest), np.append(earned, 0.9 * largest))
+        return np.exp(given["intercept"] + given["power"] * np.log(mean))
+
+    among_others = typical(float(mean.max()))
+    for largest in (1e4, 1e9):
+        assert typical(largest) == pytest.approx(among_others, rel=0.02)
+
+
+def test_bg_nbd_with_gamma_gamma_is_asked_and_served_where_nothing_is_better(
+    frame: pd.DataFrame, today: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def chooses_the_known(figures: Figures, baselines: list[str], **_: object) -> tuple[str, str]:
+        asked.extend(baselines)
+        return baselines[-1], "It is served."
+
+    monkeypatch.setattr(profit, "decide", chooses_the_known)
+    snapshots = Snapshots.of(frame)
+    learnt = profit.TRAINING.learn(snapshots, Setting(AS_OF, HORIZON, seed=0, threads=1))
+    assert asked == ["pareto_gamma_gamma", "gamma_gamma"]
+    served = learnt.forecast
+    matrix = served.schema.encode(today)
+    stated = profit.predict(served, matrix, served.horizon_days)["expected_profit"]
+    own = profit.known(profit.fit_known(matrix), matrix, served.horizon_days)
+    assert stated.to_numpy() == pytest.approx(own)
+    assert served.card.drivers == {}
