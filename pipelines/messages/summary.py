@@ -142,6 +142,7 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         for code, treated, held_out in counts
     )
     console.print(f"Customers to contact per list, + held out: {told}", markup=False)
+    _addresses_not_delivered(console, con)
     heads = con.execute(
         """
         select list_code, customer_id, lifecycle_stage, priority, reason_code, plan_code
@@ -153,8 +154,27 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
         {"headed": list(_HEADED), "head": _HEAD},
     ).fetchall()
     if heads:
-        _table(console, ["first on", "customer", "stage", "worth", "reason", "plan"], heads)
+        [(home,)] = con.execute(
+            "select coalesce(' ' || any_value(currency), '') from currency_rates where is_home"
+        ).fetchall()
+        gain = f"expected profit{home}"
+        _table(console, ["first on", "customer", "stage", gain, "reason", "plan"], heads)
     console.print()
+
+
+def _addresses_not_delivered(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    """Where a caller finds whom to call if the source keeps addresses and numbers to itself."""
+    [(tasks,)] = con.execute(
+        "select count(*)::bigint from retention_list where arm = 'treatment' and is_reachable is null"
+    ).fetchall()
+    if tasks:
+        console.print(
+            f"No address or number delivered for {_text(tasks)} of them: work from "
+            "restricted/channel_export and look each customer_id up in your own system; "
+            "those held out are not in it",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _lists_off(console: Console, con: duckdb.DuckDBPyConnection) -> None:

@@ -20,7 +20,7 @@ create table customer_lifecycle as
 create table retention_list (
     list_code varchar, rank integer, customer_id varchar, lifecycle_stage varchar,
     churn_or_return_probability double, priority decimal(18, 2), reason_code varchar,
-    plan_code varchar, arm varchar
+    plan_code varchar, arm varchar, is_reachable boolean default true
 );
 create table retention_list_suppressed (list_code varchar, customer_id varchar);
 create table list_needs (
@@ -47,6 +47,11 @@ create table currency_rates as
     select 'EUR' as currency, true as is_home, false as is_illustrative
     union all select 'GBP', false, false union all select 'USD', false, true;
 """
+
+LISTED = """retention_list (
+    list_code, rank, customer_id, lifecycle_stage, churn_or_return_probability, priority,
+    reason_code, plan_code, arm
+)"""
 
 
 @pytest.fixture(name="version")
@@ -113,8 +118,8 @@ def test_a_list_is_headed_by_whom_to_contact_first_not_by_a_control_row(
 ) -> None:
     change(
         version,
-        """
-        insert into retention_list values
+        f"""
+        insert into {LISTED} values
             ('save', 1, 'CONTROLLED', 'watch', 0.9, 50, 'price', 'call', 'control'),
             ('save', 2, 'TREATED', 'watch', 0.8, 40.5, null, 'call', 'treatment')
         """,
@@ -123,6 +128,22 @@ def test_a_list_is_headed_by_whom_to_contact_first_not_by_a_control_row(
     assert "Customers to contact per list, + held out: save 1 + 1\n" in text
     assert re.search(r"^save +TREATED +watch +40\.50 ", text, re.MULTILINE)
     assert "CONTROLLED" not in text
+    assert "expected profit EUR" in text
+    assert "No address" not in text
+
+
+def test_where_no_address_is_delivered_the_screen_says_how_to_work(version: PublishedVersion) -> None:
+    change(
+        version,
+        """
+        insert into retention_list by name
+        select 'save' as list_code, n as rank, n::varchar as customer_id,
+               if(n = 3, 'control', 'treatment') as arm, if(n = 4, true, null) as is_reachable
+        from range(1, 5) as t(n)
+        """,
+    )
+    text = printed(version)
+    assert "No address or number delivered for 2 of them: work from restricted/channel_exp" in text
 
 
 def test_lists_about_money_show_three_customers_and_others_are_counted(
@@ -130,8 +151,8 @@ def test_lists_about_money_show_three_customers_and_others_are_counted(
 ) -> None:
     change(
         version,
-        """
-        insert into retention_list
+        f"""
+        insert into {LISTED}
         select list_code, n, list_code || n, 'watch', 0.9, 100 - n, 'price', 'call', 'treatment'
         from (values ('revisit'), ('save'), ('win_back')) as lists(list_code), range(1, 6) as t(n)
         """,
@@ -149,8 +170,8 @@ def test_a_version_with_everything_fits_a_screen(version: PublishedVersion) -> N
     (version.path / "version.json").write_text(json.dumps(facts))
     change(
         version,
-        """
-        insert into retention_list
+        f"""
+        insert into {LISTED}
         select 'list_of_many_' || l, n, 'C' || n, 'quasi_churned', 0.9, 100 - n, 'price', 'call',
                if(n % 5 = 0, 'control', 'treatment')
         from range(12) as lists(l), range(1000) as t(n)

@@ -58,11 +58,8 @@ final as (
     where
         -- the open list keeps a birthday to the end of its week; wishes do not come late
         (not candidates.occasion_is_private or candidates.occasion_on >= {{ as_of() }})
-        and case contact_channel.needs
-            when 'email' then contacts.email is not null
-            when 'phone' then contacts.phone is not null
-            else true
-        end
+        -- not known here and never delivered are two things: what the source keeps to itself is looked up there
+        and coalesce(listed.is_reachable, true)
 )
 
 select * from final
