@@ -46,7 +46,10 @@ def rollback(settings: Settings, console: Console) -> int:
     Raises:
         HomingError: nothing is published, or there is no such version or model.
     """
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.kind is not None and arguments.model is None:
+        parser.error("--kind names the model that --model takes back: give --model WHY with it")
     publisher = Publisher(settings.published, keep=settings.keep_versions)
     current = publisher.current()
     if current is None:
@@ -66,7 +69,7 @@ def rollback(settings: Settings, console: Console) -> int:
         actor=settings.actor,
     ) as session:
         if arguments.model is not None:
-            store = _store(settings, arguments.kind)
+            store = _store(settings, arguments.kind or CHURN)
             try:
                 store.rollback(arguments.model)
             except StoreError as error:
@@ -96,8 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--kind",
         choices=(CHURN, *KINDS),
-        default=CHURN,
-        help="which model --model takes back (default: %(default)s)",
+        help=f"which model --model takes back (default: {CHURN})",
     )
     return parser
 

@@ -169,7 +169,8 @@ def levelled(
     """
     role = ParetoPurchaseModel.role
     pareto_nbd = predictors[role]
-    assert isinstance(pareto_nbd, ParetoPurchaseModel)
+    if not isinstance(pareto_nbd, ParetoPurchaseModel):
+        raise TypeError(f"expected a ParetoPurchaseModel as {role}, found {pareto_nbd!r}")
     finished = history.finished(calibrations[role].horizon_days)
     reference = calibrations[role].with_levels(
         pareto_nbd.margin(finished.matrix),

@@ -6,6 +6,7 @@ Here: reading the errors that Dagster keeps as text. Not here: what is said of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,8 @@ def failure_message(errors: Iterable[SerializableErrorInfo], *, trace: Path) -> 
     meant_for_users = {*_names_of(HomingError), "Failure"}
     for error in _with_causes(errors):
         if error.cls_name in meant_for_users:
-            return str(error.message.split(": ", 1)[-1].strip())
+            # Python writes an error as `module.Class: message`, or without a colon if it is empty.
+            return re.sub(rf"^[\w.]*\b{error.cls_name}(: |$)", "", error.message.strip()).strip()
     trace.parent.mkdir(parents=True, exist_ok=True)
     trace.write_text("\n".join(error.to_string() for error in _with_causes(errors)))
     return f"the run failed in a way that should not happen; please report {trace}"

@@ -165,7 +165,8 @@ def _lists(console: Console, con: duckdb.DuckDBPyConnection) -> None:
 def _addresses_not_delivered(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     """Where a caller finds whom to call if the source keeps addresses and numbers to itself."""
     [(tasks,)] = con.execute(
-        "select count(*)::bigint from retention_list where arm = 'treatment' and is_reachable is null"
+        "select count(*)::bigint from retention_list"
+        " where arm = 'treatment' and is_reachable is null"
     ).fetchall()
     if tasks:
         console.print(

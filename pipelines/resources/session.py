@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pipelines.errors import HomingError
 from pipelines.resources.journal import Ending, Journal
 from pipelines.resources.lock import HeldLock, RunLock
 
@@ -72,6 +73,9 @@ def open_session(
         try:
             with log.open("a") as text, redirect_stdout(text):
                 yield session
+        except HomingError as error:
+            session.failed(str(error))
+            raise
         finally:
             ending: Ending = "succeeded" if session.is_done else "failed"
             error = None if session.is_done else session.error

@@ -39,6 +39,12 @@ CUSTOMER = "customer_id"
 STORAGE_VERSION = "v1.2.0"
 # The table that says to a reader of the open file which version it reads.
 VERSION_TABLE = "published_version"
+_VERSION_COLUMNS = {
+    "version_id": "The version: the day, and a hash of what it was made of",
+    "as_of": "Day for which it speaks",
+    "inputs": "Fingerprint of the deliveries that it was made of",
+    "code": "Fingerprint of the code that made it",
+}
 
 _FORMAT = 2
 
@@ -394,6 +400,10 @@ def _write_database(
         connection.execute(
             f"comment on table main.{VERSION_TABLE} is 'Which version this is: one row.'"
         )
+        for column, text in _VERSION_COLUMNS.items():
+            connection.execute(
+                f"comment on column main.{VERSION_TABLE}.{column} is {literal(text)}"
+            )
         if ROLE_ACCESS in written and CUSTOMER_ACCESS in written:
             parquet = literal(folder / written[ROLE_ACCESS]["file"])
             grants = read_grants(connection, f"read_parquet({parquet})")

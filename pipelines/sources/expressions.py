@@ -29,11 +29,19 @@ class Expressions:
         columns: the file's own columns, for messages.
         timezone: the session's, for casts between times with and without a zone.
         label: the file's name in messages, and the value of `_file`.
+        absent: columns that the file has not and that are NULL to the expressions.
     """
 
     def __init__(
-        self, sqls: Mapping[str, str], columns: Collection[str], timezone: str, label: str
+        self,
+        sqls: Mapping[str, str],
+        columns: Collection[str],
+        timezone: str,
+        label: str,
+        *,
+        absent: Collection[str] = (),
     ) -> None:
+        self._absent = absent
         self._sqls = sqls
         self._columns = columns
         self._timezone = timezone
@@ -65,7 +73,10 @@ class Expressions:
         with self._session() as session:
             for batch in batches:
                 label = pa.repeat(pa.scalar(self._label, pa.string()), batch.num_rows)
-                session.register("rows", pa.table(batch.append_column(FILE, label)))
+                rows = batch.append_column(FILE, label)
+                for name in self._absent:
+                    rows = rows.append_column(name, pa.nulls(batch.num_rows, pa.string()))
+                session.register("rows", pa.table(rows))
                 try:
                     result = session.sql(f"select {selected} from rows").to_arrow_table()
                 except duckdb.Error as error:
@@ -106,13 +117,16 @@ class Expressions:
         )
 
 
-def refuse_unusable(sql: str, columns: Collection[str], where: str) -> None:
+def columns_used(sql: str, columns: Collection[str], where: str) -> set[str]:
     """Let through one scalar expression over a row that gives the same whenever it is asked.
 
     Args:
         sql: the expression.
         columns: the file's columns; one may be called like a function.
         where: beginning of the message.
+
+    Returns:
+        The columns that it reads, in lower case.
 
     Raises:
         SourceError: it is something else.
@@ -122,16 +136,20 @@ def refuse_unusable(sql: str, columns: Collection[str], where: str) -> None:
     if node is None:
         raise SourceError(f"{expected} {sql!r}. Correct it in mapping.toml.")
     known = {column.lower() for column in columns}
+    used: set[str] = set()
     for part in _parts(node):
         if part["class"] in {"SUBQUERY", "WINDOW", "STAR", "PARAMETER"}:
             raise SourceError(f"{expected} {part['class'].lower()} in {sql!r}.")
         is_column = part["class"] == "COLUMN_REF"
         name = part["column_names"][0] if is_column else part.get("function_name", "")
+        if is_column:
+            used.add(name.casefold())
         if name.lower() in _unusable_functions() and not (is_column and name.lower() in known):
             raise SourceError(
                 f"{expected} {name!r}, whose value depends on more than the row: a rerun of the "
                 "day would find other rows. Use the file's columns, _row and _file."
             )
+    return used
 
 
 def _parsed(sql: str) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from pipelines.errors import SourceError, source_error
+from pipelines.errors import SettingsError, SourceError, source_error
 from pipelines.sources.connector import Delivery, Part
 from pipelines.sources.contract import EARLIEST_PLAUSIBLE, ORDER_TABLES, Table, load_contract
 from pipelines.sources.event_time import event_time, is_plausible, midnight
@@ -57,7 +57,8 @@ _FIRST_BYTES = {
 
 def connect(settings: Settings) -> Files:
     """The files of `HOMING_FILES_DIR`."""
-    assert settings.files_dir is not None  # the settings see to it
+    if settings.files_dir is None:
+        raise SettingsError("HOMING_FILES_DIR must name the folder with your exports")
     return Files(settings.files_dir, timezone=settings.timezone)
 
 
@@ -164,8 +165,7 @@ class Files:
                 f"between {EARLIEST_PLAUSIBLE} and today. ISO times (2026-06-30 17:45) are read as "
                 f"they are; for others, name their format in {MAPPING_FILE}, under "
                 '[orders.columns]: ordered_at = { column = "Date", format = "%d.%m.%Y %H:%M" }, or '
-                "where there are several: { sql = "
-                "\"try_strptime(Date, ['%d.%m.%Y', '%Y/%m/%d'])\" }."
+                'where there are several: format = ["%d.%m.%Y", "%Y/%m/%d"].'
             )
         return days
 
@@ -234,17 +234,31 @@ class Files:
 
     def _open(self, table: Table) -> Iterator[tuple[Path, Reader, Translation]]:
         mapping = self._mapping().get(table.name, TableMapping())
-        for path in self._files()[table.name]:
+        readers = {path: self._reader(path, mapping) for path in self._files()[table.name]}
+        columns = list(dict.fromkeys(n for each in readers.values() for n in each.schema.names))
+        for path, reader in readers.items():
             label = self._label(path)
-            try:
-                reader = _reader(path, label, mapping)
-            except OSError as error:
-                raise source_error(
-                    f"{label}: cannot be read ({error.strerror}); check that it is reachable and "
-                    "may be read, then run again",
-                    error,
-                ) from error
-            yield path, reader, Translation(table, reader.schema, mapping, self._timezone, label)
+            translation = Translation(
+                table, reader.schema, mapping, self._timezone, label, elsewhere=columns
+            )
+            for column, made in translation.absent.items():
+                notice(
+                    path,
+                    f"{label} has no column {column!r}, which other files of {table.name} have: "
+                    f"it is empty there for {', '.join(made)}",
+                )
+            yield path, reader, translation
+
+    def _reader(self, path: Path, mapping: TableMapping) -> Reader:
+        label = self._label(path)
+        try:
+            return _reader(path, label, mapping)
+        except OSError as error:
+            raise source_error(
+                f"{label}: cannot be read ({error.strerror}); check that it is reachable and "
+                "may be read, then run again",
+                error,
+            ) from error
 
     def _label(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
@@ -315,4 +329,4 @@ def _reader(path: Path, label: str, mapping: TableMapping) -> Reader:
         return Parquet(path, label)
     if expected == _XLSX:
         return Workbook(path, label, sheet=mapping.sheet)
-    return Delimited(path, label, encoding=mapping.encoding, delimiter=mapping.delimiter)
+    return Delimited(path, label, encoding=mapping.encoding_of(label), delimiter=mapping.delimiter)

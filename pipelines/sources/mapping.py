@@ -14,11 +14,16 @@ The file has one section a table, everything in it optional:
 
     [orders.columns]                  # columns of the contract, from those of the file
     customer_id = "Kundennummer"
-    ordered_at = { column = "Datum", format = "%d.%m.%Y %H:%M" }
+    ordered_at = { column = "Datum", format = "%d.%m.%Y %H:%M" }  # or a list of formats
     net_amount = { sql = "try_cast(replace(Betrag, ',', '.') as decimal(18, 2))" }
     order_id = { sql = "_file || ' ' || _row" }
     currency = { sql = "'EUR'" }
     status = { sql = "case Stand when 'bezahlt' then 'completed' else Stand end" }   # codes
+
+One table's files may differ. A column that only some of them have is NULL in the others, with a
+notice: `net_amount = { sql = 'coalesce(Betrag, "Betrag EUR")' }` reads a column that was renamed.
+Where encodings differ, name each: `encoding = { "orders-2025.csv" = "cp1252", "*" = "utf-8" }`;
+the first pattern that fits counts, and a file that none fits is read as if nothing was declared.
 
 Columns that are called as in the contract, or nearly so (`CustomerID`, `Customer ID`), need no
 mention. An expression sees one row: the file's columns, `_row` (its number in the file, from 1)
@@ -34,6 +39,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -47,17 +53,17 @@ from pipelines.sources.expressions import (
     Expressions,
     as_identifier,
     as_literal,
-    refuse_unusable,
+    columns_used,
 )
 from pipelines.sources.readers import POSITION, unique_names
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """Where the values of a contract column come from: `column`, in `format` if given, or `sql`."""
+    """Where a contract column comes from: `column`, in one of `formats` if given, or `sql`."""
 
     column: str | None = None
-    format: str | None = None
+    formats: tuple[str, ...] = ()
     sql: str | None = None
 
 
@@ -66,11 +72,16 @@ class TableMapping:
     """One section of the mapping file."""
 
     file: tuple[str, ...] = ()
-    encoding: str | None = None
+    encoding: Mapping[str, str] = field(default_factory=dict)
     delimiter: str | None = None
     sheet: str | None = None
     timezone: str | None = None
     columns: Mapping[str, Foreign] = field(default_factory=dict)
+
+    def encoding_of(self, label: str) -> str | None:
+        """The encoding declared for a file: that of the first pattern that fits."""
+        fitting = (name for pattern, name in self.encoding.items() if fnmatchcase(label, pattern))
+        return next(fitting, None)
 
 
 def read_mapping(path: Path, contract: Mapping[str, Table]) -> dict[str, TableMapping]:
@@ -99,11 +110,22 @@ def _read_section(where: str, section: Any, table: Table) -> TableMapping:
     _refuse_unknown(where, "key", section, known)
     columns = section.get("columns", {})
     _refuse_unknown(f"{where}.columns", "column of the contract", columns, table.column_names)
-    for key in known.keys() - {"columns", "file"}:
+    encoding = section.get("encoding", {})
+    encoding = {"*": encoding} if isinstance(encoding, str) else encoding
+    if not (isinstance(encoding, dict) and _are_texts([*encoding.values()])):
+        raise SourceError(
+            f'{where}: expected encoding = "cp1252", or {{ "orders-2025.csv" = "cp1252" }}; found '
+            f"encoding = {encoding!r}."
+        )
+    for key in known.keys() - {"columns", "file", "encoding"}:
         if not isinstance(section.get(key, ""), str):
             raise SourceError(f"{where}: expected text for {key}, found {section[key]!r}.")
     files = section.get("file", [])
     files = [files] if isinstance(files, str) else files
+    if not _are_texts(files):
+        raise SourceError(
+            f'{where}: expected file = "sales-*.csv" or a list of such, found file = {files!r}.'
+        )
     delimiter = section.get("delimiter")
     if delimiter is not None and not (len(delimiter) == 1 and delimiter.isascii()):
         raise SourceError(
@@ -115,7 +137,7 @@ def _read_section(where: str, section: Any, table: Table) -> TableMapping:
         )
     return TableMapping(
         file=tuple(files),
-        encoding=section.get("encoding"),
+        encoding=encoding,
         delimiter=delimiter,
         sheet=section.get("sheet"),
         timezone=section.get("timezone"),
@@ -132,11 +154,18 @@ def _read_column(where: str, given: Any) -> Foreign:
         case {"sql": str(sql), **rest} if not rest:
             return Foreign(sql=sql)
         case {"column": str(column), "format": str(format_), **rest} if not rest:
-            return Foreign(column=column, format=format_)
+            return Foreign(column=column, formats=(format_,))
+        case {"column": str(column), "format": [*formats], **rest} if not rest:
+            if formats and _are_texts(formats):
+                return Foreign(column=column, formats=tuple(formats))
     raise SourceError(
         f"{where}: expected a column of the file in quotes, {{ column = ..., format = ... }} or "
         f"{{ sql = ... }}; found {given!r}."
     )
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _refuse_unknown(where: str, kind: str, given: Iterable[str], known: Collection[str]) -> None:
@@ -156,6 +185,8 @@ class Translation:
         mapping: its section of the mapping file.
         timezone: the business time zone.
         label: the file's name in messages, and the value of `_file`.
+        elsewhere: columns of the table's other files. What the mapping reads of them, and this file
+            has not, is NULL here.
 
     Raises:
         SourceError: a required column, or one that the mapping names, is not in the file, or an
@@ -163,10 +194,23 @@ class Translation:
     """
 
     def __init__(
-        self, table: Table, given: pa.Schema, mapping: TableMapping, timezone: str, label: str
+        self,
+        table: Table,
+        given: pa.Schema,
+        mapping: TableMapping,
+        timezone: str,
+        label: str,
+        *,
+        elsewhere: Iterable[str] = (),
     ) -> None:
         self._label = label
         self._given = given
+        self._required = table.required_columns
+        own = {name.casefold() for name in given.names}
+        self._elsewhere = {
+            name.casefold(): name for name in elsewhere if name.casefold() not in own
+        }
+        self.absent: dict[str, list[str]] = {}
         self._timezone = mapping.timezone or timezone
         self._foreign = [name for name in given.names if name not in {POSITION, DEFECT}]
         # Of columns that differ in punctuation only, the first one bears the name.
@@ -180,7 +224,9 @@ class Translation:
         self._refuse_missing(table)
         spare = [name for name in self._foreign if name not in self._taken]
         self._renamed |= dict(zip(_spare_names(spare, table), spare, strict=True))
-        self._expressions = Expressions(self._computed, self._foreign, self._timezone, label)
+        self._expressions = Expressions(
+            self._computed, self._foreign, self._timezone, label, absent=self.absent
+        )
         self.schema = self._result_schema(table)
 
     @property
@@ -225,19 +271,26 @@ class Translation:
                 return
             foreign = Foreign(column=found)
         if foreign.sql is not None:
-            refuse_unusable(foreign.sql, self._foreign, f"{self._label}: {column.name}")
+            used = columns_used(foreign.sql, self._foreign, f"{self._label}: {column.name}")
+            for key in used & self._elsewhere.keys():
+                self.absent.setdefault(self._elsewhere[key], []).append(column.name)
             self._computed[column.name] = foreign.sql
             return
         name = self._by_key.get(_key(foreign.column or ""))
         if name is None:
+            others = {_key(other): other for other in self._elsewhere.values()}
+            other = others.get(_key(foreign.column or ""))
+            if other is not None and column.name not in self._required:
+                self.absent.setdefault(other, []).append(column.name)
+                return
             raise SourceError(
                 f"{self._label}: expected a column {foreign.column!r} for {column.name}, as the "
                 f"mapping says; found {_listed(self._foreign)}. Correct the mapping or the export."
             )
         self._taken.add(name)
         sql = as_identifier(name)
-        if foreign.format is not None:
-            sql = _reformatted(sql, foreign.format)
+        if foreign.formats:
+            sql = _reformatted(sql, foreign.formats)
         if column.data_type == "timestamp" and mapping.timezone is not None:
             sql = self._with_zone(sql, name)
         if sql == as_identifier(name):
@@ -285,9 +338,9 @@ def _spare_names(names: Iterable[str], table: Table) -> list[str]:
     return unique_names([*table.column_names, *plain])[len(table.column_names) :]
 
 
-def _reformatted(sql: str, format_: str) -> str:
-    """ISO text for a time in another format; text that does not have the format stays as it is."""
-    parsed = f"try_strptime({sql}::varchar, {as_literal(format_)})"
+def _reformatted(sql: str, formats: Sequence[str]) -> str:
+    """ISO text for a time in the first format that it has; other text stays as it is."""
+    parsed = f"try_strptime({sql}::varchar, [{', '.join(map(as_literal, formats))}])"
     return f"coalesce(strftime({parsed}, '%Y-%m-%d %H:%M:%S'), {sql}::varchar)"
 
 

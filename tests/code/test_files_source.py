@@ -240,6 +240,129 @@ def test_chinese_that_can_be_nothing_else_is_recognised_and_logged(
     assert "orders.csv is not UTF-8 (byte offset 70) and is read as gb18030" in caplog.text
 
 
+GERMAN = "order_id;customer_id;ordered_at;Betrag"
+
+
+def test_files_of_one_table_may_differ(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    mapping = """
+        [orders]
+        delimiter = ";"
+        encoding = { "orders-2025.csv" = "cp1252" }
+        [orders.columns]
+        net_amount = { sql = '''replace(coalesce(Betrag, "Betrag EUR"), ',', '.')''' }
+        channel = "Weg"
+    """
+    root = folder(
+        {
+            "orders-2025.csv": f"{GERMAN};Weg;Straße\n1;a;2025-06-01;9,50;Büro;X\n".encode(
+                "cp1252"
+            ),
+            "orders-2026.csv": f"{GERMAN} EUR\n2;a;2026-06-01;8,50\n",
+            "mapping.toml": mapping,
+        }
+    )
+    with caplog.at_level(logging.WARNING):
+        found = delivered(root)
+    assert [(row["net_amount"], row.get("channel")) for row in found] == [
+        ("9.50", "Büro"),
+        ("8.50", None),
+    ]
+    for told in (
+        "orders-2025.csv has no column 'Betrag EUR', which other files of orders have: it is "
+        "empty there for net_amount",
+        "orders-2026.csv has no column 'Betrag', ",
+        "orders-2026.csv has no column 'Weg', which other files of orders have: it is empty there "
+        "for channel",
+    ):
+        assert told in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        # in no file; and in another file, but no order is without it
+        ('net_amount = { sql = "Preis" }', "the expression for net_amount cannot be used"),
+        ('channel = "Weg"', "expected a column 'Weg' for channel"),
+        ('net_amount = "Betrag"', "orders-2026.csv: expected a column 'Betrag' for net_amount"),
+    ],
+)
+def test_a_column_of_no_file_or_that_every_row_needs_is_missed(
+    folder: Folder, column: str, words: str
+) -> None:
+    files = {
+        "orders-2025.csv": f"{GERMAN}\n1;a;2025-06-01;9,50\n",
+        "orders-2026.csv": f"{GERMAN} EUR\n2;a;2026-06-01;8,50\n",
+    }
+    amount = "" if "net_amount" in column else "net_amount = { sql = \"'1'\" }"
+    mapping = f"[orders.columns]\n{column}\n{amount}\n"
+    assert words in refusal(folder(files | {"mapping.toml": mapping}))
+
+
+@pytest.mark.parametrize("value", ["5", "[1, 2]"])
+@pytest.mark.parametrize("key", ["file", "encoding"])
+def test_what_is_no_text_is_refused(folder: Folder, key: str, value: str) -> None:
+    files = {"orders.csv": f"{HEADER}\n{ROW}\n", "mapping.toml": f"[orders]\n{key} = {value}\n"}
+    said = refusal(folder(files))
+    assert said.startswith(f"mapping.toml, [orders]: expected {key} = ")
+    assert f"found {key} = {value}" in said
+
+
+@pytest.mark.parametrize("value", ["[]", "[5]", "5"])
+def test_a_format_is_a_text_or_several(folder: Folder, value: str) -> None:
+    mapping = f'[orders.columns]\nordered_at = {{ column = "ordered_at", format = {value} }}\n'
+    files = {"orders.csv": f"{HEADER}\n{ROW}\n", "mapping.toml": mapping}
+    assert "expected a column of the file in quotes" in refusal(folder(files))
+
+
+def test_of_several_formats_the_first_that_fits_counts_and_what_fits_none_is_kept(
+    folder: Folder,
+) -> None:
+    times = ["01.06.2026", "2026/06/02", "31.02.2026", "soon"]
+    rows = "".join(f"O{n},C1,{time},9.90\n" for n, time in enumerate(times))
+    mapping = (
+        '[orders.columns]\nordered_at = { column = "ordered_at", '
+        'format = ["%d.%m.%Y", "%Y/%m/%d"] }\n'
+    )
+    root = folder({"orders.csv": f"{HEADER}\n{rows}", "mapping.toml": mapping})
+    assert [row["ordered_at"] for row in delivered(root)] == [
+        "2026-06-01 00:00:00",
+        "2026-06-02 00:00:00",
+        "31.02.2026",
+        "soon",
+    ]
+
+
+def test_a_minimal_export_in_chinese_is_recognised(folder: Folder) -> None:
+    """Twenty-one characters, two of which begin with x, y or z: fewer than usual, by chance."""
+    content = (
+        "订单号,客户编号,下单时间,金额,状态\nA1,1,2026-05-02 10:31,9,已完成\n"
+        "A2,1,2026-06-02,9,待付款\nA3,1,2026-06-03,9,已退货\n"
+    )
+    mapping = (
+        '[orders.columns]\norder_id = "订单号"\ncustomer_id = "客户编号"\n'
+        'ordered_at = "下单时间"\nnet_amount = "金额"\n'
+    )
+    root = folder({"orders.csv": content.encode("gb18030"), "mapping.toml": mapping})
+    assert [row["order_id"] for row in delivered(root)] == ["A1", "A2", "A3"]
+
+
+@pytest.mark.parametrize(
+    ("characters", "xyz", "is_chinese"),
+    [
+        (23, 2, True),
+        (20, 1, False),
+        (20, 0, False),
+        (40, 2, False),
+        (200, 40, True),
+        (500, 20, False),
+    ],
+)
+def test_few_characters_are_judged_by_how_likely_each_reading_is(
+    characters: int, xyz: int, is_chinese: bool
+) -> None:
+    assert text._sounds_chinese(xyz, characters) == is_chinese
+
+
 OTHERS = {
     ("cp1252", "cp1252"): "José Peña; María Núñez; ¿Coruña, España?",
     ("latin-1", "cp1252"): "Jörg Müller; Weißenfels, Straße; Café Élodie",

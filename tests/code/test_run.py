@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._utils.error import SerializableErrorInfo
 from rich.console import Console
 
 from pipelines import run
@@ -74,6 +75,21 @@ def test_what_a_user_can_mend_is_said_as_it_stands(tmp_path: Path) -> None:
     assert message(failed(raising(BorderError(text))), tmp_path) == text
     assert message(failed(raising(dg.Failure(text, allow_retries=False))), tmp_path) == text
     assert not list(tmp_path.rglob("*.traceback.txt"))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("pipelines.errors.SourceError: orders.csv: mend it\n", "orders.csv: mend it"),
+        ("orders.csv: mend it", "orders.csv: mend it"),
+        ("SourceError", ""),
+    ],
+)
+def test_a_message_is_told_whole_with_and_without_the_name_of_its_error(
+    tmp_path: Path, written: str, said: str
+) -> None:
+    error = SerializableErrorInfo(message=written, stack=[], cls_name="SourceError")
+    assert failure_message([error], trace=tmp_path / "trace") == said
 
 
 def test_a_defect_is_filed_and_not_shown(tmp_path: Path) -> None:

@@ -132,7 +132,9 @@ def test_a_list_is_headed_by_whom_to_contact_first_not_by_a_control_row(
     assert "No address" not in text
 
 
-def test_where_no_address_is_delivered_the_screen_says_how_to_work(version: PublishedVersion) -> None:
+def test_where_no_address_is_delivered_the_screen_says_how_to_work(
+    version: PublishedVersion,
+) -> None:
     change(
         version,
         """

@@ -164,6 +164,9 @@ def test_readers_get_an_older_version_back_and_the_journal_knows(next_day: NextD
     unknown = rollback("2020-01-01-000000000000")
     assert unknown.returncode == 1
     assert "kept are" in unknown.stderr
+    last = json.loads((home / "runs" / "journal.jsonl").read_text().splitlines()[-1])
+    assert last["status"] == "failed"
+    assert "kept are" in last["error"]
     assert current(home) == before
     assert rollback(shown).returncode == 0
     assert current(home) == shown
@@ -224,6 +227,16 @@ def test_what_every_run_learns_anew_cannot_be_withdrawn(
     with pytest.raises(SystemExit):
         rollback.main()
     assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("version", [(), ("2020-01-01-000000000000",)])
+def test_a_kind_without_a_model_to_take_back_is_refused(
+    version: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rollback", "--kind", "return", *version])
+    with pytest.raises(SystemExit):
+        rollback.main()
+    assert "give --model WHY with it" in capsys.readouterr().err
 
 
 def test_a_churn_model_is_withdrawn_with_its_reason(next_day: NextDay) -> None:

@@ -39,7 +39,7 @@ NO_RECORD = "\0"
 
 _QUOTE, _LINE_FEED, _CARRIAGE_RETURN = b'"\n\r'
 _NOWHERE = np.array([], dtype=np.int64)
-_LINE_END = re.compile(rb"\r?\n|\r|\Z")
+_LINE_END = re.compile(rb"\r?\n|\r")
 
 
 class Delimited:
@@ -245,15 +245,20 @@ class _Records:
             if match and (is_last or match.end() < len(data) or data.endswith((b"\n", b"\r"))):
                 position = match.end()
                 continue
-            line_end = _LINE_END.search(data, position)
-            assert line_end is not None  # the end of the data is one
-            is_unfinished = self._beginning.match(data, position) or not line_end.group()
+            mark, after_line = _line_end(data, position)
+            is_unfinished = self._beginning.match(data, position) or not mark
             if is_unfinished and not is_last and len(data) - position <= LONGEST_RECORD_BYTES:
                 break
             pieces += [data[kept_from:position], NO_RECORD.encode(), b"\n"]
-            position = kept_from = line_end.end()
+            position = kept_from = after_line
         pieces.append(data[kept_from:position])
         return b"".join(pieces), data[position:]
+
+
+def _line_end(data: bytes, position: int) -> tuple[bytes, int]:
+    """What ends the line, nothing at the end of the data, and where the next one begins."""
+    found = _LINE_END.search(data, position)
+    return (found.group(), found.end()) if found else (b"", len(data))
 
 
 def _most_frequent_delimiter(head: bytes) -> str:

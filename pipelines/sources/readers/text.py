@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -49,7 +50,8 @@ _SAMPLE_BYTES = 64 * 1024
 # even, and an odd one is not valid: twenty different characters are too many for chance.
 # Thai has no spaces, but ten bytes without a letter, which Chinese text of that length needs.
 _LEAST_COMMON_SHARE = 0.9
-_LEAST_XYZ_SHARE = 0.12
+# Of different characters, those that begin with x, y or z: in Chinese, and in what is none.
+_XYZ_SHARE, _XYZ_SHARE_ELSEWHERE = 0.2, 0.01
 _LEAST_CHARACTERS = 20
 _FIRST_HAN, _FIRST_X, _LAST_Z = b"\xb0\xa1", b"\xd0\xa1", b"\xd7\xf9"
 # Suggestions are of what programs on Windows write, of the Latin ones the more common first.
@@ -242,7 +244,15 @@ def _is_chinese(sample: bytes) -> bool:
     return (
         len(han) >= _LEAST_CHARACTERS
         and len(common) >= _LEAST_COMMON_SHARE * len(foreign)
-        and xyz >= _LEAST_XYZ_SHARE * len(han)
+        and _sounds_chinese(xyz, len(han))
+    )
+
+
+def _sounds_chinese(xyz: int, characters: int) -> bool:
+    """Whether so many of the characters are likelier in Chinese than elsewhere (binomial)."""
+    others = characters - xyz
+    return xyz * math.log(_XYZ_SHARE / _XYZ_SHARE_ELSEWHERE) > others * math.log(
+        (1 - _XYZ_SHARE_ELSEWHERE) / (1 - _XYZ_SHARE)
     )
 
 

@@ -29,6 +29,7 @@ final as (
         listed.as_of_date,
         listed.channel,
         listed.list_code,
+        listed.list_kind,
         listed.rank,
         listed.list_row_id,
         listed.customer_id,
