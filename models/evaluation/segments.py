@@ -180,7 +180,7 @@ class AmountFigures(Segment):
             )
         if self.observed < self.chance_lower or self.observed > self.chance_upper:
             direction = "more" if self.observed > self.chance_upper else "less"
-            level = "" if self.division == "all" else ", or the level of all customers"
+            level = "" if self.division == "all" else " or the level of all customers"
             found.append(
                 f"{self.who}: {self.stated:.2f} were stated on average, {self.observed:.2f} came, "
                 f"{direction} than chance{level} explains ({self.chance_lower:.2f} to "
@@ -341,10 +341,13 @@ def amounts_by_chance(
             + share**2 * residuals[~of].var() * (rows - of.sum())
         )
         # Who is stated right is not named because others move the level.
-        about = sorted((float(stated[of].mean()), float(level * stated[of].mean())))
-        found.append(
-            (float(about[0] + low * error / of.sum()), float(about[1] + high * error / of.sum()))
+        ranges = (
+            (stated[of].mean(), residuals[of].std() / np.sqrt(of.sum())),
+            (level * stated[of].mean(), error / of.sum()),
         )
+        lower = min(float(mean + low * each) for mean, each in ranges)
+        upper = max(float(mean + high * each) for mean, each in ranges)
+        found.append((lower, upper))
     return found
 
 

@@ -89,7 +89,7 @@ ROUNDS = 60
 # Against Pareto/NBD it is even on CDNOW, by luck of the draw on either side, and ahead elsewhere.
 WEIGHTS = {"view": 0.25, MODEL: 0.5, "root": 0.25}
 # Share of customers, those of whom most is expected, that the typical profit does not learn from.
-LARGEST = 0.01
+LARGEST = 0.0025
 # Snapshots by which the total is judged: more of a past would be the same windows again.
 LEVEL_SNAPSHOTS = 4
 MIN_LEVEL_SNAPSHOTS = 2
@@ -383,7 +383,7 @@ def typical_given(mean: FloatArray, profit: FloatArray) -> dict[str, float]:
     """The factor (its logarithm) and power of the mean with the smallest mean absolute error.
 
     A customer counts by what is expected of them, and a single large one would bend the curve for
-    all: it is fitted without the hundredth (`LARGEST`) of whom most is expected, in the others'
+    all: it is fitted without the few (`LARGEST`) of whom most is expected, in the others'
     own unit.
 
     Args:

@@ -30,9 +30,10 @@ FORECAST_EVALUATION_COLUMNS = ("model_kind", *EVALUATION_COLUMNS)
 REPRODUCE = (
     "The same rows, settings, threads and library versions give the same bytes, and so the same "
     "version name.",
-    "In Python: models.forecasts.outlook.train(frame, as_of=date({as_of!r}), "
-    "horizon_days={horizon}, seed={seed}, threads={threads}), the frame being purchase_features "
-    "joined with purchase_outcomes.",
+    "In Python, with the home's warehouse of that day: models.forecasts.outlook.train(frame, "
+    "as_of=date.fromisoformat({as_of!r}), horizon_days={horizon}, seed={seed}, "
+    "threads={threads}), the frame being purchase_frame(warehouse, as_of) of "
+    "pipelines.defs.forecasts.",
 )
 
 
