@@ -202,12 +202,16 @@ class VersionStore(Generic[Kept]):
         return self._first(as_of, self.form.features)[0]
 
     def last_training(self, as_of: date) -> date | None:
-        """Day of the latest training up to a day, promoted or not; None if there was none."""
+        """Day of the latest training up to a day, promoted or not; None if there was none.
+
+        What cannot be read, by its bytes or its stored form, is no training: counted as one, it
+        would keep an older version in service until it had aged.
+        """
         if not self.versions.is_dir():
             return None
         names = [path.name for path in self.versions.iterdir() if VERSION_NAME.fullmatch(path.name)]
-        trained = [day for day in map(_day_of, names) if day is not None and day <= as_of]
-        return max(trained, default=None)
+        trained = [(day, name) for name in names if (day := _day_of(name)) and day <= as_of]
+        return next((day for day, name in sorted(trained, reverse=True) if self._opens(name)), None)
 
     def history(self) -> tuple[Promotion, ...]:
         """All promotions, in the order they were made.
@@ -243,6 +247,14 @@ class VersionStore(Generic[Kept]):
             except StoreError as error:
                 refused.append(str(error))
         return None, tuple(refused)
+
+    def _opens(self, version: str) -> bool:
+        """Whether a version verifies and has the form of this release."""
+        try:
+            self._opened(version, self.form.check)
+        except StoreError:
+            return False
+        return True
 
     def _opened(self, version: str, read: Callable[[Mapping[str, bytes]], Read]) -> Read:
         """What is read of a version's verified files."""

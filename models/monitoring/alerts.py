@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -85,17 +86,21 @@ class Alert:
     message: str
 
 
-def drift_alerts(model_kind: str, drift: pd.DataFrame, sources: pd.Series[Any]) -> list[Alert]:
+def drift_alerts(
+    model_kind: str, drift: pd.DataFrame, sources: pd.Series[Any], to_do: str
+) -> list[Alert]:
     """What drifted: sources that stopped to deliver first, then customers who changed.
 
     Args:
         model_kind: whose reference it is.
         drift: of `Reference.compare`.
-        sources: the source of each of its rows, for whoever has to look there.
+        sources: the source of each of its rows, for whoever has to look there; None where a value
+            is missing for who the customer is: of first orders there is no gap.
+        to_do: where customers changed, as `Serving.to_do`.
     """
     found = drift.assign(source=sources)[drift["is_drifted"].to_numpy(dtype=bool)]
     appeared = found["missing_share"] - found["reference_missing_share"]
-    is_missing = appeared.abs() >= found["statistic"] / 2
+    is_missing = (appeared.abs() >= found["statistic"] / 2) & found["source"].notna()
     alerts = []
     for source, rows in found[is_missing].groupby("source", sort=True):
         worst = _furthest(rows)
@@ -127,7 +132,7 @@ def drift_alerts(model_kind: str, drift: pd.DataFrame, sources: pd.Series[Any]) 
                 str(worst["feature"].iloc[0]),
                 float(worst["statistic"].iloc[0]),
                 float(worst["threshold"].iloc[0]),
-                f"retrain: customers have moved away from those of "
+                f"{to_do}: customers have moved away from those of "
                 f"{worst['reference_on'].iloc[0]:%Y-%m-%d} further than months usually do: "
                 f"{named}{_more(moved)}",
             )
@@ -135,7 +140,9 @@ def drift_alerts(model_kind: str, drift: pd.DataFrame, sources: pd.Series[Any]) 
     return alerts
 
 
-def separation_alerts(model_kind: str, today: pd.DataFrame, trained: pd.DataFrame) -> list[Alert]:
+def separation_alerts(
+    model_kind: str, today: pd.DataFrame, trained: pd.DataFrame, to_do: str
+) -> list[Alert]:
     """Whether the scores of today tell customers apart as well as those of the day of training.
 
     Both figures come from the scores themselves: what was measured in the test has another
@@ -145,6 +152,7 @@ def separation_alerts(model_kind: str, today: pd.DataFrame, trained: pd.DataFram
         model_kind: of the model.
         today: of `expected`.
         trained: of `expected`, of the day on which the model was trained; no rows: unknown.
+        to_do: as `Serving.to_do`.
     """
     auc, then = (each.loc[each["metric"] == "auc"] for each in (today, trained))
     if not len(auc) or not len(then):
@@ -159,7 +167,7 @@ def separation_alerts(model_kind: str, today: pd.DataFrame, trained: pd.DataFram
             "auc",
             float(auc["value"].iloc[0]),
             floor,
-            f"retrain: the {NAMES[model_kind]} tell customers apart less than when they were "
+            f"{to_do}: the {NAMES[model_kind]} tell customers apart less than when they were "
             f"learnt: AUC "
             f"{auc['value'].iloc[0]:.3f} is expected (at most {best:.3f}), it was {floor:.3f} at "
             "least",
@@ -180,6 +188,19 @@ class Serving:
     version: str
     since: date
     horizon_days: int
+
+    def to_do(self, today: date) -> str:
+        """What to do where customers are not as they were learnt; to retrain once that differs.
+
+        Learnt is from month ends whose horizon is over: until the next one's is, training again
+        gives the same version.
+        """
+        first_unknown = self.since - timedelta(days=self.horizon_days - 1)
+        days = monthrange(first_unknown.year, first_unknown.month)[1]
+        more_on = first_unknown.replace(day=days) + timedelta(days=self.horizon_days)
+        if more_on <= today:
+            return "retrain"
+        return f"retrain from {more_on} on, before that there is nothing more to learn from"
 
 
 @dataclass(frozen=True)

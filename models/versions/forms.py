@@ -62,6 +62,15 @@ class Form:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"{self.what} is not readable: {error!r}") from error
 
+    def check(self, files: Mapping[str, bytes]) -> None:
+        """Refuse files of another form.
+
+        Raises:
+            StoreError: as `opened`.
+        """
+        with self.opened(files):
+            pass
+
     def features(self, files: Mapping[str, bytes]) -> frozenset[str]:
         """Names of the features that a version was learnt from.
 

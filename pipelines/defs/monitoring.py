@@ -34,7 +34,8 @@ MONITORING = dg.AssetKey(["feedback", "monitoring"])
 ALERTS = dg.AssetKey(["feedback", "alerts"])
 CHECK = "nothing_to_do_about_the_model"
 EXPECTED, TESTED, REALISED = "expected", "tested", "realised"
-# Every snapshot is made of orders: a feature that is missing is so for want of something else.
+# Every snapshot is made of orders: a feature of theirs alone that is missing is so for who the
+# customers are (of a first order there is no gap), and one of other tables for want of those.
 ORDER_TABLES = {"orders", "order_lines"}
 
 DRIFT_SCHEMA = pa.schema(
@@ -146,7 +147,13 @@ def monitor(
         )
         drift = model.reference.compare(model.schema.encode(frame))
         drift["source"] = drift["feature"].map(sources_of_features(lake)).fillna("unknown")
-        alerts += drift_alerts(of_churn.CHURN.kind, drift, drift["source"])
+        of_orders = drift["source"].map(lambda tables: ORDER_TABLES.issuperset(tables.split(", ")))
+        alerts += drift_alerts(
+            of_churn.CHURN.kind,
+            drift,
+            drift["source"].mask(of_orders),
+            Serving(model.version, model.as_of, model.horizon_days).to_do(as_of),
+        )
 
     figures: list[pd.DataFrame] = []
     judged: list[str] = []
@@ -167,6 +174,7 @@ def monitor(
                     prediction.kind,
                     stated[stated["kind"] == EXPECTED],
                     stated_on(lake, served.since, prediction.kind, (EXPECTED,)),
+                    served.to_do(as_of),
                 )
         due = judgeable(lake, as_of, prediction, served.horizon_days if served else None)
         for manifest, horizon_days in due:

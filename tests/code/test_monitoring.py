@@ -279,9 +279,9 @@ def test_realised_figures_are_those_of_evaluation() -> None:
 
 def test_scores_that_tell_customers_apart_less_than_when_learnt_are_told() -> None:
     stated = expected(_scores())
-    assert not separation_alerts("churn", stated, expected(_scores(seed=1)))
-    assert not separation_alerts("churn", stated, stated[:0])
-    [alert] = separation_alerts("return", expected(np.full(3000, 0.4)), stated)
+    assert not separation_alerts("churn", stated, expected(_scores(seed=1)), "retrain")
+    assert not separation_alerts("churn", stated, stated[:0], "retrain")
+    [alert] = separation_alerts("return", expected(np.full(3000, 0.4)), stated, "retrain")
     assert (alert.model_kind, alert.alert, alert.observed) == ("return", "separation", 0.5)
     assert alert.message.startswith("retrain: the return probabilities tell customers apart less")
 
@@ -299,7 +299,7 @@ def test_alerts_of_drift_say_what_to_do() -> None:
         }
     )
     missing, moved = drift_alerts(
-        "churn", drift, pd.Series(["surveys", "surveys", "orders", "orders"])
+        "churn", drift, pd.Series(["surveys", "surveys", None, None]), "retrain"
     )
     assert missing.message == (
         "look at source surveys: a is missing in 42% of rows, was 2%, b is missing in 40% of rows, "
@@ -310,7 +310,49 @@ def test_alerts_of_drift_say_what_to_do() -> None:
         "retrain: customers have moved away from those of 2026-03-31 further than months usually "
         "do: c (0.30, up to 0.10 is usual)"
     )
-    assert not drift_alerts("churn", drift.assign(is_drifted=False), pd.Series(["orders"] * 4))
+    assert not drift_alerts(
+        "churn", drift.assign(is_drifted=False), pd.Series([None] * 4), "retrain"
+    )
+
+
+def test_what_is_missing_for_who_the_customers_are_is_no_source_s_fault() -> None:
+    drift = pd.DataFrame(
+        {
+            "feature": ["gap_deviation_days"],
+            "statistic": [0.6],
+            "threshold": [0.5],
+            "missing_share": [0.62],
+            "reference_missing_share": [0.02],
+            "is_drifted": [True],
+            "reference_on": pd.Timestamp(DAY),
+        }
+    )
+    [alert] = drift_alerts("churn", drift, pd.Series([None], dtype=object), "retrain")
+    assert (alert.alert, alert.subject) == ("drift", "gap_deviation_days")
+    [alert] = drift_alerts("churn", drift, pd.Series(["surveys"]), "retrain")
+    assert (alert.alert, alert.subject) == ("missing_values", "surveys")
+
+
+@pytest.mark.parametrize(
+    ("since", "today", "more_on"),
+    [
+        # 2026-03-31 is over on 2026-06-29: learnt from the day it is.
+        (date(2026, 6, 28), date(2026, 6, 28), date(2026, 6, 29)),
+        (date(2026, 6, 28), date(2026, 6, 29), None),
+        (date(2026, 6, 29), date(2026, 6, 29), date(2026, 7, 29)),
+        (date(2026, 6, 30), date(2026, 7, 28), date(2026, 7, 29)),
+        (date(2026, 6, 30), date(2026, 7, 29), None),
+    ],
+)
+def test_to_train_again_is_advised_once_there_is_more_to_learn_from(
+    since: date, today: date, more_on: date | None
+) -> None:
+    to_do = Serving("v", since, 90).to_do(today)
+    assert to_do == (
+        f"retrain from {more_on} on, before that there is nothing more to learn from"
+        if more_on
+        else "retrain"
+    )
 
 
 @pytest.mark.parametrize(

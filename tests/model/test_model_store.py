@@ -149,7 +149,9 @@ def test_foreign_names_are_refused(store: ModelStore, name: str):
         store.load(name)
 
 
-def test_a_day_gets_the_latest_model_that_knew_no_later_day(store: ModelStore, model: ChurnModel):
+def test_a_day_gets_the_latest_model_that_knew_no_later_day(
+    store: ModelStore, model: ChurnModel, monkeypatch: pytest.MonkeyPatch
+):
     assert store.champion_for(AS_OF) is None
     assert store.load_champion(AS_OF).model is None
     assert store.last_training(AS_OF) is None
@@ -162,6 +164,12 @@ def test_a_day_gets_the_latest_model_that_knew_no_later_day(store: ModelStore, m
     assert store.champion_for(date(2023, 1, 1)) is None
     assert store.last_training(LATER) == LATER
     assert store.last_training(date(2023, 12, 1)) == EARLIER
+    # One that nothing can read keeps no older one in service.
+    (store.versions / versions[LATER] / "card.json").write_text("{}")
+    assert store.last_training(LATER) == AS_OF
+    with monkeypatch.context() as other_release:
+        other_release.setattr(ModelStore, "form", replace(ModelStore.form, format=0))
+        assert store.last_training(LATER) is None
     pointer = json.loads((store.root / "champion.json").read_text())
     assert pointer["version"] == versions[AS_OF]
 
