@@ -19,7 +19,7 @@ from pipelines.resources.lake import Lake, Manifest
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
-from pipelines.sources.contract import load_contract
+from pipelines.sources.contract import ORDER_TABLES, load_contract
 from pipelines.tables.dbt import asset_key
 from pipelines.tables.lineage import shown, sources_of_columns
 
@@ -34,9 +34,6 @@ MONITORING = dg.AssetKey(["feedback", "monitoring"])
 ALERTS = dg.AssetKey(["feedback", "alerts"])
 CHECK = "nothing_to_do_about_the_model"
 EXPECTED, TESTED, REALISED = "expected", "tested", "realised"
-# Every snapshot is made of orders: a feature of theirs alone that is missing is so for who the
-# customers are (of a first order there is no gap), and one of other tables for want of those.
-ORDER_TABLES = {"orders", "order_lines"}
 
 DRIFT_SCHEMA = pa.schema(
     {
@@ -147,7 +144,12 @@ def monitor(
         )
         drift = model.reference.compare(model.schema.encode(frame))
         drift["source"] = drift["feature"].map(sources_of_features(lake)).fillna("unknown")
-        of_orders = drift["source"].map(lambda tables: ORDER_TABLES.issuperset(tables.split(", ")))
+        # Every snapshot is made of orders: a feature of theirs alone that is missing is so for who
+        # the customers are (of a first order there is no gap), one of other tables for want of
+        # those.
+        of_orders = drift["source"].map(
+            lambda tables: set(ORDER_TABLES).issuperset(tables.split(", "))
+        )
         alerts += drift_alerts(
             of_churn.CHURN.kind,
             drift,
@@ -403,5 +405,5 @@ def sources_of_features(lake: Lake) -> dict[str, str]:
     found = {}
     for feature, tables in sources_of_columns("customer_features").items():
         given = tables & delivered
-        found[feature] = ", ".join(sorted(given - ORDER_TABLES or given))
+        found[feature] = ", ".join(sorted(given.difference(ORDER_TABLES) or given))
     return {feature: tables for feature, tables in found.items() if tables}
