@@ -18,7 +18,7 @@ import pandas as pd
 from models.churn.baselines import Rule
 from models.churn.training import train
 from models.evaluation.judging import evaluate
-from models.frame.features import SNAPSHOT, labelled
+from models.frame.features import SNAPSHOT, labelled, of_snapshot
 from models.frame.outcomes import Outcomes
 from models.probability.calibration import EPSILON
 from models.probability.predictors import probability_of
@@ -37,7 +37,7 @@ def served_early(frame: pd.DataFrame, horizon: int) -> pd.DataFrame:
         model = train(known, as_of=day, horizon_days=horizon, seed=SEED).model
         if model.is_judged or (days[-1] - day).days < horizon:
             break
-        tested = frame[frame[SNAPSHOT] == pd.Timestamp(day)]
+        tested = of_snapshot(frame, day)
         matrix, outcomes = model.schema.encode(tested), Outcomes.of(tested)
         rule = probability_of(Rule(horizon).margin(matrix))
         figures = evaluate(

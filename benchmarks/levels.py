@@ -38,7 +38,7 @@ from models.churn.fitting import fit
 from models.churn.trees import ChurnTrees
 from models.errors import TooLittleDataError
 from models.evaluation.probabilities import expected_calibration_error
-from models.frame.features import OBSERVED, SNAPSHOT, BoolArray, FloatArray, labelled
+from models.frame.features import OBSERVED, SNAPSHOT, BoolArray, FloatArray, labelled, of_snapshot
 from models.frame.outcomes import Outcomes
 from models.probability.calibration import PULSE_DAYS, Calibration, Level
 from models.probability.predictors import log_odds
@@ -287,7 +287,7 @@ def whose(home: Path, horizon: int) -> Iterator[dict[str, object]]:
         outcomes = Outcomes.of(rows).known_by(day)
         finished = outcomes.finished(horizon)
         known, matrix = outcomes.rows(finished), model.schema.encode(rows[finished])
-        now = rows[rows[SNAPSHOT] == pd.Timestamp(day)]
+        now = of_snapshot(rows, day)
         today, came = model.schema.encode(now), Outcomes.of(now).churned(horizon).mean()
         snapshots = now[SNAPSHOT].to_numpy()
         off = {"served": model.probability(today, snapshots).mean() - came}

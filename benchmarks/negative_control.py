@@ -21,7 +21,7 @@ import pandas as pd
 from models.churn import training
 from models.churn.fitting import BASELINE_ROLES
 from models.evaluation.judging import CHALLENGER
-from models.frame.features import OUTCOME, SNAPSHOT
+from models.frame.features import OUTCOME, SNAPSHOT, is_asked
 from pipelines.defs.training import SEED, horizon_days, training_frame
 from pipelines.resources.warehouse import Warehouse
 
@@ -33,7 +33,8 @@ def permuted(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     outcomes = [name for name in OUTCOME if name in frame]
     position = np.arange(len(frame))
-    for rows in frame.reset_index(drop=True).groupby(SNAPSHOT).indices.values():
+    asked = frame.reset_index(drop=True).loc[is_asked(frame).to_numpy()]
+    for rows in asked.groupby(SNAPSHOT).groups.values():
         position[rows] = rng.permutation(rows)
     dealt = frame[outcomes].iloc[position].set_axis(frame.index)
     return frame.drop(columns=outcomes).join(dealt)

@@ -41,11 +41,21 @@ REPEATS = 3
 # Copies of one row, told apart as customers are: later or earlier by days, dearer or cheaper.
 MOVED_DAYS = 61
 MOVED_SHARE = 0.3
+# As many again had churned by then: of each of them there is one row, of the first snapshot.
+SOURCES = {
+    "customer_features": ("C", "source.customer_features"),
+    "customer_labels": ("C", "source.customer_labels"),
+    "purchase_features": (
+        "D",
+        "source.purchase_features"
+        " anti join source.customer_features using (snapshot_on, customer_id)",
+    ),
+}
 COPIED = """
     with
     day as (
         select *, row_number() over (order by customer_id) - 1 as number, count(*) over () as n
-        from source.{table}
+        from {source}
         where snapshot_on = '{day}'
     ),
     copied as (
@@ -54,7 +64,7 @@ COPIED = """
         cross join range({customers}) as copies(copy)
         where copy <= {customers} // n
     )
-    select 'C' || lpad(i::varchar, 9, '0') as customer_id, {columns}
+    select '{letter}' || lpad(i::varchar, 9, '0') as customer_id, {columns}
     from copied
     where i < {customers}
 """
@@ -70,20 +80,22 @@ def enlarge(home: Path, target: Path, customers: int) -> tuple[date, int]:
         ).fetchall()
         if not snapshots:
             raise SystemExit(f"{home}: the last run did not train; run the job retrain first")
-        for table in ("customer_features", "customer_labels"):
+        for table, (letter, source) in SOURCES.items():
             types = con.execute(
                 "select column_name, data_type from information_schema.columns"
                 " where table_catalog = 'source' and table_name = ? order by ordinal_position",
                 [table],
             ).fetchall()
             columns = ", ".join(
-                _moved(name, kind) if table == "customer_features" else quoted(name)
+                quoted(name) if table == "customer_labels" else _moved(name, kind)
                 for name, kind in types
                 if name != "customer_id"
             )
             con.execute(f"create table {table} as select * from source.{table} limit 0")
-            for day, _ in snapshots:
-                copied = COPIED.format(table=table, columns=columns, customers=customers, day=day)
+            for day, _ in snapshots if letter == "C" else snapshots[-1:]:
+                copied = COPIED.format(
+                    letter=letter, source=source, columns=columns, customers=customers, day=day
+                )
                 con.execute(f"insert into {table} by name {copied}")
     day, ends = snapshots[0]
     return ends, (ends - day).days

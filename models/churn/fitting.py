@@ -64,7 +64,9 @@ def fit(
 
     Args:
         frame: one row per snapshot and customer: snapshot_on, customer_id, days_to_next_order,
-            days_observed (customer_labels) and the features (customer_features).
+            days_observed (customer_labels) and the features (customer_features). A row whose
+            days_observed is empty only tells what a customer who had churned by then had bought,
+            for the purchase models: its rhythm (purchase_features) is all that it needs.
         as_of: the day; labels that end later are not seen.
         horizon_days: days without an order that count as churn.
         seed: of sampling in the trees.

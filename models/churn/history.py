@@ -17,6 +17,7 @@ from models.frame.features import (
     FeatureMatrix,
     FeatureSchema,
     FloatArray,
+    is_asked,
 )
 from models.frame.outcomes import Outcomes
 from models.purchase.histories import histories
@@ -31,19 +32,24 @@ class History:
         matrix: one row per snapshot and customer.
         outcomes: of each row.
         customers: number of each row's customer.
+        departed: rows of which no outcome is asked: customers who had churned by then, for what
+            they had bought.
     """
 
     schema: FeatureSchema
     matrix: FeatureMatrix
     outcomes: Outcomes
     customers: npt.NDArray[np.intp]
+    departed: History | None = None
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> History:
         """Encode the rows of a labelled frame."""
-        schema = FeatureSchema.of(rows)
+        asked = is_asked(rows).to_numpy()
+        schema = FeatureSchema.of(rows[asked])
         customers = pd.factorize(rows[CUSTOMER])[0]
-        return cls(schema, schema.encode(rows), Outcomes.of(rows), customers)
+        every = cls(schema, schema.encode(rows), Outcomes.of(rows), customers)
+        return replace(every.rows(asked), departed=every.rows(~asked))
 
     @property
     def days(self) -> list[date]:
@@ -57,6 +63,7 @@ class History:
             self.matrix.rows(chosen),
             self.outcomes.rows(chosen),
             self.customers[chosen],
+            self.departed,
         )
 
     def of_days(self, days: Sequence[date]) -> History:
@@ -66,7 +73,11 @@ class History:
     def known_by(self, day: date) -> History:
         """The rows that were there on a day, with what was known of them by then."""
         there = self.rows(self.outcomes.snapshots <= np.datetime64(day))
-        return replace(there, outcomes=there.outcomes.known_by(day))
+        return replace(
+            there,
+            outcomes=there.outcomes.known_by(day),
+            departed=self.departed and self.departed.known_by(day),
+        )
 
     def finished(self, horizon_days: int) -> History:
         """The rows whose horizon is over."""
@@ -87,8 +98,17 @@ class History:
 
         Snapshots hold only customers who were not churned, and a purchase model fitted on those
         finds that nobody ever leaves. Who is missing from later snapshots has not ordered since
-        the last one that shows them: that last view, aged to the day, is their history.
+        the last one that shows them: that last view, aged to the day, is their history. So it is
+        with those who had departed before the first snapshot, in an old company most of all.
         """
+        views = [self._last_views(day)]
+        if self.departed is not None:
+            away = ~np.isin(self.departed.customers, self.customers)
+            views.append(self.departed.rows(away)._last_views(day))
+        order_days, recency, tenure = map(np.concatenate, zip(*views, strict=True))
+        return order_days, recency, tenure
+
+    def _last_views(self, day: date) -> tuple[FloatArray, FloatArray, FloatArray]:
         # Of a customer's rows the last one: the first from behind.
         _, from_behind = np.unique(self.customers[::-1], return_index=True)
         last = np.sort(len(self.customers) - 1 - from_behind)

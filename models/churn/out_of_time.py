@@ -10,7 +10,7 @@ from models.churn.fitting import BASELINE_ROLES, fit
 from models.churn.model import ChurnModel
 from models.errors import TooLittleDataError
 from models.evaluation.judging import CHALLENGER, Sample
-from models.frame.features import CUSTOMER, SNAPSHOT, FeatureMatrix, FloatArray
+from models.frame.features import CUSTOMER, SNAPSHOT, FeatureMatrix, FloatArray, of_snapshot
 from models.frame.outcomes import Outcomes
 from models.frame.splits import latest_finished
 from models.native import thread_limit
@@ -32,7 +32,7 @@ def judged_at(
         TooLittleDataError: when the stated minimum was not reached by then.
     """
     model = fit(rows, as_of=day, horizon_days=horizon_days, seed=seed, threads=threads)
-    tested = rows[rows[SNAPSHOT] == pd.Timestamp(day)]
+    tested = of_snapshot(rows, day)
     matrix, outcomes = model.schema.encode(tested), Outcomes.of(tested)
     with thread_limit(threads):
         probabilities = stated(model, matrix, outcomes)

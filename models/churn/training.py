@@ -26,7 +26,7 @@ from models.evaluation.judging import (
     Sample,
     evaluate_jointly,
 )
-from models.frame.features import CUSTOMER, SNAPSHOT, labelled
+from models.frame.features import CUSTOMER, labelled, of_snapshot
 from models.frame.splits import latest_finished, require_enough
 from models.monitoring.drift import Reference
 from models.native import thread_limit
@@ -134,7 +134,7 @@ def train(
     tell(f"judging on {len(churned):,} customers of {test}")
     with thread_limit(threads):
         probabilities = stated(model, tested.matrix, tested.outcomes)
-        test_frame = rows[rows[SNAPSHOT] == pd.Timestamp(test)]
+        test_frame = of_snapshot(rows, test)
         champion_note = None
         if champion is not None:
             try:

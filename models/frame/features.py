@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from numbers import Real
@@ -226,23 +227,35 @@ def are_foreign(learnt: Iterable[str], columns: Iterable[str]) -> bool:
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     """Check the keys of a training frame and bring its rows into one order.
 
-    Rows of which nothing was seen are left out. The order makes training independent of how the
-    rows came.
+    The order makes training independent of how the rows came.
 
     Raises:
         FrameError: when keys or outcome are absent, or a customer stands twice in a snapshot.
     """
     _require(frame, (*KEYS, NEXT_ORDER, OBSERVED))
-    known = frame[frame[OBSERVED].notna()]
-    known = known.assign(**{SNAPSHOT: days(known), CUSTOMER: known[CUSTOMER].astype(str)})
-    known = known.sort_values(list(KEYS), ignore_index=True)
-    twice = known.duplicated(list(KEYS))
+    rows = frame.assign(**{SNAPSHOT: days(frame), CUSTOMER: frame[CUSTOMER].astype(str)})
+    rows = rows.sort_values(list(KEYS), ignore_index=True)
+    twice = rows.duplicated(list(KEYS))
     if twice.any():
         raise FrameError(
             f"expected one row per {SNAPSHOT} and {CUSTOMER}, found {int(twice.sum())} repeated; "
             "look for a join that multiplies rows in customer_features"
         )
-    return known
+    return rows
+
+
+def is_asked(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Whether an outcome is asked of a row.
+
+    A row that was never watched, OBSERVED being empty, tells what the customer had bought by then
+    and nothing else; one that was watched for 0 days is of today.
+    """
+    return rows[OBSERVED].notna()
+
+
+def of_snapshot(rows: pd.DataFrame, day: date) -> pd.DataFrame:
+    """The rows of a snapshot of which an outcome is asked."""
+    return rows[is_asked(rows) & (rows[SNAPSHOT] == pd.Timestamp(day))]
 
 
 def days(frame: pd.DataFrame) -> pd.Series[Any]:

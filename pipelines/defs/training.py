@@ -33,6 +33,33 @@ TIERS_AT_TEST = """
     where test_on >= valid_from and (valid_to is null or test_on < valid_to)
 """
 
+# A hash of who they are draws the customers: the same ones in every run, and as large a share of
+# those who had churned by the first snapshot.
+TRAINING_FRAME = """
+    with people as (
+        select customer_id, hash, row_number() over (order by hash, customer_id) as place
+        from (select distinct customer_id, md5(customer_id) as hash from customer_features)
+    ),
+    departed as (
+        select snapshot_on, customer_id, order_days, recency_days, tenure_days
+        from purchase_features
+        anti join customer_features using (snapshot_on, customer_id)
+        where
+            snapshot_on = (select min(snapshot_on) from customer_features)
+            and md5(customer_id) < (select coalesce(min(hash), 'g') from people where place > $1)
+    )
+    select
+        features.*,
+        labels.days_to_next_order,
+        coalesce(labels.days_observed, 0) as days_observed
+    from customer_features as features
+    left join customer_labels as labels using (snapshot_on, customer_id)
+    semi join (from people where place <= $1) using (customer_id)
+    union all by name
+    select * from departed
+    order by snapshot_on, customer_id
+"""
+
 CHURN_MODEL = dg.AssetKey(["models", "churn"])
 EVALUATIONS = dg.AssetKey(["feedback", "evaluations"])
 
@@ -45,6 +72,7 @@ EVALUATIONS = dg.AssetKey(["feedback", "evaluations"])
             deps=[
                 asset_key("customer_features"),
                 asset_key("customer_labels"),
+                asset_key("purchase_features"),  # what those who left long ago had bought
                 asset_key("tier_history"),
             ],
             description="The model that is served: champion, best baseline, or rule.",
@@ -129,22 +157,12 @@ def training_frame(warehouse: Warehouse) -> "pd.DataFrame":
     """Features of every month-end with what came after, of as many customers as are enough.
 
     Those of today stand among them, though nothing came after: who ordered since the last month-end
-    would else be seen as before that order, and who did not as silent ever since.
+    would else be seen as before that order, and who did not as silent ever since. So do, with their
+    rhythm alone, the customers who had churned by the first month-end.
     """
     from models.churn import training  # noqa: PLC0415
 
-    return warehouse.frame(
-        # A hash of who they are draws the customers: the same ones in every run.
-        "with drawn as (select customer_id from (select distinct customer_id from"
-        " customer_features) order by md5(customer_id), customer_id limit ?)"
-        " select features.*, labels.days_to_next_order,"
-        " coalesce(labels.days_observed, 0) as days_observed"
-        " from customer_features as features"
-        " left join customer_labels as labels using (snapshot_on, customer_id)"
-        " semi join drawn using (customer_id)"
-        " order by features.snapshot_on, features.customer_id",
-        [training.ENOUGH_CUSTOMERS],
-    )
+    return warehouse.frame(TRAINING_FRAME, [training.ENOUGH_CUSTOMERS])
 
 
 def lineage(columns: Iterable[str], features: Iterable[str]) -> dg.TableColumnLineage:

@@ -64,12 +64,21 @@ def test_the_scale_benchmark_has_as_many_customers_as_asked_for_and_they_differ(
             "create table customer_labels as"
             " select snapshot_on, customer_id, 7 as days_to_next_order from customer_features"
         )
+        con.execute(
+            "create table purchase_features as"
+            " select snapshot_on, customer_id, tenure_days from customer_features"
+            " union all select snapshot_on, 'gone', 900 from snapshots"
+        )
 
     assert scale.enlarge(home, target, 7) == (date(2026, 5, 29), 90)
 
     with duckdb.connect(str(target)) as con:
         rows = con.sql("from customer_features join customer_labels using (snapshot_on, customer_id)").df()  # fmt: skip  # noqa: E501
+        departed = con.sql("from purchase_features").df()
     assert rows.groupby("snapshot_on").size().tolist() == [7, 7]
+    assert departed.groupby("snapshot_on").size().tolist() == [7]
+    assert departed["tenure_days"].min() >= 900
+    assert not set(departed["customer_id"]) & set(rows["customer_id"])
     assert not rows.duplicated(["snapshot_on", "customer_id"]).any()
     assert rows[["tenure_days", "net_amount"]].drop_duplicates().shape[0] == 7
     assert set(rows["orders"]) == {2}

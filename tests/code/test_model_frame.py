@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 from models.errors import FrameError
-from models.frame.features import MAX_CATEGORIES, Feature, FeatureSchema, labelled
+from models.frame.features import (
+    MAX_CATEGORIES,
+    Feature,
+    FeatureSchema,
+    is_asked,
+    labelled,
+    of_snapshot,
+)
 
 
 def _column(values: list[object], dtype: object = None) -> pd.Series:
@@ -100,5 +107,8 @@ def test_the_hash_ignores_order_and_keys_but_not_names_kinds_or_categories():
     assert FeatureSchema.from_json(schema.to_json()) == schema
 
 
-def test_rows_of_which_nothing_was_seen_are_left_out():
-    assert labelled(_frame())["customer_id"].tolist() == ["b"]
+def test_no_outcome_is_asked_of_rows_that_were_never_watched():
+    rows = labelled(_frame())
+    assert rows["customer_id"].tolist() == ["a", "b"]
+    assert is_asked(rows).tolist() == [False, True]
+    assert of_snapshot(rows, date(2025, 1, 31))["customer_id"].tolist() == ["b"]
