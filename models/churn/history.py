@@ -21,6 +21,7 @@ from models.frame.features import (
 )
 from models.frame.outcomes import Outcomes
 from models.purchase.histories import histories
+from models.versions.version import sha256
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ class History:
     def days(self) -> list[date]:
         """The snapshot days, oldest first."""
         return [pd.Timestamp(day).date() for day in np.unique(self.outcomes.snapshots)]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the encoded rows, those of the departed with them."""
+        parts = [self] if self.departed is None else [self, self.departed]
+        values = np.concatenate([each.matrix.values for each in parts])
+        return sha256(np.ascontiguousarray(values).tobytes())
 
     def rows(self, chosen: npt.NDArray[Any] | slice) -> History:
         """The chosen rows, by mask, position or slice."""

@@ -35,7 +35,7 @@ from models.purchase.bg_nbd import BgNbd
 from models.purchase.histories import are_enough
 from models.purchase.pareto_nbd import ParetoNbd
 from models.versions.card import Card
-from models.versions.version import libraries, sha256
+from models.versions.version import libraries
 
 # How many windows, a horizon apart, judge together where the latest alone cannot tell.
 WINDOWS: Final = 3
@@ -179,7 +179,7 @@ def train(
         baselines=BASELINE_ROLES,
         tested=test_frame,
         groups=groups,
-        data_sha256=sha256(np.ascontiguousarray(history.matrix.values).tobytes()),
+        data_sha256=history.sha256,
         # The gain of trees that are not served would explain nobody's score.
         drivers=model.card["importance"]
         if serves == ChurnTrees.role
