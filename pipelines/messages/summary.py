@@ -285,8 +285,7 @@ def _left_out(console: Console, con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     if extra:
         console.print(
-            "Kept in the lake, read by no table (an expression of the mapping may read it): "
-            f"{'; '.join(text for (text,) in extra)}",
+            f"Kept in the lake, read by no table: {'; '.join(text for (text,) in extra)}",
             soft_wrap=True,
             markup=False,
         )

@@ -59,6 +59,11 @@ class Arrival:
         schema = pa.schema([*self.schema, *numbers])
         return pa.RecordBatchReader.from_batches(schema, self._numbered(schema))
 
+    @property
+    def evidence(self) -> frozenset[str]:
+        """The further columns that contract columns were computed from, in any part."""
+        return frozenset().union(*(part.evidence for part in self._parts))
+
     def parts(self, taken: Mapping[int, int]) -> dict[int, str]:
         """The labels of the parts that rows were taken of, by the position of their first row."""
         return {

@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -58,7 +58,7 @@ class Manifest:
         sha256: of the data file.
         rows: number of rows.
         columns: contract columns that were delivered, in contract order.
-        extra_columns: further columns, kept as they came.
+        extra_columns: further columns, kept as they came, that nothing was computed from.
         source: where the rows came from.
         earliest_on: business day of the earliest event; None where a row tells no plausible one:
             such a batch may matter to every day.
@@ -264,6 +264,7 @@ class Lake:
                 order=table.sort,
                 contract_columns=table.column_names,
                 source=source,
+                evidence=arrival.evidence,
                 whole_parts=whole_parts,
                 parts=parts,
                 offered=arrival.offered(),
@@ -439,6 +440,7 @@ class Lake:
         order: Sequence[str],
         contract_columns: Sequence[str],
         source: str,
+        evidence: Collection[str] = (),
         whole_parts: Mapping[str, int] | None = None,
         parts: Mapping[int, str] | None = None,
         offered: Mapping[str, int] | None = None,
@@ -461,7 +463,9 @@ class Lake:
             sha256=sha256,
             rows=batch.count(),
             columns=tuple(name for name in contract_columns if name in columns),
-            extra_columns=tuple(name for name in columns if name not in contract_columns),
+            extra_columns=tuple(
+                name for name in columns if name not in {*contract_columns, *evidence}
+            ),
             source=source,
             earliest_on=batch.earliest_day(),
             whole_parts=whole_parts or {},

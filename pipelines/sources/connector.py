@@ -35,12 +35,14 @@ class Part:
             and a `TimeoutError` become by themselves.
         signature: a hash that changes whenever a row of the part would; the lake passes over a
             part once it holds all of its rows. None: always read.
+        evidence: further columns that contract columns were computed from.
     """
 
     label: str
     schema: pa.Schema
     batches: Callable[[], Iterable[pa.RecordBatch]]
     signature: Callable[[], str] | None = None
+    evidence: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

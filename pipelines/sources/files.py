@@ -128,6 +128,7 @@ class Files:
                     schema=translation.schema,
                     batches=partial(_translated, reader, translation),
                     signature=partial(_signature, path, reader, translation),
+                    evidence=translation.evidence,
                 )
                 for path, reader, translation in self._open(table)
             ),

@@ -188,6 +188,11 @@ class Translation:
         elsewhere: columns of the table's other files. What the mapping reads of them, and this file
             has not, is NULL here.
 
+    Attributes:
+        schema: of the batches of the table.
+        absent: columns of other files that are NULL here, each with the columns made of it.
+        evidence: columns kept beside those of the contract that one of them was computed from.
+
     Raises:
         SourceError: a required column, or one that the mapping names, is not in the file, or an
             expression cannot be used.
@@ -216,6 +221,7 @@ class Translation:
         # Of columns that differ in punctuation only, the first one bears the name.
         self._by_key = {_key(name): name for name in reversed(self._foreign)}
         self._taken: set[str] = set()
+        self._consulted: set[str] = set()  # by expressions, in lower case
         # Contract columns, then the rest of the file's columns, under the names they get.
         self._renamed: dict[str, str] = {}
         self._computed: dict[str, str] = {}
@@ -223,7 +229,11 @@ class Translation:
             self._resolve(column, mapping)
         self._refuse_missing(table)
         spare = [name for name in self._foreign if name not in self._taken]
-        self._renamed |= dict(zip(_spare_names(spare, table), spare, strict=True))
+        spare_names = dict(zip(_spare_names(spare, table), spare, strict=True))
+        self._renamed |= spare_names
+        self.evidence = frozenset(
+            name for name, own in spare_names.items() if own.casefold() in self._consulted
+        )
         self._expressions = Expressions(
             self._computed, self._foreign, self._timezone, label, absent=self.absent
         )
@@ -272,6 +282,7 @@ class Translation:
             foreign = Foreign(column=found)
         if foreign.sql is not None:
             used = columns_used(foreign.sql, self._foreign, f"{self._label}: {column.name}")
+            self._consulted |= used
             for key in used & self._elsewhere.keys():
                 self.absent.setdefault(self._elsewhere[key], []).append(column.name)
             self._computed[column.name] = foreign.sql

@@ -564,6 +564,14 @@ def test_a_mapping_names_formats_and_computes(folder: Folder) -> None:
     assert {name for name, value in rows[2].items() if value is not None} == {DEFECT}
 
 
+def test_what_an_expression_reads_is_told_from_what_nothing_reads(folder: Folder) -> None:
+    source = Files(folder({"sales-1.csv": SALES, "mapping.toml": MAPPING}))
+    [orders] = source.tables()
+    [part] = source.deliver(orders, date(2026, 6, 30)).parts
+    assert {"betrag", "filiale"} < set(part.schema.names)
+    assert part.evidence == {"betrag"}
+
+
 def test_the_expressions_that_messages_and_readme_recommend_do_what_they_say(
     folder: Folder,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,13 @@ def test_two_sources_fit_into_one_batch(lake: Lake) -> None:
     rows = {row["order_id"]: row for row in rows_of(lake)}
     assert (rows["O1"]["net_amount"], rows["O2"]["net_amount"]) == ("1.00", "2.5")
     assert rows["O2"]["ordered_at"].startswith("2026-06-01 12:00:00")
+
+
+def test_a_column_that_an_expression_reads_is_kept_and_not_called_unread(lake: Lake) -> None:
+    bought = part([order(1, "2026-06-01", betrag="9,90", till="7")])
+    bought = replace(bought, evidence=frozenset({"betrag"}))
+    assert write(lake, ORDERS, MONDAY, [delivery(bought)]).manifest.extra_columns == ("till",)
+    assert rows_of(lake)[0]["betrag"] == "9,90"
 
 
 def test_narrower_numbers_on_another_day_are_the_same_rows(lake: Lake) -> None:
