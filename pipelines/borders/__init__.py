@@ -10,6 +10,9 @@ from __future__ import annotations
 # Rows that a sample may have. Great Expectations takes about 750 MB for a million narrow rows.
 SAMPLE_ROWS = 200_000
 
+# Of unknown codes a refusal names so many, the most frequent ones: it still is one message.
+CODES_TOLD = 5
+
 
 def one_in(rows: int, at_most: int = SAMPLE_ROWS) -> int:
     """Of how many rows one is taken, so that about `at_most` are.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
 from checks.suites.features import MAX_QUARANTINED_SHARE
-from pipelines.borders import SAMPLE_ROWS, one_in
+from pipelines.borders import CODES_TOLD, SAMPLE_ROWS, one_in
 from pipelines.borders.reading import Reading
 from pipelines.borders.volume import History
 from pipelines.resources.lake import Lake, Manifest
@@ -23,8 +23,7 @@ from pipelines.sources.contract import ORDER_TABLES, Table, load_contract
 # and each million of order lines costs two and a half seconds.
 _PROFILED_ROWS = 1_000_000
 
-# Of unknown codes a refusal names so many, and so many of the files that they stand in.
-_CODES_TOLD = 5
+# Of the files that unknown codes stand in a refusal names so many.
 _FILES_TOLD = 3
 
 # As the table `quarantine` does (there `longest_code`, and the dbt var `code_min_customers`): a
@@ -252,7 +251,7 @@ class _Delivered:
             group by code
             having count(distinct customer_id) >= {CODE_MIN_CUSTOMERS}
             order by count(*) desc, code
-            limit {_CODES_TOLD}
+            limit {CODES_TOLD}
             """
         )
         told = ", ".join(code for (code,) in codes)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from checks.suites.arrival import MIN_ROWS_FOR_SHARES
 from checks.suites.features import RECENT_DAYS, UNUSUAL_QUARANTINED_SHARE
-from pipelines.borders import SAMPLE_ROWS, one_in
+from pipelines.borders import CODES_TOLD, SAMPLE_ROWS, one_in
 from pipelines.resources.warehouse import Warehouse, literal, quoted
 from pipelines.sources.contract import ORDER_TABLES
 
@@ -20,7 +20,6 @@ _FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
 
 # What a refusal tells of rows in quarantine, so that it still is one message.
 _RULES_TOLD = 3
-_CODES_TOLD = 5
 
 # What a feature's name says of its values: a share, or a count or age that cannot be negative.
 _SHARE = re.compile(r"_share(_|$)")
@@ -89,7 +88,7 @@ def _unknown_codes(
         )
         select rule, string_agg(told, ', ' order by place)
         from codes
-        where place <= {_CODES_TOLD}
+        where place <= {CODES_TOLD}
         group by rule
         """
     ).fetchall()
@@ -124,14 +123,14 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
             group by table_name
         ),
 
-        recent as (
+        shares as (
             select
                 table_name,
+                dated.ordered_on > newest.ordered_on - {RECENT_DAYS} as is_recent,
                 count(*) filter (where is_quarantined) / count(*)::double as quarantined_share
             from dated
             inner join newest using (table_name)
-            where dated.ordered_on > newest.ordered_on - {RECENT_DAYS}
-            group by table_name
+            group by all
             having count(*) >= {MIN_ROWS_FOR_SHARES}
         )
 
@@ -145,9 +144,13 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
                     then quarantined / extracted::double
             end as quarantined_share,
             case when as_of = date '{as_of}' then recent.quarantined_share end
-                as recent_quarantined_share
+                as recent_quarantined_share,
+            recent_quarantined_share - earlier.quarantined_share as quarantined_rise
         from row_ledger
-        left join recent on row_ledger.table_name = recent.table_name
+        left join shares as recent
+            on row_ledger.table_name = recent.table_name and recent.is_recent
+        left join shares as earlier
+            on row_ledger.table_name = earlier.table_name and not earlier.is_recent
         order by row_ledger.table_name, as_of
         """
     ).df()

@@ -143,12 +143,15 @@ def monitor(
             "select * from customer_features where snapshot_on = ? order by customer_id", [as_of]
         )
         drift = model.reference.compare(model.schema.encode(frame))
-        drift["source"] = drift["feature"].map(sources_of_features(lake)).fillna("unknown")
+        sources = sources_of_features(lake)
+        drift["source"] = [
+            ", ".join(sorted(sources.get(each, ()))) or "unknown" for each in drift["feature"]
+        ]
         # Every snapshot is made of orders: a feature of theirs alone that is missing is so for who
         # the customers are (of a first order there is no gap), one of other tables for want of
         # those.
-        of_orders = drift["source"].map(
-            lambda tables: set(ORDER_TABLES).issuperset(tables.split(", "))
+        of_orders = drift["feature"].map(
+            lambda feature: bool(tables := sources.get(feature)) and tables <= set(ORDER_TABLES)
         )
         alerts += drift_alerts(
             of_churn.CHURN.kind,
@@ -399,11 +402,11 @@ def read(lake: Lake, manifest: Manifest) -> "pd.DataFrame":
     return pq.read_table(lake.data_file(manifest)).to_pandas()
 
 
-def sources_of_features(lake: Lake) -> dict[str, str]:
+def sources_of_features(lake: Lake) -> dict[str, set[str]]:
     """By feature, the delivered tables to look at when it is missing."""
     delivered = {m.table for m in lake.manifests() if m.rows} & set(load_contract())
     found = {}
     for feature, tables in sources_of_columns("customer_features").items():
         given = tables & delivered
-        found[feature] = ", ".join(sorted(given.difference(ORDER_TABLES) or given))
-    return {feature: tables for feature, tables in found.items() if tables}
+        found[feature] = given.difference(ORDER_TABLES) or given
+    return found

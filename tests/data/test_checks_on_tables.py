@@ -243,6 +243,22 @@ def test_bad_features_are_refused(
     assert failed(judge(features_frames(spoil(sql), AS_OF), but_for=good_frames)) == names
 
 
+@pytest.mark.parametrize(
+    ("which", "is_told"),
+    [
+        ("ordered_on > date '2026-06-18'", True),
+        ("ordered_on > date '2026-06-28'", False),
+        ("_row % 4 = 0", False),  # guests without an id, as ever
+    ],
+)
+def test_a_smaller_share_of_new_orders_in_quarantine_is_told_where_it_is_new(
+    spoil: Callable[[str], Warehouse], which: str, is_told: bool
+) -> None:
+    sql = f"update checked_orders set _rule = 'customer_id_missing' where {which}"
+    told = failed(judge(features_frames(spoil(sql), AS_OF)), "warn")
+    assert ("orders_are_accepted_as_before" in told) == is_told
+
+
 def test_a_refused_delivery_says_which_rules_and_codes(
     spoil: Callable[[str], Warehouse], good_frames: Frames
 ) -> None:

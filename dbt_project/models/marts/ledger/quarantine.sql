@@ -36,7 +36,7 @@ unusable_rows as (
         order_id as row_key,
         cast(null as string) as customer_id,
         'currency_without_rate' as rule,
-        'currency: expected one with a rate on that day in the seed exchange_rates, found none' as reason,
+        'currency: expected one with a rate on that day in dbt_project/seeds/exchange_rates.csv, found none' as reason,
         cast(null as string) as further_rules,
         currency as value_at_fault
     from currency_without_rate
