@@ -30,6 +30,8 @@ LIMITS = (
     "Associations, not causes: a driver is not a lever. What acting does, control groups measure.",
     "The level of churn follows the season of a year earlier; without a year of history it is "
     "guessed from the latest months, and a first Christmas surprises it.",
+    "An order that was cancelled or returned counts as none on the days before that, too, as few "
+    "sources date it: so many of the newest orders have yet to be undone.",
 )
 REPRODUCE = (
     "The same rows, settings, threads and library versions give the same bytes, and so the same "

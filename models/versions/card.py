@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from html import escape
 from typing import Any, Final, TypeAlias
 
+from models.versions import glossary
 from models.versions.plots import Plot
 
 CARD_PAGE: Final = "card.html"
@@ -123,6 +124,7 @@ class Card:
             _section("Plots", self._plots()),
             _section("Drivers", self._drivers()),
             _section("Limits", _list(self.limits)),
+            _section("What the words mean", _facts(glossary.explained(self._named()))),
             _section("Parameters", _facts({**self.parameters, **_seed_as_name(self.parameters)})),
             _section("Libraries", _facts(self.libraries)),
             _section("How to reproduce", _list(self.reproduce)),
@@ -134,6 +136,14 @@ class Card:
             f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n"
             "</body>\n</html>\n"
         ).encode()
+
+    def _named(self) -> list[str]:
+        """All that has a name on the page: candidates, their metrics, and columns of the tables."""
+        metrics = [name for figures in self.metrics.values() for name in figures]
+        columns = [
+            name for rows in (self.by_tactic, self.by_segment) for name in next(iter(rows), {})
+        ]
+        return [*self.metrics, *metrics, *columns]
 
     def _part(self) -> str:
         """What a row of `by_segment` is of: a segment, named with its division, or one thing."""

@@ -60,6 +60,12 @@ def test_what_a_card_does_not_have_is_not_on_its_page():
     assert "Rule" in page
 
 
+def test_a_page_explains_the_names_on_it_and_no_others():
+    page = _card().page("2026-06-30.0123456789ab").decode()
+    [explained] = re.findall(r"What the words mean</h2>(.*?)</table>", page, re.DOTALL)
+    assert re.findall(r"<td>(\w+)</td>", explained) == ["recency", "auc", "n", "ece", "gain"]
+
+
 def test_a_card_survives_its_file_and_draws_the_same_bytes():
     stored = json.loads(json.dumps(_card().to_json(), sort_keys=True, allow_nan=False))
     read = Card.from_json({**stored, "as_of": "2026-06-30"})
