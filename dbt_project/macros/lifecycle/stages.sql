@@ -62,6 +62,11 @@
     where is_split
 {%- endmacro -%}
 
+{# Whether somebody has missed as many intervals as make severity 3. #}
+{%- macro is_churned(overdue_ratio) -%}
+    {{ overdue_ratio }} >= 3
+{%- endmacro -%}
+
 {# Whether somebody has stayed away for so long that he is past the red line (流失紅線). #}
 {%- macro is_past_red_line(overdue_ratio) -%}
     {{ overdue_ratio }} >= {{ var('red_line_ratio') }}

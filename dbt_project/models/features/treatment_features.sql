@@ -173,7 +173,7 @@ final as (
             4
         ) as overdue_ratio,
         case
-            when overdue_ratio >= 3 then 'win_back'
+            when {{ is_churned('overdue_ratio') }} then 'win_back'
             when overdue_ratio >= {{ var('save_from_overdue_ratio') }} then 'save'
         end as goal,
         case
