@@ -17,7 +17,7 @@ from pipelines.borders.volume import History
 from pipelines.resources.lake import Lake, Manifest
 from pipelines.resources.warehouse import literal, quoted
 from pipelines.sources.connector import DEFECT
-from pipelines.sources.contract import ORDER_TABLES, Table, load_contract
+from pipelines.sources.contract import ORDER_TABLES, Table, load_contract, load_vars
 
 # Rows of a delivery whose values are read: a share of a million rows is as good as one of fifty,
 # and each million of order lines costs two and a half seconds.
@@ -25,11 +25,6 @@ _PROFILED_ROWS = 1_000_000
 
 # Of the files that unknown codes stand in a refusal names so many.
 _FILES_TOLD = 3
-
-# As the table `quarantine` does (there `longest_code`, and the dbt var `code_min_customers`): a
-# longer word, one with digits or one that few customers have in common may be a person's.
-LONGEST_CODE = 20
-CODE_MIN_CUSTOMERS = 20
 
 # The columns whose product is the amount of a row that brings an order.
 _AMOUNTS = {"orders": ("net_amount",), "order_lines": ("quantity", "unit_price")}
@@ -226,7 +221,12 @@ class _Delivered:
         )
 
     def _unknown_codes(self, name: str) -> str:
-        """The codes that nothing knows, where they stand, and those that are known."""
+        """The codes that nothing knows, where they stand, and those that are known.
+
+        As in the table `quarantine` a longer word, one with digits or one that few customers have
+        in common is not told: it may be a person's.
+        """
+        rules = load_vars()
         reading = self._readings[name]
         customer = (
             self._readings["customer_id"].given if "customer_id" in self._readings else "null"
@@ -247,9 +247,9 @@ class _Delivered:
             f"""
             select code || ' ' || format('{{:,}}', count(*))
             from unknown
-            where length(code) <= {LONGEST_CODE} and not regexp_matches(code, '[0-9@]')
+            where length(code) <= {rules["longest_code"]} and not regexp_matches(code, '[0-9@]')
             group by code
-            having count(distinct customer_id) >= {CODE_MIN_CUSTOMERS}
+            having count(distinct customer_id) >= {rules["code_min_customers"]}
             order by count(*) desc, code
             limit {CODES_TOLD}
             """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipelines.resources.warehouse import literal, quoted
-from pipelines.sources.contract import EARLIEST_PLAUSIBLE, LATEST_PLAUSIBLE, Column
+from pipelines.sources.contract import Column, load_vars
 
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
 _NUMBERS = {"FLOAT", "DOUBLE", "DECIMAL"} | _INTEGERS | {f"U{name}" for name in _INTEGERS}
@@ -86,10 +86,12 @@ class Reading:
         return f"try_cast({value} as timestamp)"
 
     def _is_implausible(self, instant: str) -> str:
-        early = f"{instant} < timestamp '{self.column.earliest or EARLIEST_PLAUSIBLE}'"
+        days = load_vars()
+        earliest = self.column.earliest or days["earliest_plausible_on"]
+        early = f"{instant} < timestamp '{earliest}'"
         if self.column.name in self.column.known_with:
             return early  # 9999-12-31 means "not yet" here
-        return f"{early} or {instant} >= timestamp '{LATEST_PLAUSIBLE}'"
+        return f"{early} or {instant} >= timestamp '{days['latest_plausible_on']}'"
 
     @property
     def is_number_as_text(self) -> bool:

@@ -1,7 +1,8 @@
 """The source contract as Python sees it: read from dbt's own YAML, its only home.
 
-Here: tables and columns with their meaning. Not here: how a source delivers them (connector.py)
-and how their rows are checked (staging, in the dbt project).
+Here: tables and columns with their meaning, and the vars that staging judges their rows by.
+Not here: how a source delivers them (connector.py) and how their rows are checked (staging, in the
+dbt project).
 """
 
 from __future__ import annotations
@@ -16,16 +17,11 @@ from typing import Any
 
 import yaml
 
-# An event before the first or from the second of these days on is some system's default or
-# placeholder (1970-01-01, 9999-12-31), not an event. Staging, whose vars `earliest_plausible_on`
-# and `latest_plausible_on` say the same, puts such rows into quarantine.
-EARLIEST_PLAUSIBLE = date(1990, 1, 1)
-LATEST_PLAUSIBLE = date(2100, 1, 1)
-
 # Each of them says what was ordered, so exactly one of them is given.
 ORDER_TABLES = ("orders", "order_lines")
 
-CONTRACT_PATH = Path(__file__).parents[2] / "dbt_project" / "models" / "staging" / "lake.yml"
+DBT_PROJECT = Path(__file__).parents[2] / "dbt_project"
+CONTRACT_PATH = DBT_PROJECT / "models" / "staging" / "lake.yml"
 
 
 @dataclass(frozen=True)
@@ -104,6 +100,13 @@ class Table:
     def required_columns(self) -> tuple[str, ...]:
         """Names of the columns without which the table cannot be delivered."""
         return tuple(column.name for column in self.columns if column.required)
+
+
+@cache
+def load_vars() -> Mapping[str, Any]:
+    """The vars of the dbt project: what is refused on arrival is what staging would refuse."""
+    document = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    return MappingProxyType(document["vars"])
 
 
 @cache

@@ -10,7 +10,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from pipelines.sources.contract import EARLIEST_PLAUSIBLE, LATEST_PLAUSIBLE, Table
+from pipelines.sources.contract import Table, load_vars
 
 
 def event_time(table: Table, schema: pa.Schema) -> str:
@@ -29,10 +29,11 @@ def event_time(table: Table, schema: pa.Schema) -> str:
 
 def is_plausible(instant: str) -> str:
     """Whether an instant is one at which something may have happened."""
-    first, end = midnight(EARLIEST_PLAUSIBLE), midnight(LATEST_PLAUSIBLE)
+    days = load_vars()
+    first, end = midnight(days["earliest_plausible_on"]), midnight(days["latest_plausible_on"])
     return f"({instant} >= {first} and {instant} < {end})"
 
 
-def midnight(day: date) -> str:
+def midnight(day: date | str) -> str:
     """The instant at which a business day begins."""
     return f"timestamptz '{day} 00:00:00'"

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from pipelines.errors import SettingsError, SourceError, source_error
 from pipelines.sources.connector import Delivery, Part
-from pipelines.sources.contract import EARLIEST_PLAUSIBLE, ORDER_TABLES, Table, load_contract
+from pipelines.sources.contract import ORDER_TABLES, Table, load_contract, load_vars
 from pipelines.sources.event_time import event_time, is_plausible, midnight
 from pipelines.sources.mapping import TableMapping, Translation, read_mapping
 from pipelines.sources.notices import notice
@@ -163,8 +163,9 @@ class Files:
         if not days:
             raise SourceError(
                 f"{self._folder}: expected orders with the time they were placed; found no time "
-                f"between {EARLIEST_PLAUSIBLE} and today. ISO times (2026-06-30 17:45) are read as "
-                f"they are; for others, name their format in {MAPPING_FILE}, under "
+                f"between {load_vars()['earliest_plausible_on']} and today. ISO times "
+                "(2026-06-30 17:45) are read as they are; for others, name their format in "
+                f"{MAPPING_FILE}, under "
                 '[orders.columns]: ordered_at = { column = "Date", format = "%d.%m.%Y %H:%M" }, or '
                 'where there are several: format = ["%d.%m.%Y", "%Y/%m/%d"].'
             )

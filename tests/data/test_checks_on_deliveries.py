@@ -9,16 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import yaml
 
 from checks.runner import Verdict, refusal, validate
 from checks.suites import arrival
 from pipelines.borders import SAMPLE_ROWS, one_in
-from pipelines.borders.arrival import CODE_MIN_CUSTOMERS, LONGEST_CODE, frames
+from pipelines.borders.arrival import frames
 from pipelines.resources.lake import Lake
 from pipelines.sources.connector import DEFECT, Delivery, Part
-from pipelines.sources.contract import load_contract
-from pipelines.tables.dbt import PROJECT_DIR
+from pipelines.sources.contract import load_contract, load_vars
 
 AS_OF = date(2026, 6, 30)
 CANARY = "Wanda Canary"
@@ -234,11 +232,15 @@ def test_few_codes_and_files_are_named(lake: Lake) -> None:
     ) in str(refusal(judge(lake)))
 
 
-def test_a_code_is_told_here_where_quarantine_would_tell_it() -> None:
-    declared = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
-    assert declared["vars"]["code_min_customers"] == CODE_MIN_CUSTOMERS
-    quarantine = (PROJECT_DIR / "models/marts/ledger/quarantine.sql").read_text(encoding="utf-8")
-    assert f"set longest_code = {LONGEST_CODE} " in quarantine
+def test_a_code_is_told_from_where_the_table_quarantine_tells_it(lake: Lake) -> None:
+    rules = load_vars()
+    least, code = rules["code_min_customers"], "s" * rules["longest_code"]
+    told, rare, longer = [code] * least, ["rare"] * (least - 1), [f"{code}s"] * least
+    status = [*told, *rare, *longer]
+    deliver(lake, "orders", orders(len(status), status=status))
+    assert f"orders.status (100.0%: {code} {least} in orders.csv; known are" in str(
+        refusal(judge(lake))
+    )
 
 
 def test_a_first_delivery_is_judged_whatever_its_size(lake: Lake) -> None:

@@ -1,5 +1,4 @@
 {%- set tables = contract_tables() -%}
-{%- set longest_code = 20 -%} {#- characters: codes are words, and sentences are none -#}
 with lake_batches as (
     select * from {{ ref('lake_batches') }}
     where is_visible
@@ -90,7 +89,7 @@ codes as (
     from unusable_rows
     where
         rule like '%_unknown'
-        and char_length(value_at_fault) <= {{ longest_code }}
+        and char_length(value_at_fault) <= {{ var('longest_code') }}
         and {{ shape_of('value_at_fault') }} not like '%9%'
         and value_at_fault not like '%@%'
     group by table_name, rule, value_at_fault
