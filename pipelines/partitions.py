@@ -16,6 +16,8 @@ _SETTINGS = Settings.read()
 DAILY = dg.DailyPartitionsDefinition(
     start_date=_SETTINGS.first_day.isoformat(), timezone=_SETTINGS.timezone, end_offset=1
 )
+# Said by every step: a run speaks for one day, and dagster-dbt would have it build a range of them.
+ONE_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
 
 def as_of_day(

@@ -10,7 +10,7 @@ from pipelines.defs.forecasts import purchase_frame
 from pipelines.defs.training import SEED, horizon_days, lineage, training_frame
 from pipelines.durable import write_atomically
 from pipelines.messages.pictures import in_markdown
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -56,7 +56,7 @@ SCHEMA = pa.schema(
     kinds={"python", "xgboost"},
     freshness_policy=MONTHLY,
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def backtest(

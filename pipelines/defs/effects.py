@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from models.store import EffectStore
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
@@ -94,7 +94,7 @@ VALUE_TYPES = pa.schema(
         ),
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def effects(

@@ -8,7 +8,7 @@ import dagster as dg
 from checks.runner import load_engine
 from pipelines.errors import HomingError, SourceUnreachableError
 from pipelines.list_history import remember_missed_lists
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Intake, Lake
 from pipelines.resources.publisher import Publisher
 from pipelines.resources.session import Session
@@ -30,7 +30,7 @@ from pipelines.sources.notices import notice
         for table in load_contract().values()
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     # Sources are other people's servers: the only step where trying again can help.
     retry_policy=dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL),
     pool="warehouse",

@@ -11,7 +11,7 @@ from models.forecasts.kinds import KINDS
 from models.store import ForecastStore
 from pipelines.defs.scoring import lineage
 from pipelines.defs.training import SEED, horizon_days
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -80,7 +80,7 @@ def purchase_frame(warehouse: Warehouse, as_of: date) -> "pd.DataFrame":
         ),
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def train_forecasts(
@@ -163,7 +163,7 @@ def train_forecasts(
         )
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def score_outlook(

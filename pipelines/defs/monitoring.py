@@ -14,7 +14,7 @@ from pipelines.defs import forecasts
 from pipelines.defs.forecasts import FORECASTS, OUTLOOK
 from pipelines.defs.scoring import SCORES
 from pipelines.defs.training import CHURN_MODEL, SEED, champion_of
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Lake, Manifest
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -109,7 +109,7 @@ ALERTS_SCHEMA = pa.schema(
         )
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def monitor(

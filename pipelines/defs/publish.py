@@ -12,7 +12,7 @@ from pipelines.defs import effects, forecasts
 from pipelines.errors import PublishError
 from pipelines.fingerprint import code_fingerprint, fingerprint, version_id
 from pipelines.list_history import PUBLISHED_LISTS, remember_list
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.journal import Journal
 from pipelines.resources.lake import Lake
 from pipelines.resources.publisher import PublishedTable, PublishedVersion, Publisher
@@ -122,7 +122,7 @@ def audit(tables: Sequence[PublishedTable]) -> Callable[[PublishedVersion], None
     group_name="published",
     kinds={"duckdb", "parquet"},
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def publish(

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import dbt_assets
 
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
@@ -20,7 +20,7 @@ from pipelines.tables.dbt import Dbt, Translator, build, build_arguments, manife
     project=project(),
     dagster_dbt_translator=Translator(),
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def retention(

@@ -59,47 +59,40 @@ backtest = dg.define_asset_job(
 )
 
 
-def _of_the_day_before(job: str, context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """A run for the day before the tick, in the business time zone; a repeated tick is harmless."""
-    tick = context.scheduled_execution_time.astimezone(ZoneInfo(DAILY.timezone))
-    day = (tick.date() - timedelta(days=1)).isoformat()
-    return dg.RunRequest(run_key=f"{job}-{day}", partition_key=day)
+def _of_the_day_before(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
+    """Runs of a job for the day before the tick, in the business time zone."""
+
+    @dg.schedule(
+        name=name,
+        job_name=job,
+        cron_schedule=cron,
+        execution_timezone=DAILY.timezone,
+        description=description,
+    )
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        tick = context.scheduled_execution_time.astimezone(ZoneInfo(DAILY.timezone))
+        day = (tick.date() - timedelta(days=1)).isoformat()
+        # The key makes a repeated tick harmless.
+        return dg.RunRequest(run_key=f"{job}-{day}", partition_key=day)
+
+    return request
 
 
-@dg.schedule(
-    name="daily_at_six",
-    job=daily,
-    cron_schedule="0 6 * * *",
-    execution_timezone=DAILY.timezone,
-    description="Every morning for the day that has just ended.",
+daily_schedule = _of_the_day_before(
+    "daily_at_six", daily.name, "0 6 * * *", "Every morning for the day that has just ended."
 )
-def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """One run a day."""
-    return _of_the_day_before("daily", context)
-
-
-@dg.schedule(
-    name="retrain_on_sunday",
-    job=retrain,
-    cron_schedule="0 7 * * 0",
-    execution_timezone=DAILY.timezone,
-    description="Every Sunday, after the daily run, for the same day.",
+retrain_schedule = _of_the_day_before(
+    "retrain_on_sunday",
+    retrain.name,
+    "0 7 * * 0",
+    "Every Sunday, after the daily run, for the same day.",
 )
-def retrain_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """One run a week."""
-    return _of_the_day_before("retrain", context)
-
-
-@dg.schedule(
-    name="backtest_on_the_first",
-    job=backtest,
-    cron_schedule="0 8 1 * *",
-    execution_timezone=DAILY.timezone,
-    description="On the first of every month, after the daily run, for the same day.",
+backtest_schedule = _of_the_day_before(
+    "backtest_on_the_first",
+    backtest.name,
+    "0 8 1 * *",
+    "On the first of every month, after the daily run, for the same day.",
 )
-def backtest_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """One run a month."""
-    return _of_the_day_before("backtest", context)
 
 
 @dg.run_failure_sensor(

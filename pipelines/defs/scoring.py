@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from models.store import ModelStore
 from pipelines.defs.training import CHURN_MODEL, champion_of
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -30,7 +30,7 @@ SCORES = dg.AssetKey(["feedback", "scores"])
         )
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def score(

@@ -11,7 +11,7 @@ from models.store import ModelStore
 from pipelines.defs.forecasts import stores
 from pipelines.fingerprint import tables_fingerprint
 from pipelines.messages.pictures import stage_flow_of_last_month
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
 from pipelines.settings import Settings
@@ -63,7 +63,7 @@ def training_is_due(run: dg.DagsterRun, store: ModelStore, settings: Settings, a
     project=project(),
     dagster_dbt_translator=Translator(),
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def tables(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from models.store import ModelStore
 from pipelines.errors import HomingError
 from pipelines.messages.pictures import in_markdown
-from pipelines.partitions import DAILY, as_of_day
+from pipelines.partitions import DAILY, ONE_DAY_A_RUN, as_of_day
 from pipelines.resources.lake import Lake
 from pipelines.resources.session import Session
 from pipelines.resources.warehouse import Warehouse
@@ -88,7 +88,7 @@ EVALUATIONS = dg.AssetKey(["feedback", "evaluations"])
         ),
     ],
     partitions_def=DAILY,
-    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    backfill_policy=ONE_DAY_A_RUN,
     pool="warehouse",
 )
 def train(

@@ -43,7 +43,11 @@ def requested(schedule: dg.ScheduleDefinition, tick: datetime) -> dg.RunRequest:
 @pytest.mark.usefixtures("shanghai")
 @pytest.mark.parametrize(
     ("schedule", "key"),
-    [(schedules.daily_schedule, "daily"), (schedules.retrain_schedule, "retrain")],
+    [
+        (schedules.daily_schedule, "daily"),
+        (schedules.retrain_schedule, "retrain"),
+        (schedules.backtest_schedule, "backtest"),
+    ],
 )
 def test_a_tick_asks_for_the_business_day_that_has_just_ended(
     schedule: dg.ScheduleDefinition, key: str
