@@ -39,8 +39,10 @@ def backtest(settings: Settings, console: Console) -> int:
         HomingError: there is nothing to read, or it failed.
     """
     settings.export()
-    as_of = resolve_as_of(settings, console)
     lake = Lake(settings.lake)
+    # The day is the source's: that of another one would say nothing of these customers.
+    lake.require_same_company(", ".join(settings.source))
+    as_of = resolve_as_of(settings, console)
     if not any(lake.manifests(table) for table in ("orders", "order_lines")):
         raise HomingError(
             f"{settings.home} holds no orders yet: run `make run` with the same settings first"

@@ -42,7 +42,7 @@ REPRODUCE = (
     "models.churn.training.train(frame, as_of=date.fromisoformat({as_of!r}), "
     "horizon_days={horizon}, seed={seed}, threads={threads}, groups=groups, champion=champion), "
     "frame and groups being training_frame(warehouse) and warehouse.frame(TIERS_AT_TEST) of "
-    "pipelines.defs.training; sha256 of the encoded rows: {data}.",
+    "pipelines.defs.training; sha256 of the encoded rows and their outcomes: {data}.",
 )
 
 

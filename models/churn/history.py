@@ -59,10 +59,15 @@ class History:
 
     @property
     def sha256(self) -> str:
-        """Hash of the encoded rows, those of the departed with them."""
+        """Hash of the encoded rows, of what became of them, and of the departed."""
         parts = [self] if self.departed is None else [self, self.departed]
-        values = np.concatenate([each.matrix.values for each in parts])
-        return sha256(np.ascontiguousarray(values).tobytes())
+        outcomes = [
+            each
+            for part in parts
+            for each in (part.outcomes.snapshots, part.outcomes.next_order, part.outcomes.observed)
+        ]
+        arrays = [*(part.matrix.values for part in parts), *outcomes]
+        return sha256(b"".join(np.ascontiguousarray(each).tobytes() for each in arrays))
 
     def rows(self, chosen: npt.NDArray[Any] | slice) -> History:
         """The chosen rows, by mask, position or slice."""

@@ -210,10 +210,13 @@ class Learnt:
     Attributes:
         model: learnt from all rows.
         held_out: effect on each row, learnt from the other folds.
+        in_turn: effect on each row, learnt from the folds before its own, prior and all; NaN in the
+            first. What is judged by it is judged by data that nothing learnt so far has seen.
     """
 
     model: EffectModel
     held_out: FloatArray
+    in_turn: FloatArray
 
 
 def learn(prepared: Prepared) -> Learnt:
@@ -228,19 +231,30 @@ def learn(prepared: Prepared) -> Learnt:
     parts = [_moments(prepared, layout, prepared.folds == fold, scale) for fold in range(FOLDS)]
     gram = np.sum([part[0] for part in parts], axis=0)
     moment = np.sum([part[1] for part in parts], axis=0)
+    widths = _likeliest(gram, moment, layout)
+    prior = _prior(layout, widths)
+    held_out, in_turn = np.zeros(len(trial)), np.full(len(trial), np.nan)
+    gram_before, moment_before = np.zeros_like(gram), np.zeros_like(moment)
+    for fold, (own_gram, own_moment) in enumerate(parts):
+        out = prepared.folds == fold
+        seen = prepared.columns[out], trial.treatment[out], trial.assumed[out]
+        others = _posterior(gram - own_gram, moment - own_moment, prior)[0]
+        held_out[out] = _applied(layout, others, *seen)
+        if fold:
+            then = _prior(layout, _likeliest(gram_before, moment_before, layout))
+            before = _posterior(gram_before, moment_before, then)[0]
+            in_turn[out] = _applied(layout, before, *seen)
+        gram_before, moment_before = gram_before + own_gram, moment_before + own_moment
+    coefficients = _posterior(gram, moment, prior)[0]
+    model = EffectModel(prepared.basis, layout.treatments, coefficients, widths)
+    return Learnt(model, held_out, in_turn)
+
+
+def _likeliest(gram: FloatArray, moment: FloatArray, layout: _Layout) -> tuple[float, float, float]:
+    """The widths of the priors with the greatest marginal likelihood."""
     own_widths = WIDTHS if layout.crossed else WIDTHS[:1]
     tried = [
         (_posterior(gram, moment, _prior(layout, widths))[1], widths)
         for widths in itertools.product((MAIN_WIDTH,), WIDTHS, own_widths)
     ]
-    widths = max(tried, key=lambda each: each[0])[1]
-    prior = _prior(layout, widths)
-    held_out = np.zeros(len(trial))
-    for fold, (own_gram, own_moment) in enumerate(parts):
-        out = prepared.folds == fold
-        others = _posterior(gram - own_gram, moment - own_moment, prior)[0]
-        held_out[out] = _applied(
-            layout, others, prepared.columns[out], trial.treatment[out], trial.assumed[out]
-        )
-    coefficients = _posterior(gram, moment, prior)[0]
-    return Learnt(EffectModel(prepared.basis, layout.treatments, coefficients, widths), held_out)
+    return max(tried, key=lambda each: each[0])[1]

@@ -16,17 +16,17 @@ METRICS: Final = {
     "all lengths of the list: guessing gives their share of all, 1 is perfect",
     "log_loss": "penalty for probabilities that were far from what came, a sure error costs most: "
     "less is better",
-    "levelled_log_loss": "the same once everybody's level is set to what came: how well customers "
+    "levelled_log_loss": "log-loss once everybody's level is set to what came: how well customers "
     "are told apart, whatever the season did; less is better",
     "brier": "mean squared distance between probability and what came: less is better",
     "lift_at_10": "how many times as many as on average it happens to among the tenth with the "
     "highest probabilities",
     "ece": "by how much stated probabilities and shares that came differ on average: 0 is exact",
-    "ece_by_chance": "what that difference would be by chance alone, had the statement been right",
+    "ece_by_chance": "what ece would be by chance alone, had the statement been right",
     "level_error": "distance between the mean probability and the share that came",
     "mae": "by how much the stated amount is off on average, up or down: less is better",
-    "mae_of_typical": "the same of the amount typical for one customer, which the few large ones "
-    "do not move",
+    "mae_of_typical": "by how much the amount typical for one customer, which the few large ones "
+    "do not move, is off on average",
     "mae_days": "by how many days the stated day is off on average: less is better",
     "median_error_days": "by how many days half of the stated days are off at most",
     "median_interval_days": "days from the earlier to the later end of the interval, for half of "
@@ -42,12 +42,12 @@ METRICS: Final = {
     "profit_per_member": "profit won less what contacting costs, by member of past campaigns",
     "n": "customers that it was judged on",
     "named": "customers for whom a day is named",
-    "positives": "those of them whom it happened to",
+    "positives": "customers judged whom it happened to",
 }
 COLUMNS: Final = {
-    "best_baseline": "the candidate other than ours that was the best on these customers",
-    "gain": "by how much our log-loss (of amounts: mean error) is smaller than that one's; below 0 "
-    "it was the better one",
+    "best_baseline": "the candidate other than what is served that was best on these customers",
+    "gain": "by how much the log-loss served (of amounts: the mean error) is smaller than that of "
+    "the best baseline; below 0 the baseline was better",
     "observed": "the share (of amounts: the mean) that came",
     "stated": "the share (of amounts: the mean) that was stated before",
     "chance_lower": "with chance_upper: where what came lies in 95% of cases if the statement is "
@@ -67,11 +67,12 @@ ROLES: Final = {
     "champion": "the version served before",
     "recency": "how long ago the last order was, and nothing else",
     "logistic": "a logistic regression on the same features",
-    "bg_nbd": "the purchase model of Fader, Hardie and Lee (2005): who orders how often, who left",
-    "pareto_nbd": "the purchase model of Schmittlein, Morrison and Colombo (1987): the same, and "
-    "customers may leave at any time",
+    "bg_nbd": "the purchase model of Fader, Hardie and Lee (2005): who orders how often, and who "
+    "left, after an order",
+    "pareto_nbd": "the purchase model of Schmittlein, Morrison and Colombo (1987): who orders how "
+    "often, and who left, at any time",
     "gamma_gamma": "BG/NBD times what an order earns, drawn to what others earn",
-    "pareto_gamma_gamma": "Pareto/NBD times the same",
+    "pareto_gamma_gamma": "Pareto/NBD times what an order earns, drawn to what others earn",
     "rates": "the share that came back of those as long gone who had ordered as often",
     "interval": "the customer's usual interval after the last order",
     "expected_profit": "contact whom it is expected to pay for, best first",

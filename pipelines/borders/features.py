@@ -21,6 +21,9 @@ _FRACTIONS = ("DECIMAL", "DOUBLE", "FLOAT")
 # What a refusal tells of rows in quarantine, so that it still is one message.
 _RULES_TOLD = 3
 
+# Rows of a delivery that stand together.
+_NEIGHBOURS = 100
+
 # What a feature's name says of its values: a share, or a count or age that cannot be negative.
 _SHARE = re.compile(r"_share(_|$)")
 _COUNT = re.compile(r"^(?!.*_change_)(.*_\d+d|days_since_.*|orders|(order|recency|tenure)_days)$")
@@ -102,20 +105,44 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
         select
             {literal(name)} as table_name,
             checked._rule is not null or currency_without_rate._row is not null as is_quarantined,
-            checked.ordered_on
+            coalesce(checked.ordered_on, neighbours.ordered_on, date '{as_of}') as ordered_on
         from checked_{name} as checked
+        left join neighbours
+            on checked.ordered_on is null
+            and neighbours.table_name = {literal(name)}
+            and checked._batch_id = neighbours._batch_id
+            and checked._row // {_NEIGHBOURS} = neighbours.place
         left join currency_without_rate
             on currency_without_rate.table_name = {literal(name)}
             and checked._batch_id = currency_without_rate._batch_id
             and checked._row = currency_without_rate._row
-        where checked.ordered_on <= date '{as_of}'
+        where checked.ordered_on is null or checked.ordered_on <= date '{as_of}'
+        """
+        for name in ORDER_TABLES
+    )
+    # An order whose day cannot be read is of about the day of those that it was delivered among, as
+    # exports are in the order of time or in none; where none of them can be, it may be of today.
+    neighbours = " union all ".join(
+        f"""
+        select
+            {literal(name)} as table_name,
+            _batch_id,
+            _row // {_NEIGHBOURS} as place,
+            quantile_disc(ordered_on, 0.5) as ordered_on
+        from checked_{name}
+        semi join (select distinct _batch_id from checked_{name} where ordered_on is null)
+            using (_batch_id)
+        where ordered_on is not null
+        group by all
         """
         for name in ORDER_TABLES
     )
     # One bad row of two is a bad row, not a bad delivery: few rows have no share.
     return connection.sql(
         f"""
-        with dated as ({recent}),
+        with neighbours as ({neighbours}),
+
+        dated as ({recent}),
 
         newest as (
             select table_name, max(ordered_on) as ordered_on

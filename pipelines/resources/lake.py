@@ -231,7 +231,7 @@ class Lake:
             HomingError: the lake could not be written; nothing was changed.
         """
         source = ", ".join(delivery.source for delivery in deliveries)
-        self._refuse_mixture(source)
+        self.require_same_company(source)
         self.sweep(table.name)
         there = self.manifests(table.name)
         is_forward = all(other.as_of <= as_of for other in there)
@@ -477,15 +477,20 @@ class Lake:
         self.sweep(folder.name)
         return manifest
 
-    def _refuse_mixture(self, source: str) -> None:
-        """Customers of the sample company must never reach somebody's real lists."""
+    def require_same_company(self, source: str) -> None:
+        """Customers of the sample company must never reach somebody's real lists.
+
+        Raises:
+            SourceError: the lake holds made-up rows and the source brings real ones, or vice versa.
+        """
         firsts = [next(iter(sorted(f.glob("*.json"))), None) for f in self.root.glob("*/")]
         for there in (Manifest.from_json(path.read_bytes()).source for path in firsts if path):
             if there != _FED_BACK and (there == "sample") != (source == "sample"):
                 raise SourceError(
                     f"The lake at {self.root} holds rows of the source '{there}', and this run "
                     f"brings '{source}': made-up and real customers must not be mixed. Set "
-                    "HOMING_HOME to another folder, or delete this one if you no longer need it."
+                    "HOMING_SOURCE as in the other runs of this home, or HOMING_HOME to another "
+                    "folder; or delete this one if you no longer need it."
                 )
 
     @contextmanager

@@ -251,10 +251,13 @@ def test_bad_features_are_refused(
         ("_row % 4 = 0", False),  # guests without an id, as ever
     ],
 )
+@pytest.mark.parametrize("fault", ["_rule = 'x'", "_rule = 'x', ordered_on = null"])
 def test_a_smaller_share_of_new_orders_in_quarantine_is_told_where_it_is_new(
-    spoil: Callable[[str], Warehouse], which: str, is_told: bool
+    spoil: Callable[[str], Warehouse], which: str, is_told: bool, fault: str
 ) -> None:
-    sql = f"update checked_orders set _rule = 'customer_id_missing' where {which}"
+    """Also of those whose day cannot be read, by the days that they were delivered among."""
+    in_time = "update checked_orders set _row = 10 * (60 - (date '2026-06-30' - ordered_on))"
+    sql = f"{in_time} + _row // 60; update checked_orders set {fault} where {which}"
     told = failed(judge(features_frames(spoil(sql), AS_OF)), "warn")
     assert ("orders_are_accepted_as_before" in told) == is_told
 

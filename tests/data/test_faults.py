@@ -80,6 +80,13 @@ def test_bad_input_stops_with_one_message(
     refused(run, *FAULTS[fault])
 
 
+def test_a_backtest_without_the_source_of_its_home_is_refused(shop: Shop) -> None:
+    """It would take the day of another company, and find that nobody has ordered for years."""
+    run = homing(shop.home, module=("pipelines.backtest",))
+    assert run.returncode == 1
+    assert "must not be mixed" in run.stdout + run.stderr
+
+
 def test_a_day_before_any_data_is_refused(
     shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,22 @@ def test_where_all_gain_alike_no_ranking_passes(alike: Prepared) -> None:
     assert lower <= 0
 
 
+def test_the_interval_of_the_qini_holds_what_ranking_is_worth() -> None:
+    """Where all gain alike that is nothing: one trial in forty may pass, and one lie below."""
+    found = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        x, treated = rng.normal(size=1_500), (rng.random(1_500) < 0.8).astype(float)
+        ordered = rng.random(1_500) < 1 / (1 + np.exp(1 - 0.8 * x)) + 0.03 * treated
+        prepared = Prepared.of(
+            Trial.of(pd.DataFrame({"x": x}), treated, 0.8, ordered.astype(float))
+        )
+        found.append(held_out_qini(prepared, learn(prepared)))
+    _, lower, upper = np.array(found).T
+    assert np.mean(lower > 0) <= 0.08
+    assert np.mean(upper < 0) <= 0.08
+
+
 @pytest.mark.parametrize("name", ["differing", "alike"])
 def test_the_average_effect_is_within_its_interval(
     name: str, request: pytest.FixtureRequest

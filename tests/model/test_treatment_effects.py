@@ -201,7 +201,7 @@ def test_an_effect_that_chance_explains_is_told_as_such() -> None:
 
 
 def test_what_was_learnt_is_kept_as_a_version_with_its_card(tmp_path: Path) -> None:
-    trials = past(4000, effect=0.1)
+    trials = past(4000, effect=0.0)
     found = treatment_effects.estimate(trials, today(trials), PLANS)
     day = date(2026, 6, 30)
     learnt = version_of_effects(found, trials, as_of=day, threads=1)
