@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -21,7 +22,6 @@ from models.frame.features import (
 )
 from models.frame.outcomes import Outcomes
 from models.purchase.histories import histories
-from models.versions.version import sha256
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,12 @@ class History:
     @property
     def sha256(self) -> str:
         """Hash of the encoded rows, of what became of them, and of the departed."""
-        parts = [self] if self.departed is None else [self, self.departed]
-        outcomes = [
-            each
-            for part in parts
-            for each in (part.outcomes.snapshots, part.outcomes.next_order, part.outcomes.observed)
-        ]
-        arrays = [*(part.matrix.values for part in parts), *outcomes]
-        return sha256(b"".join(np.ascontiguousarray(each).tobytes() for each in arrays))
+        digest = hashlib.sha256()
+        for part in filter(None, (self, self.departed)):
+            came = part.outcomes
+            for each in (part.matrix.values, came.snapshots, came.next_order, came.observed):
+                digest.update(np.ascontiguousarray(each).view(np.uint8).data)
+        return digest.hexdigest()
 
     def rows(self, chosen: npt.NDArray[Any] | slice) -> History:
         """The chosen rows, by mask, position or slice."""

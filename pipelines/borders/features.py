@@ -105,7 +105,7 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
         select
             {literal(name)} as table_name,
             checked._rule is not null or currency_without_rate._row is not null as is_quarantined,
-            coalesce(checked.ordered_on, neighbours.ordered_on, date '{as_of}') as ordered_on
+            coalesce(checked.ordered_on, neighbours.ordered_on) as ordered_on
         from checked_{name} as checked
         left join neighbours
             on checked.ordered_on is null
@@ -121,7 +121,7 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
         for name in ORDER_TABLES
     )
     # An order whose day cannot be read is of about the day of those that it was delivered among, as
-    # exports are in the order of time or in none; where none of them can be, it may be of today.
+    # exports are in the order of time or in none; where none of them can be, it counts as new.
     neighbours = " union all ".join(
         f"""
         select
@@ -153,7 +153,7 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
         shares as (
             select
                 table_name,
-                dated.ordered_on > newest.ordered_on - {RECENT_DAYS} as is_recent,
+                coalesce(dated.ordered_on > newest.ordered_on - {RECENT_DAYS}, true) as is_recent,
                 count(*) filter (where is_quarantined) / count(*)::double as quarantined_share
             from dated
             inner join newest using (table_name)

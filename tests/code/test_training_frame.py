@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pytest
 
 from models.churn.history import History
 from models.frame.features import is_asked, labelled
@@ -105,3 +106,32 @@ def test_of_those_who_had_churned_as_large_a_share_is_drawn(tmp_path: Path) -> N
     frame = Warehouse(tmp_path / "warehouse.duckdb").frame(TRAINING_FRAME, [100])
     assert is_asked(frame).sum() == 100
     assert 60 < (~is_asked(frame)).sum() < 140
+
+
+@pytest.mark.parametrize(
+    ("who", "column"),
+    [
+        ("departed", "recency_days"),
+        ("here", "recency_days"),
+        ("here", "days_to_next_order"),
+        ("here", "days_observed"),
+    ],
+)
+def test_the_hash_is_of_all_that_teaches(who: str, column: str) -> None:
+    rows = pd.DataFrame(
+        {
+            "snapshot_on": date(2026, 4, 30),
+            "customer_id": ["departed", "here"],
+            "order_days": [4, 5],
+            "recency_days": [700.0, 10.0],
+            "tenure_days": [900, 100],
+            "expected_interval_days": 30.0,
+            "overdue_ratio": 1.0,
+            "days_to_next_order": [None, 11.0],
+            "days_observed": [None, 31.0],
+        }
+    )
+    other = rows.copy()
+    other.loc[other["customer_id"] == who, column] += 1
+    hashes = {History.of(labelled(each)).sha256 for each in (rows, rows.copy(), other)}
+    assert len(hashes) == 2
