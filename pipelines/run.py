@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -47,6 +47,12 @@ DAILY_STEPS = {
 }
 STEPS = {**DAILY_STEPS, "feedback__backtests": "backtest"}
 
+# Of these the summary tells in figures: rows in quarantine, what was not delivered, alerts.
+SAID_BY_SUMMARY = {
+    "few_rows_were_quarantined",
+    "columns_hold_values",
+    "nothing_to_do_about_the_model",
+}
 
 LINE_WIDTH = 120  # where the output is not a terminal, which would tell its own
 
@@ -171,10 +177,22 @@ def _run(settings: Settings, console: Console) -> int:
         console,
         decision=str(trained["decision"].value),
         known_effects=str(acting["known"].value),
-        forgotten=str(published["forgotten"].value) if "forgotten" in published else None,
+        warnings=[
+            *warned(result.get_asset_check_evaluations()),
+            *(f"versions lost: {lost.value}" for lost in [published.get("forgotten")] if lost),
+        ],
         seconds=time.monotonic() - started,
     )
     return 0
+
+
+def warned(checks: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
+    """What checks that did not pass have to say, but for what the summary tells by itself."""
+    return [
+        check.description or check.check_name
+        for check in checks
+        if not check.passed and check.check_name not in SAID_BY_SUMMARY
+    ]
 
 
 def execute(

@@ -67,10 +67,10 @@ LEDGER = Suite(
         ),
         Check(
             "orders_are_accepted_as_before",
-            lies_between("quarantined_rise", high=UNUSUAL_RISE),
+            lies_between("more_quarantined_share", high=UNUSUAL_RISE),
             expected=(
-                f"the share in quarantine of the newest {RECENT_DAYS} days' orders at most "
-                f"{UNUSUAL_RISE:.0%} of them above what it was before"
+                f"at most {UNUSUAL_RISE:.0%} more of the newest {RECENT_DAYS} days' orders in "
+                "quarantine than of those before"
             ),
             remedy=_SEE_QUARANTINE,
             where="is_purchases",

@@ -172,7 +172,7 @@ def _shares(connection: duckdb.DuckDBPyConnection, as_of: date) -> pd.DataFrame:
             end as quarantined_share,
             case when as_of = date '{as_of}' then recent.quarantined_share end
                 as recent_quarantined_share,
-            recent_quarantined_share - earlier.quarantined_share as quarantined_rise
+            recent_quarantined_share - earlier.quarantined_share as more_quarantined_share
         from row_ledger
         left join shares as recent
             on row_ledger.table_name = recent.table_name and recent.is_recent

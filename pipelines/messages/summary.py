@@ -59,7 +59,7 @@ def print_summary(
     *,
     decision: str,
     known_effects: str,
-    forgotten: str | None,
+    warnings: Sequence[str],
     seconds: float,
 ) -> None:
     """Print what a version holds: rows, stages, lists, the model, and what was left out.
@@ -69,7 +69,7 @@ def print_summary(
         console: where to print.
         decision: why the model that is served is served, one sentence.
         known_effects: what is known of what acting does, and from whom, one sentence.
-        forgotten: which versions the history lost, one sentence; None: it is whole.
+        warnings: what else a person should look at, in sentences.
         seconds: how long the run took, wall clock.
     """
     console.print()
@@ -82,8 +82,8 @@ def print_summary(
         console.print(known_effects, soft_wrap=True, markup=False)
         console.print()
         _left_out(console, con)
-    if forgotten:
-        console.print(f"Warning: versions lost: {forgotten}", soft_wrap=True, markup=False)
+    for warning in warnings:
+        console.print(f"Warning: {warning}", soft_wrap=True, markup=False)
     console.print()
     _where(console, version, seconds)
 

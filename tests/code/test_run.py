@@ -9,6 +9,8 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -211,3 +213,17 @@ def test_started_in_a_home_python_finds_the_rooms_and_not_its_folders(tmp_path: 
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert said.stdout.strip().endswith("next_order.py")
+
+
+def test_a_check_that_warns_is_told_unless_the_summary_tells_of_it_in_figures() -> None:
+    def check(name: str, *, passed: bool, description: str | None = None) -> Any:
+        return SimpleNamespace(check_name=name, passed=passed, description=description)
+
+    assert run.warned(
+        [
+            check("volume_is_as_usual", passed=True, description="unseen"),
+            check("few_rows_were_quarantined", passed=False, description="in figures"),
+            check("orders_are_accepted_as_before", passed=False, description="look there"),
+            check("a_test_of_a_table", passed=False),
+        ]
+    ) == ["look there", "a_test_of_a_table"]

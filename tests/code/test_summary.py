@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -74,7 +75,7 @@ def change(version: PublishedVersion, sql: str) -> None:
         con.execute(sql)
 
 
-def printed(version: PublishedVersion, *, forgotten: str | None = None) -> str:
+def printed(version: PublishedVersion, *, warnings: Sequence[str] = ()) -> str:
     out = io.StringIO()
     console = Console(file=out, width=120, highlight=False)
     print_summary(
@@ -82,7 +83,7 @@ def printed(version: PublishedVersion, *, forgotten: str | None = None) -> str:
         console,
         decision="[beats] recency by 0.02",
         known_effects="voucher [+1.2] points",
-        forgotten=forgotten,
+        warnings=warnings,
         seconds=61.4,
     )
     return out.getvalue()
@@ -217,7 +218,7 @@ def test_what_a_later_row_mended_is_quarantined_no_more(version: PublishedVersio
 
 def test_versions_that_the_history_lost_are_a_warning(version: PublishedVersion) -> None:
     assert "lost" not in printed(version)
-    told = printed(version, forgotten="2 [published] before are gone")
+    told = printed(version, warnings=["versions lost: 2 [published] before are gone"])
     assert "Warning: versions lost: 2 [published] before are gone\n" in told
 
 

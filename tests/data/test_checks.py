@@ -56,7 +56,7 @@ GOOD: Mapping[str, pd.DataFrame] = {
             "rows_unaccounted_for": [0, 0],
             "quarantined_share": [0.01, None],
             "recent_quarantined_share": [0.01, None],
-            "quarantined_rise": [0.0, None],
+            "more_quarantined_share": [0.0, None],
             "main_rules": ["", ""],
         }
     ),
@@ -153,7 +153,7 @@ SPOILT: Mapping[str, tuple[str, object]] = {
     "ledger_balances": ("rows_unaccounted_for", -3),
     "most_orders_were_accepted": ("quarantined_share", 0.99),
     "recent_orders_were_accepted": ("recent_quarantined_share", 0.9),
-    "orders_are_accepted_as_before": ("quarantined_rise", 0.11),
+    "orders_are_accepted_as_before": ("more_quarantined_share", 0.11),
     "few_rows_were_quarantined": ("quarantined_share", 0.06),
     "customers_are_there_to_score": ("customers", 0),
     "one_row_a_customer": ("repeated_rows", 2),
